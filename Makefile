@@ -1,0 +1,44 @@
+# The commands of this project; `make help` lists them.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+REAL   ?= ../shared/real
+STAMP  := $(VENV)/.made
+
+.PHONY: help demo test bench lint format train-portrait lock clean
+help:  ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if v in ((3, 11), (3, 12)) else f"vivavoce needs Python 3.11 or 3.12; this is {v[0]}.{v[1]}. Try: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -r requirements.lock
+	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+demo: $(STAMP)  ## a portrait speaks: out/demo.mp4 and out/demo.png
+	$(BIN)/python scripts/demo.py
+
+test: $(STAMP) lint  ## the checks and the whole test suite
+	$(BIN)/python -m pytest
+
+bench: $(STAMP)  ## figures over real portraits and recordings (REAL=folder): out/bench.json, .html
+	$(BIN)/python scripts/bench.py $(REAL)
+
+lint: $(STAMP)  ## format, style and types, checked
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(STAMP)  ## format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+train-portrait: $(STAMP)  ## train everything the default system ships (REAL=folder of real clips)
+	$(BIN)/vivavoce train portrait --real $(REAL)
+
+lock: $(STAMP)  ## write requirements.lock from what is installed
+	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu//' > requirements.lock
+
+clean:  ## remove what was made
+	rm -rf $(VENV) out runs

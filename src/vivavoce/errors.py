@@ -1,0 +1,61 @@
+"""Every error that vivavoce raises on purpose: what was wrong, where, and what to do."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from collections.abc import Iterable
+
+
+class VivavoceError(Exception):
+    """Base of all our errors. The command line prints the message and ends with `exit_code`."""
+
+    exit_code = 1
+
+
+class RequestError(VivavoceError):
+    """What was asked for cannot be done as asked: a missing file, an unknown name, a bad value."""
+
+    exit_code = 2
+
+
+class NoFace(RequestError):
+    """No human face that the tracker can follow was found in the picture."""
+
+
+class BadMedia(RequestError):
+    """A picture, sound or video file cannot be read, is empty, or is over a stated limit."""
+
+
+class UnknownName(RequestError):
+    """A voice, emotion, system or setting that does not exist; the nearest names are suggested."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
+        names = list(known)
+        near = get_close_matches(name.lower(), [n.lower() for n in names], n=3, cutoff=0.5)
+        by_lower = {n.lower(): n for n in names}
+        if near:
+            advice = "Did you mean " + " or ".join(repr(by_lower[n]) for n in near) + "?"
+        elif len(names) <= 12:
+            advice = "Known: " + ", ".join(names) + "."
+        else:
+            advice = ""
+        super().__init__(" ".join(p for p in (f"There is no {kind} {name!r}.", advice, hint) if p))
+
+
+class ShapeError(VivavoceError):
+    """An array does not have the shape that its field promises."""
+
+    def __init__(self, field: str, expected: str, got: tuple[int, ...]) -> None:
+        super().__init__(f"{field} must have shape {expected}, but has {list(got)}.")
+
+
+class CannotWrite(VivavoceError):
+    """The output cannot be written: no such folder, no permission, no space, or it exists."""
+
+
+class OutputRefused(RequestError, CannotWrite):
+    """The output path itself is not acceptable: it exists (without force), or has no folder."""
+
+
+class BadCheckpoint(VivavoceError):
+    """A checkpoint folder is incomplete, damaged, or made for another system or version."""

@@ -1,0 +1,1 @@
+"""look: picture → `Face`."""

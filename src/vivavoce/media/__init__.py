@@ -1,0 +1,1 @@
+"""media: files in, files out."""

@@ -1,0 +1,1 @@
+"""move: `Cues` (+ `Face`) → `Motion`."""

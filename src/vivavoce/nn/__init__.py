@@ -1,0 +1,1 @@
+"""Networks, losses and critics that two systems or more use."""

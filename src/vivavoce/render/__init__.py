@@ -1,0 +1,1 @@
+"""render: `Face` + `Motion` → frames."""

@@ -1,0 +1,1 @@
+"""speak: text (+ voice) → `Speech`."""

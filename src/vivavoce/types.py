@@ -1,0 +1,258 @@
+"""What flows between the rooms: frozen dataclasses whose fields state shape, unit and range.
+
+    text ──speak──▶ Speech ──listen──▶ Cues ──move──▶ Motion ──render──▶ Chunk ──publish──▶ file
+    picture ──look──▶ Face ─────────────────────────────┴────────────────┘
+
+One time base: sound at 16 kHz, 100 mel frames a second (hop 160), 25 video frames a second, so
+1 video frame = 4 mel frames = 640 samples. Axes and signs: `docs/conventions.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vivavoce.errors import ShapeError
+
+RATE = 16_000
+"""Samples a second, everywhere."""
+FPS = 25
+"""Video frames a second, everywhere."""
+HOP = 160
+"""Samples from one mel frame to the next: 100 mel frames a second."""
+SAMPLES_PER_FRAME = RATE // FPS
+"""640: the samples that belong to one video frame."""
+MELS_PER_FRAME = SAMPLES_PER_FRAME // HOP
+"""4: the mel frames that belong to one video frame."""
+
+Float: TypeAlias = NDArray[np.float32]
+Bytes: TypeAlias = NDArray[np.uint8]
+
+ARKIT = (
+    "eyeBlinkLeft", "eyeLookDownLeft", "eyeLookInLeft", "eyeLookOutLeft", "eyeLookUpLeft",
+    "eyeSquintLeft", "eyeWideLeft", "eyeBlinkRight", "eyeLookDownRight", "eyeLookInRight",
+    "eyeLookOutRight", "eyeLookUpRight", "eyeSquintRight", "eyeWideRight", "jawForward",
+    "jawRight", "jawLeft", "jawOpen", "mouthClose", "mouthFunnel", "mouthPucker", "mouthRight",
+    "mouthLeft", "mouthSmileLeft", "mouthSmileRight", "mouthFrownLeft", "mouthFrownRight",
+    "mouthDimpleLeft", "mouthDimpleRight", "mouthStretchLeft", "mouthStretchRight",
+    "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "mouthPressLeft",
+    "mouthPressRight", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthUpperUpLeft",
+    "mouthUpperUpRight", "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft",
+    "browOuterUpRight", "cheekPuff", "cheekSquintLeft", "cheekSquintRight", "noseSneerLeft",
+    "noseSneerRight", "tongueOut",
+)  # fmt: skip
+"""The 52 ARKit coefficients in Live Link Face's column order. Left and right are the person's."""
+
+ARKIT_INDEX = {name: i for i, name in enumerate(ARKIT)}
+
+EMOTIONS = (
+    "neutral", "happy", "sad", "angry", "fearful", "disgusted", "surprised", "contempt",
+)  # fmt: skip
+"""The eight emotions of MEAD (Wang et al., ECCV 2020)."""
+
+
+def check_shape(name: str, array: np.ndarray, *expected: int | None) -> None:
+    """Raise `ShapeError` unless `array` has the shape `expected` (None: any length)."""
+    fits = array.ndim == len(expected) and all(
+        e is None or e == n for e, n in zip(expected, array.shape, strict=True)
+    )
+    if not fits:
+        words = ", ".join("*" if e is None else str(e) for e in expected)
+        raise ShapeError(name, f"[{words}]", array.shape)
+
+
+@dataclass(frozen=True)
+class Phone:
+    """One speech sound and when it is heard."""
+
+    symbol: str
+    """IPA, as the voice engine names it; "" or "_" is a pause."""
+    start_s: float
+    """Start in seconds from the beginning of the speech it belongs to."""
+    end_s: float
+    """End in seconds; the next phone starts here."""
+
+
+@dataclass(frozen=True)
+class Speech:
+    """Sound, with what is known about it. A long speech travels as an iterator of pieces."""
+
+    samples: Float
+    """Mono sound [n] in [-1, 1] at 16 kHz."""
+    text: str | None = None
+    """The words that are spoken, if known."""
+    phones: tuple[Phone, ...] | None = None
+    """Exact phone times where we spoke it ourselves; None for recordings."""
+    features: Float | None = None
+    """What the speech model knew while speaking [T, D] at 100 a second (TTSF drives lips by it)."""
+    rate: int = RATE
+
+    def __post_init__(self) -> None:
+        check_shape("Speech.samples", self.samples, None)
+        if self.rate != RATE:
+            raise ShapeError("Speech.rate", f"{RATE} Hz", (self.rate,))
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return len(self.samples) / self.rate
+
+
+@dataclass(frozen=True)
+class Emotion:
+    """A feeling and how strong it is."""
+
+    name: str = "neutral"
+    """One of `EMOTIONS`."""
+    intensity: float = 1.0
+    """0 (not at all) to 1 (MEAD level 3)."""
+
+
+@dataclass(frozen=True)
+class Cues:
+    """What the movers hear, a row a video frame; any field may be absent."""
+
+    content: Float
+    """Probabilities of the sound classes [T, C] (`listen.sounds.CLASSES`), rows sum to 1."""
+    prosody: Float
+    """[T, 3]: log-energy (0 = silence, 1 = loud), log-F0 relative to the voice's own median in
+    octaves (0 where unvoiced), voicing in [0, 1]."""
+    emotion: Emotion = field(default_factory=Emotion)
+    identity: Float | None = None
+    """Who speaks [D]."""
+    instruction: str | None = None
+    """What the face is asked to do, in words."""
+
+    def __post_init__(self) -> None:
+        check_shape("Cues.content", self.content, None, None)
+        check_shape("Cues.prosody", self.prosody, len(self.content), 3)
+
+    def __len__(self) -> int:
+        return len(self.content)
+
+
+@dataclass(frozen=True)
+class Face:
+    """A picture of a person and what the tracker knows about it."""
+
+    picture: Bytes
+    """RGB [H, W, 3], upright."""
+    landmarks: Float
+    """The tracker's 478 points [478, 3] in picture pixels: x right, y down, z away from the
+    viewer (relative depth, same scale as x)."""
+    identity: Float
+    """`face478` identity coefficients [I], in standard deviations."""
+    expression: Float
+    """`face478` expression coefficients [52] in [0, 1] of the picture as it is."""
+    pose: Float
+    """Head pose [6]: yaw, pitch, roll in radians; x, y, z in outer-eye distances."""
+    matte: Float
+    """How much each pixel belongs to the person [H, W] in [0, 1]."""
+    box: tuple[int, int, int, int]
+    """The square around the head that is animated: left, top, right, bottom in picture pixels;
+    may reach over the picture's edge."""
+
+    def __post_init__(self) -> None:
+        check_shape("Face.picture", self.picture, None, None, 3)
+        check_shape("Face.landmarks", self.landmarks, 478, 3)
+        check_shape("Face.identity", self.identity, None)
+        check_shape("Face.expression", self.expression, len(ARKIT))
+        check_shape("Face.pose", self.pose, 6)
+        check_shape("Face.matte", self.matte, *self.picture.shape[:2])
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How a face moves, a row a video frame (25 a second)."""
+
+    expression: Float
+    """[T, E] in the named `space`; for "arkit52" values in [0, 1], 0 = the relaxed face."""
+    pose: Float
+    """[T, 6]: yaw, pitch, roll in radians; x, y, z in outer-eye distances; 0 = facing as in the
+    picture (or straight ahead where there is none)."""
+    gaze: Float
+    """[T, 2]: yaw, pitch of both eyes in radians relative to the head; 0 = as in the picture."""
+    space: str = "arkit52"
+    """What `expression` means."""
+
+    def __post_init__(self) -> None:
+        check_shape("Motion.expression", self.expression, None, None)
+        if self.space == "arkit52":
+            check_shape("Motion.expression", self.expression, None, len(ARKIT))
+        check_shape("Motion.pose", self.pose, len(self.expression), 6)
+        check_shape("Motion.gaze", self.gaze, len(self.expression), 2)
+
+    def __len__(self) -> int:
+        return len(self.expression)
+
+    def __getitem__(self, part: slice) -> Motion:
+        """The frames of `part`, as a Motion."""
+        return Motion(self.expression[part], self.pose[part], self.gaze[part], self.space)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A stretch of finished clip: pictures and the sound that belongs to them."""
+
+    frames: Bytes
+    """RGB [T, H, W, 3]."""
+    samples: Float
+    """Sound [T * 640] in [-1, 1] at 16 kHz."""
+
+    def __post_init__(self) -> None:
+        check_shape("Chunk.frames", self.frames, None, None, None, 3)
+        check_shape("Chunk.samples", self.samples, len(self.frames) * SAMPLES_PER_FRAME)
+
+
+class Voice(Protocol):
+    """Speaks. A new kind of voice (a learned one, a cloned one) implements this and no more."""
+
+    name: str
+    """What `--voice` takes."""
+    language: str
+    """BCP-47 tag, e.g. "en-gb"."""
+
+    def speak(self, text: str, emotion: Emotion) -> Iterator[Speech]:
+        """Speak `text` piece by piece (about a sentence each), with phone times per piece."""
+        ...
+
+
+class Mover(Protocol):
+    """Turns cues into motion, chunk by chunk, keeping its own state between chunks."""
+
+    needs: frozenset[str]
+    """The fields of `Cues` it reads."""
+    space: str
+    """What its `Motion.expression` means."""
+    streams: bool
+    """False: it gathers the whole clip before it gives the first motion."""
+
+    def __call__(
+        self, cues: Iterable[Cues], face: Face | None, rng: np.random.Generator
+    ) -> Iterator[Motion]: ...
+
+
+class FaceModel(Protocol):
+    """A linear 3D face: neutral + identity + expression. FLAME, BFM, ICT-FaceKit, face478."""
+
+    neutral: Float
+    """[V, 3] in outer-eye distances: x to the picture's right, y up, z toward the viewer."""
+    identity: Float
+    """[I, V, 3]: one standard deviation each."""
+    expression: Float
+    """[E, V, 3]: the full action each."""
+    expression_names: tuple[str, ...]
+    triangles: NDArray[np.int32]
+    """[F, 3] vertex indices, counter-clockwise seen from outside."""
+
+    def vertices(self, identity: Float, expression: Float) -> Float:
+        """The face with these coefficients [V, 3] (or [T, V, 3] for [T, E] expression)."""
+        ...
+
+
+Progress: TypeAlias = Callable[[float, str], None]
+"""Called with seconds of clip finished and the name of the step."""
