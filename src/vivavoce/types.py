@@ -49,6 +49,20 @@ ARKIT = (
 
 ARKIT_INDEX = {name: i for i, name in enumerate(ARKIT)}
 
+# The tracker's points that several rooms speak of (mediapipe's numbering).
+OUTER_EYES = (33, 263)
+"""Outer eye corners: the person's right, left. Their distance is the face's unit of length."""
+INNER_UPPER_LIP = (191, 80, 81, 82, 13, 312, 311, 310, 415)
+"""Lower edge of the upper lip, from the person's right to left, without the corners."""
+INNER_LOWER_LIP = (95, 88, 178, 87, 14, 317, 402, 318, 324)
+"""Upper edge of the lower lip, pairwise below `INNER_UPPER_LIP`."""
+LIP_CORNERS = (78, 308)
+"""Inner corners of the mouth."""
+MIDDLE_LIP_PAIRS = ((82, 87), (13, 14), (312, 317))
+"""The pairs whose mean distance is called the inner-lip gap."""
+NECK = (0.0, -1.1, -0.8)
+"""Where the head turns: the top of the neck, in outer-eye distances from the eyes' middle."""
+
 EMOTIONS = (
     "neutral", "happy", "sad", "angry", "fearful", "disgusted", "surprised", "contempt",
 )  # fmt: skip
@@ -63,6 +77,40 @@ def check_shape(name: str, array: np.ndarray, *expected: int | None) -> None:
     if not fits:
         words = ", ".join("*" if e is None else str(e) for e in expected)
         raise ShapeError(name, f"[{words}]", array.shape)
+
+
+def rotation_matrix(angles: np.ndarray) -> np.ndarray:
+    """Head rotation [..., 3, 3] of yaw, pitch, roll [..., 3] in radians, for x right, y up, z to
+    the viewer: yaw > 0 turns to the picture's right, pitch > 0 up, roll > 0 clockwise as seen."""
+    yaw, pitch, roll = np.moveaxis(np.asarray(angles), -1, 0)
+    zero, one = np.zeros_like(yaw), np.ones_like(yaw)
+    cy, sy, cp, sp, cr, sr = (f(a) for a in (yaw, -pitch, -roll) for f in (np.cos, np.sin))
+
+    def rows(*values: np.ndarray) -> np.ndarray:
+        return np.stack(values, -1).reshape(*np.shape(yaw), 3, 3)
+
+    about_y = rows(cy, zero, sy, zero, one, zero, -sy, zero, cy)
+    about_x = rows(one, zero, zero, zero, cp, -sp, zero, sp, cp)
+    about_z = rows(cr, -sr, zero, sr, cr, zero, zero, zero, one)
+    return about_y @ about_x @ about_z
+
+
+def rotation_angles(matrix: np.ndarray) -> np.ndarray:
+    """Yaw, pitch, roll [..., 3] in radians: the inverse of `rotation_matrix`."""
+    yaw = np.arctan2(matrix[..., 0, 2], matrix[..., 2, 2])
+    pitch = np.arcsin(np.clip(matrix[..., 1, 2], -1, 1))
+    roll = -np.arctan2(matrix[..., 1, 0], matrix[..., 1, 1])
+    return np.stack([yaw, pitch, roll], -1)
+
+
+def lip_gap(landmarks: np.ndarray) -> np.ndarray:
+    """Inner-lip gap over the distance of the outer eye corners [...] of `landmarks` [..., 478, D].
+
+    Never negative: it is a distance in the plane of the picture (x, y)."""
+    flat = landmarks[..., :2]
+    eyes = np.linalg.norm(flat[..., OUTER_EYES[0], :] - flat[..., OUTER_EYES[1], :], axis=-1)
+    pairs = [np.linalg.norm(flat[..., a, :] - flat[..., b, :], axis=-1) for a, b in MIDDLE_LIP_PAIRS]
+    return np.mean(pairs, axis=0) / eyes
 
 
 @dataclass(frozen=True)
