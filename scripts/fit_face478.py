@@ -145,7 +145,9 @@ def draw(head: Head, vertices: np.ndarray, yaw: float = 0, pitch: float = 0) -> 
     return cv2.GaussianBlur(picture, (0, 0), 0.8)
 
 
-def surface_map(head: Head, vertices: np.ndarray, yaw: float, pitch: float, last: int) -> np.ndarray:
+def surface_map(
+    head: Head, vertices: np.ndarray, yaw: float, pitch: float, last: int
+) -> np.ndarray:
     """Which triangle each pixel shows [SIZE, SIZE] (-1: none), of those among the first `last`
     vertices (skin), or of the eyeballs when `last` is 0."""
     turned, pixels = project(vertices, yaw, pitch)
@@ -208,7 +210,9 @@ def tesselation() -> np.ndarray:
     from mediapipe.tasks.python.vision.face_landmarker import FaceLandmarksConnections
 
     edges = FaceLandmarksConnections.FACE_LANDMARKS_TESSELATION
-    return np.array([[e.start for e in edges[i : i + 3]] for i in range(0, len(edges), 3)], np.int32)
+    return np.array(
+        [[e.start for e in edges[i : i + 3]] for i in range(0, len(edges), 3)], np.int32
+    )
 
 
 def symmetric(mean: np.ndarray, identity: np.ndarray, expression: np.ndarray) -> tuple:

@@ -109,7 +109,9 @@ def lip_gap(landmarks: np.ndarray) -> np.ndarray:
     Never negative: it is a distance in the plane of the picture (x, y)."""
     flat = landmarks[..., :2]
     eyes = np.linalg.norm(flat[..., OUTER_EYES[0], :] - flat[..., OUTER_EYES[1], :], axis=-1)
-    pairs = [np.linalg.norm(flat[..., a, :] - flat[..., b, :], axis=-1) for a, b in MIDDLE_LIP_PAIRS]
+    pairs = [
+        np.linalg.norm(flat[..., a, :] - flat[..., b, :], axis=-1) for a, b in MIDDLE_LIP_PAIRS
+    ]
     return np.mean(pairs, axis=0) / eyes
 
 

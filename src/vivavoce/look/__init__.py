@@ -1,1 +1,5 @@
 """look: picture → `Face`."""
+
+from vivavoce.look.face import look
+
+__all__ = ["look"]

@@ -16,6 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from vivavoce.look.face478 import load
 from vivavoce.types import Bytes, Float
 
 CROP_PX = 384
@@ -24,6 +25,8 @@ CROP_SCALE = 1.9
 """Side of that crop over the detector's face size."""
 MIN_SCORE = 0.5
 """Detections under this score are not looked at."""
+SEARCH_PX = 1280
+"""Pictures are searched at no more than this size."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +112,6 @@ def _crop(picture: Bytes, centre: Float, side: float, turn: float, mirror: bool)
     return np.column_stack([linear, offset])
 
 
-MIRROR = None
-
-
 def _mesh_in_crop(
     picture: Bytes, centre: Float, side: float, turn: float = 0.0, mirror: bool = False
 ) -> Float | None:
@@ -127,3 +127,93 @@ def _mesh_in_crop(
     back = cv2.invertAffineTransform(to_crop)
     flat = points[:, :2] @ back[:, :2].T + back[:, 2]
     return np.column_stack([flat, points[:, 2] * side / CROP_PX]).astype(np.float32)
+
+
+def _boxes(picture: Bytes) -> list[tuple[Float, float, float]]:
+    """Centre, side (px) and score of everything the detectors call a face in `picture`."""
+    height, width = picture.shape[:2]
+    found = []
+    for full_range in (0, 1):
+        for hit in _detector(full_range).process(picture).detections or []:
+            box = hit.location_data.relative_bounding_box
+            centre = np.float32([box.xmin + box.width / 2, box.ymin + box.height / 2])
+            side = max(box.width * width, box.height * height)
+            found.append((centre * [width, height], side, float(hit.score[0])))
+    return found
+
+
+def _candidates(picture: Bytes) -> Iterator[list[tuple[Float, float, float]]]:
+    """Where to look: the whole picture first; closer and closer tiles only if nothing was found."""
+    height, width = picture.shape[:2]
+    for tiles in (1, 2, 3, 5):
+        side_y, side_x = height * 2 // (tiles + 1), width * 2 // (tiles + 1)
+        hits = []
+        for row in range(tiles):
+            for column in range(tiles):
+                top, left = row * side_y // 2, column * side_x // 2
+                tile = picture[top : top + side_y, left : left + side_x]
+                shrink = min(1.0, SEARCH_PX / max(tile.shape[:2]))
+                small = cv2.resize(tile, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+                for centre, side, score in _boxes(np.ascontiguousarray(small)):
+                    hits.append((centre / shrink + [left, top], side / shrink, score))
+        if tiles == 1 and not hits:  # a face that fills the picture escapes the detectors
+            hits.append((np.float32([width / 2, height / 2]), max(height, width) / CROP_SCALE, 0.0))
+        yield hits
+        if min(side_x, side_y) < SEARCH_PX // 2:
+            return
+
+
+def find_faces(picture: Bytes) -> list[Tracked]:
+    """All faces of `picture` [H, W, 3] RGB that the mesh can be laid on, the largest first."""
+    for hits in _candidates(picture):
+        faces: list[Tracked] = []
+        for centre, side, score in sorted(hits, key=lambda hit: -hit[1]):
+            points = _mesh_in_crop(picture, centre, side * CROP_SCALE)
+            if points is None or any(_same(points, face.landmarks) for face in faces):
+                continue
+            points, steadiness = _agree(picture, points)
+            if points is not None:
+                faces.append(Tracked(points, steadiness, score))
+        if faces:
+            return sorted(faces, key=lambda face: -face.eye_px)
+    return []
+
+
+def _same(a: Float, b: Float) -> bool:
+    """Whether two measurements are of one face."""
+    apart = np.linalg.norm(a[:, :2].mean(0) - b[:, :2].mean(0))
+    return bool(apart < 0.5 * max(np.ptp(a[:, 0]), np.ptp(b[:, 0])))
+
+
+def _agree(picture: Bytes, first: Float) -> tuple[Float | None, float]:
+    """The mean of several measurements of one face, and how far they lie apart.
+
+    On a human face, however drawn, the mesh comes out the same when the crop is moved, turned or
+    mirrored; on an animal or a pattern it does not."""
+    eyes = first[263, :2] - first[33, :2]
+    level = -float(np.arctan2(eyes[1], eyes[0]))  # brings the eyes to the horizontal
+    low, high = first[:, :2].min(0), first[:, :2].max(0)
+    centre, side = (low + high) / 2, float((high - low).max()) * 1.55
+    views = [(1.0, 0.0, False), (1.0, 0.0, True), (1.2, 0.12, False), (0.9, -0.12, True)]
+    seen = []
+    for zoom, turn, mirror in views:
+        points = _mesh_in_crop(picture, centre, side * zoom, turn - level, mirror)
+        if points is None:
+            continue
+        seen.append(points[load().mirror] if mirror else points)
+    if len(seen) < len(views) - 1:
+        return None, float("inf")
+    stack = np.stack(seen)
+    middle = stack.mean(0)
+    spread = np.sqrt(((stack - middle)[..., :2] ** 2).sum(-1).mean())
+    return middle.astype(np.float32), float(spread / np.linalg.norm(eyes))
+
+
+def track_video(frames: Iterable[Bytes]) -> Iterator[Float | None]:
+    """The points [478, 3] px of the largest face in each of `frames`, None where it is not seen."""
+    mesh = _face_mesh(static=False)
+    try:
+        for frame in frames:
+            yield _run_mesh(mesh, frame)
+    finally:
+        mesh.close()

@@ -1,0 +1,105 @@
+"""From a picture to a `Face`: find, choose, refuse early, measure, matte, frame."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vivavoce.errors import NoFace, RequestError
+from vivavoce.look.face478 import Fit, fit
+from vivavoce.look.matte import matte
+from vivavoce.look.track import Tracked, find_faces
+from vivavoce.types import Bytes, Face, Float
+
+MIN_EYE_PX = 24
+"""Outer eye corners closer than this leave too few pixels to animate."""
+MAX_TURN = np.radians(42)
+"""Heads turned or tilted further hide half of the face."""
+MIN_HUMAN = 0.6
+"""Least mean of the person matte over the face: an animal's or a pattern's face is not a person."""
+MAX_UNSTEADY = 0.05
+"""Most disagreement of the tracker with itself (see `Tracked.steadiness`)."""
+BOX = (3.4, 5.0)
+"""Least and most side of the animated square in outer-eye distances."""
+
+
+def look(picture: Bytes, face: int | None = None, name: str = "the picture") -> Face:
+    """The face in `picture` [H, W, 3] RGB: the largest, or number `face` counted from 1 by size.
+
+    `name` is how error messages call the picture.
+
+    Raises: NoFace: nobody there, an animal, too small, or turned too far (with how much).
+    RequestError: there is no face with that number.
+    """
+    faces = find_faces(picture)
+    if not faces:
+        raise NoFace(
+            f"No face was found in {name}. Give a picture in which one face is seen from the "
+            "front, unhidden and sharp."
+        )
+    if face is not None and not 1 <= face <= len(faces):
+        seen = "1 face" if len(faces) == 1 else f"{len(faces)} faces"
+        raise RequestError(
+            f"--face {face} was asked for, but {name} shows {seen}. Faces are numbered from 1, "
+            "the largest first."
+        )
+    chosen = faces[(face or 1) - 1]
+    found = fit(chosen.landmarks[None])
+    person = matte(picture, chosen.landmarks)
+    refuse(chosen, found, person, name)
+    return Face(
+        picture=picture,
+        landmarks=chosen.landmarks,
+        identity=found.identity,
+        expression=found.expression[0],
+        pose=found.pose[0],
+        matte=person,
+        box=frame(chosen.landmarks, picture.shape[0], picture.shape[1]),
+    )
+
+
+def refuse(face: Tracked, found: Fit, person: Float, name: str) -> None:
+    """Raise `NoFace` if this face cannot be animated, saying why and by how much."""
+    if face.eye_px < MIN_EYE_PX:
+        raise NoFace(
+            f"The face in {name} is too small: {face.eye_px:.0f} pixels between the outer eye "
+            f"corners, at least {MIN_EYE_PX} are needed. Give a larger picture or a closer crop."
+        )
+    yaw, pitch = found.pose[0, :2]
+    if max(abs(yaw), abs(pitch)) > MAX_TURN:
+        raise NoFace(
+            f"The face in {name} is turned too far: {np.degrees(abs(yaw)):.0f} degrees to the "
+            f"side and {np.degrees(abs(pitch)):.0f} up or down; at most "
+            f"{np.degrees(MAX_TURN):.0f} can be animated. Give a more frontal picture."
+        )
+    inside = person[_hull(face.landmarks, person.shape)]
+    if face.steadiness > MAX_UNSTEADY or (inside.size and inside.mean() < MIN_HUMAN):
+        raise NoFace(
+            f"What looks like a face in {name} is not a human face that can be followed "
+            "(an animal, a mask, or a face that is mostly hidden). Give a picture of a person."
+        )
+
+
+def _hull(landmarks: Float, shape: tuple[int, ...]) -> np.ndarray:
+    """Mask [H, W] of the area that the points span."""
+    import cv2
+
+    mask = np.zeros(shape[:2], np.uint8)
+    cv2.fillConvexPoly(mask, cv2.convexHull(np.int32(landmarks[:, :2])), 1)
+    return mask > 0
+
+
+def frame(landmarks: Float, height: int, width: int) -> tuple[int, int, int, int]:
+    """The square to animate: left, top, right, bottom px; inside the picture where it can be."""
+    eye = float(np.linalg.norm(landmarks[33, :2] - landmarks[263, :2]))
+    tall = float(np.linalg.norm(landmarks[10, :2] - landmarks[152, :2])) / 1.55
+    unit = max(eye, tall)  # a turned head has a short eye distance
+    side = round(float(np.clip(min(height, width), BOX[0] * unit, BOX[1] * unit)))
+    middle = (landmarks[10, :2] + landmarks[152, :2]) / 2 + [0, 0.1 * unit]
+    corner = np.round(middle - side / 2).astype(int)
+    for axis, length in ((0, width), (1, height)):
+        if side <= length:
+            corner[axis] = np.clip(corner[axis], 0, length - side)
+        else:
+            corner[axis] = (length - side) // 2
+    left, top = int(corner[0]), int(corner[1])
+    return left, top, left + side, top + side
