@@ -18,7 +18,7 @@ MIN_HUMAN = 0.6
 """Least mean of the person matte over the face: an animal's or a pattern's face is not a person."""
 MAX_UNSTEADY = 0.05
 """Most disagreement of the tracker with itself (see `Tracked.steadiness`)."""
-BOX = (3.4, 5.0)
+BOX = (2.5, 5.0)
 """Least and most side of the animated square in outer-eye distances."""
 
 
