@@ -283,7 +283,9 @@ class Mover(Protocol):
 
     def __call__(
         self, cues: Iterable[Cues], face: Face | None, rng: np.random.Generator
-    ) -> Iterator[Motion]: ...
+    ) -> Iterator[Motion]:
+        """As many frames of motion as there are cues; `rng` decides what is left to chance."""
+        ...
 
 
 class FaceModel(Protocol):

@@ -84,7 +84,7 @@ def _hull(landmarks: Float, shape: tuple[int, ...]) -> np.ndarray:
     import cv2
 
     mask = np.zeros(shape[:2], np.uint8)
-    cv2.fillConvexPoly(mask, cv2.convexHull(np.int32(landmarks[:, :2])), 1)
+    cv2.fillConvexPoly(mask, cv2.convexHull(landmarks[:, :2].astype(np.int32)), (1,))
     return mask > 0
 
 

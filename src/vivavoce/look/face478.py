@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from vivavoce.types import ARKIT, LIP_CORNERS, NECK, Float, rotation_angles, rotation_matrix
 
 ARRAYS = Path(__file__).with_name("face478.npz")
-TO_MODEL = np.float32([1, -1, -1])
+TO_MODEL = np.array([1, -1, -1], np.float32)
 """Picture axes (y down, z away) to model axes (y up, z toward the viewer), and back."""
 DEPTH_WEIGHT = 0.35
 """The tracker's depth is a guess; it counts this much against x and y."""
@@ -96,7 +96,7 @@ def fit(landmarks: Float, rounds: int = 4) -> Fit:
         moved = local - model.neutral - np.tensordot(identity, model.identity, 1)
         expression = _ridge(model.expression, moved, RIDGE_EXPRESSION, (0, 1))
     shape = model.vertices(identity, expression)
-    neck = scale[:, None] * np.einsum("tij,j->ti", rotation, np.float32(NECK)) + shift
+    neck = scale[:, None] * np.einsum("tij,j->ti", rotation, np.array(NECK, np.float32)) + shift
     residual = np.sqrt(((local - shape)[..., :2] ** 2).sum(-1).mean(-1))
     pose = np.column_stack([rotation_angles(rotation), neck / scale[:, None]])
     return Fit(identity, expression, pose.astype(np.float32), scale, residual)
@@ -124,7 +124,7 @@ def _ridge(
     """Coefficients [T, K] of `basis` [K, V, 3] nearest to `target` [T, V, 3], kept in `box`.
 
     Accelerated projected gradient (Beck and Teboulle, "FISTA", 2009)."""
-    weight = np.float32([1, 1, DEPTH_WEIGHT])
+    weight = np.array([1, 1, DEPTH_WEIGHT], np.float32)
     a = (basis * weight).reshape(len(basis), -1)
     b = (target * weight).reshape(len(target), -1)
     gram = a @ a.T + ridge * np.eye(len(a), dtype=np.float32)
@@ -150,8 +150,8 @@ def main(path: str) -> None:
     for k, name in enumerate(ARKIT):
         tile = np.full((240, 200, 3), 255, np.uint8)
         flat = (model.neutral + model.expression[k])[:, :2] * [80, -80] + [100, 95]
-        cv2.polylines(tile, list(np.int32(flat[model.triangles])), True, (140, 140, 140), 1)
-        cv2.circle(tile, tuple(np.int32(flat[LIP_CORNERS[0]])), 2, (0, 0, 220), -1)
+        cv2.polylines(tile, list(flat[model.triangles].astype(np.int32)), True, (140, 140, 140), 1)
+        cv2.circle(tile, [int(x) for x in flat[LIP_CORNERS[0]]], 2, (0, 0, 220), -1)
         cv2.putText(tile, name, (6, 232), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 1)
         tiles.append(tile)
     rows = [np.hstack(tiles[i : i + 13]) for i in range(0, 52, 13)]

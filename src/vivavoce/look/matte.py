@@ -1,4 +1,4 @@
-"""Which pixels belong to the person (mediapipe's selfie segmentation; its model is in the wheel)."""
+"""Which pixels belong to the person: mediapipe's selfie segmentation, model in the wheel."""
 
 from __future__ import annotations
 

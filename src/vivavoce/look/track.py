@@ -98,7 +98,7 @@ def _run_mesh(mesh: Any, picture: Bytes) -> Float | None:
         return None
     height, width = picture.shape[:2]
     points = np.array([(p.x, p.y, p.z) for p in found[0].landmark], np.float32)
-    return points * np.float32([width, height, width])
+    return points * np.array([width, height, width], np.float32)
 
 
 def _crop(picture: Bytes, centre: Float, side: float, turn: float, mirror: bool) -> np.ndarray:
@@ -115,13 +115,13 @@ def _crop(picture: Bytes, centre: Float, side: float, turn: float, mirror: bool)
 def _mesh_in_crop(
     picture: Bytes, centre: Float, side: float, turn: float = 0.0, mirror: bool = False
 ) -> Float | None:
-    """The points [478, 3] in picture pixels, measured in a crop that is small, upright and sharp."""
+    """The points [478, 3] in picture pixels, measured in a small, upright, sharp crop."""
     to_crop = _crop(picture, centre, side, turn, mirror)
     area = cv2.INTER_AREA if side > CROP_PX else cv2.INTER_LINEAR
     crop = cv2.warpAffine(
         picture, to_crop, (CROP_PX, CROP_PX), flags=area, borderMode=cv2.BORDER_REPLICATE
     )
-    points = _run_mesh(_still_mesh(), crop)
+    points = _run_mesh(_still_mesh(), np.asarray(crop, np.uint8))
     if points is None:
         return None
     back = cv2.invertAffineTransform(to_crop)
@@ -136,7 +136,7 @@ def _boxes(picture: Bytes) -> list[tuple[Float, float, float]]:
     for full_range in (0, 1):
         for hit in _detector(full_range).process(picture).detections or []:
             box = hit.location_data.relative_bounding_box
-            centre = np.float32([box.xmin + box.width / 2, box.ymin + box.height / 2])
+            centre = np.array([box.xmin + box.width / 2, box.ymin + box.height / 2], np.float32)
             side = max(box.width * width, box.height * height)
             found.append((centre * [width, height], side, float(hit.score[0])))
     return found
@@ -157,7 +157,13 @@ def _candidates(picture: Bytes) -> Iterator[list[tuple[Float, float, float]]]:
                 for centre, side, score in _boxes(np.ascontiguousarray(small)):
                     hits.append((centre / shrink + [left, top], side / shrink, score))
         if tiles == 1 and not hits:  # a face that fills the picture escapes the detectors
-            hits.append((np.float32([width / 2, height / 2]), max(height, width) / CROP_SCALE, 0.0))
+            hits.append(
+                (
+                    np.array([width / 2, height / 2], np.float32),
+                    max(height, width) / CROP_SCALE,
+                    0.0,
+                )
+            )
         yield hits
         if min(side_x, side_y) < SEARCH_PX // 2:
             return
