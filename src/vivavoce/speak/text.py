@@ -1,0 +1,157 @@
+"""Text as a person gives it → clean pieces of about a sentence, made lazily.
+
+A piece is what a voice speaks in one go: short enough that the first sound comes at once and that
+memory does not grow with the text, long enough that the melody of the sentence stays natural.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from vivavoce.errors import RequestError
+
+MAX_CHARS = 2_000_000
+"""The longest text that is accepted, in characters (about 35 hours of speech)."""
+MAX_PIECE = 250
+"""The longest piece, in characters."""
+SHORT_LINE = 40
+"""A line shorter than this ended on purpose; a longer one was wrapped by an editor."""
+
+PAUSE_S = {"sentence": 0.30, "paragraph": 0.50, "clause": 0.15, "word": 0.0}
+"""Silence after a piece, in seconds, by what ends it."""
+
+_SENTENCE_END = re.compile(r"[。！？]+[”’」』）]*|(?:[.!?…؟۔।॥።]+)[\"'”’»)\]]*(?=\s|$)|\n\s*\n")
+_CLAUSE_END = re.compile(r"[,;:،、，；：–—](?=\s|[^\x00-\x7f])|[、，；：]")
+_ABBREVIATION = re.compile(
+    r"(?:^|[\s(\"'“])(?:\w|[A-Z]\.\w|dr|mr|mrs|ms|prof|st|jr|sr|vs|etc|no|approx|fig|e\.g|i\.e"
+    r"|gen|col|capt|lt|rev|hon|mt|bzw|usw|z\.b|nr|ca|ing|sra|mme|mlle)$",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of text that is spoken in one go."""
+
+    text: str
+    """At most `MAX_PIECE` characters, no line breaks."""
+    pause_s: float
+    """Silence that follows it, in seconds."""
+
+
+def read_text_file(path: Path) -> str:
+    """The text in a file: UTF-8 (with or without a mark), UTF-16 with a mark, else Latin-1.
+
+    Raises:
+        RequestError: The file is missing, too large, or holds something other than text.
+    """
+    if not path.is_file():
+        raise RequestError(f"There is no text file {path}. Check the path.")
+    if path.stat().st_size > 4 * MAX_CHARS:
+        raise RequestError(
+            f"{path} is larger than {4 * MAX_CHARS // 1_000_000} MB. Split the text in parts."
+        )
+    data = path.read_bytes()
+    marked = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    for encoding in ("utf-16",) if marked else ("utf-8-sig", "latin-1"):
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if _looks_binary(text):
+            break
+        return text
+    raise RequestError(f"{path} is not a text file. Give plain text, best saved as UTF-8.")
+
+
+def _looks_binary(text: str) -> bool:
+    """Whether more than one character in fifty of the beginning is a control character."""
+    start = text[:10_000]
+    controls = sum(unicodedata.category(c) == "Cc" and c not in "\t\n\r\f" for c in start)
+    return controls * 50 > len(start)
+
+
+def clean_text(text: str) -> str:
+    """`text` with control characters removed and line ends unified.
+
+    Raises:
+        RequestError: The text is over `MAX_CHARS`, or has no letter or digit in any script.
+    """
+    if len(text) > MAX_CHARS:
+        raise RequestError(
+            f"The text has {len(text):,} characters; at most {MAX_CHARS:,} can be spoken in one "
+            "clip. Split it in parts."
+        )
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n")
+    text = text.replace("\u2029", "\n\n").replace("\ufeff", "")
+    # Lone surrogates come from undecodable bytes on the command line and cannot be encoded.
+    text = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", " ", text)
+    if not any(c.isalnum() for c in text):
+        raise RequestError(
+            "There is nothing to say: the text has no letter or digit. Give some words."
+        )
+    return text
+
+
+def split_text(text: str) -> Iterator[Piece]:
+    """Cut clean text (see `clean_text`) into pieces, in order, skipping those with no words."""
+    start = 0
+    for end, kind in _sentence_ends(text):
+        yield from _cut_long(text[start:end], kind)
+        start = end
+
+
+def _sentence_ends(text: str) -> Iterator[tuple[int, str]]:
+    """Where sentences end in `text`, and as what ("sentence" or "paragraph"); last: its end."""
+    line_start = 0
+    for match in re.finditer(_SENTENCE_END.pattern + r"|\n", text):
+        mark, at, end = match.group(), match.start(), match.end()
+        if mark == "\n":
+            ends = end - line_start < SHORT_LINE
+            line_start = end
+            if ends:
+                yield end, "sentence"
+        elif "\n" in mark:
+            line_start = end
+            yield end, "paragraph"
+        elif not _goes_on(text, at, end, mark):
+            yield end, "sentence"
+    yield len(text), "sentence"
+
+
+def _goes_on(text: str, at: int, end: int, mark: str) -> bool:
+    """Whether the sentence goes on after the mark at `at`: an abbreviation, or no capital."""
+    if not mark.startswith("."):
+        return False
+    after = text[end : end + 3].lstrip()
+    if after[:1].islower():
+        return True
+    return mark == "." and _ABBREVIATION.search(text[max(0, at - 12) : at]) is not None
+
+
+def _cut_long(sentence: str, kind: str) -> Iterator[Piece]:
+    """A sentence as pieces of at most `MAX_PIECE` characters, cut at commas, else at spaces."""
+    rest = " ".join(sentence.split())
+    while len(rest) > MAX_PIECE:
+        cut, pause = _best_cut(rest)
+        yield from _piece(rest[:cut], pause)
+        rest = rest[cut:].lstrip()
+    yield from _piece(rest, kind)
+
+
+def _best_cut(text: str) -> tuple[int, str]:
+    """Where to cut a text that is too long for one piece, and the pause that belongs there."""
+    clauses = [m.end() for m in _CLAUSE_END.finditer(text, 0, MAX_PIECE)]
+    if clauses and clauses[-1] > MAX_PIECE // 4:
+        return clauses[-1], "clause"
+    space = text.rfind(" ", MAX_PIECE // 4, MAX_PIECE)
+    return (space if space > 0 else MAX_PIECE), "word"
+
+
+def _piece(text: str, kind: str) -> Iterator[Piece]:
+    if any(c.isalnum() for c in text):
+        yield Piece(text, PAUSE_S[kind])
