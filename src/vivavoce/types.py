@@ -16,7 +16,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from vivavoce.errors import ShapeError
+from vivavoce.errors import RequestError, ShapeError, UnknownName
 
 RATE = 16_000
 """Samples a second, everywhere."""
@@ -160,6 +160,28 @@ class Emotion:
     """One of `EMOTIONS`."""
     intensity: float = 1.0
     """0 (not at all) to 1 (MEAD level 3)."""
+
+    @classmethod
+    def parse(cls, words: str | Emotion) -> Emotion:
+        """An emotion from "happy" or "happy:0.7".
+
+        Raises: UnknownName: not one of `EMOTIONS`. RequestError: the intensity is not 0 to 1.
+        """
+        if isinstance(words, Emotion):
+            return words
+        name, _, strength = words.strip().lower().partition(":")
+        if name not in EMOTIONS:
+            raise UnknownName("emotion", name, EMOTIONS)
+        try:
+            intensity = float(strength or 1)
+        except ValueError:
+            intensity = -1.0
+        if not 0 <= intensity <= 1:
+            raise RequestError(
+                f"The intensity of an emotion is a number from 0 to 1, not {strength!r}; "
+                f"for example {name}:0.7."
+            )
+        return cls(name, intensity)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,343 @@
+"""The command line: typed functions that call the systems; no logic of its own.
+
+Exit codes: 0 done, 1 the work failed, 2 the request was wrong.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vivavoce.errors import RequestError, VivavoceError
+
+if TYPE_CHECKING:
+    from vivavoce.types import Progress
+
+app = typer.Typer(
+    name="vivavoce",
+    help="Makes faces talk: a portrait and words, or speech, become a video.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Portrait = Annotated[Path, typer.Argument(help="A picture of a person, any common format.")]
+Text = Annotated[str | None, typer.Option(help="What to say.")]
+TextFile = Annotated[Path | None, typer.Option(help="A file with what to say; any length.")]
+SpeechFile = Annotated[
+    Path | None, typer.Option("--speech", help="A recording to follow: any sound or video file.")
+]
+VoiceName = Annotated[
+    str, typer.Option("--voice", help="A name from `vivavoce voices`, or a piper .onnx file.")
+]
+Feeling = Annotated[
+    str, typer.Option(help="neutral, happy, sad, angry, fearful, disgusted, surprised, contempt; "
+                      "with an intensity from 0 to 1 after a colon: happy:0.7.")
+]  # fmt: skip
+Seed = Annotated[int, typer.Option(min=0, help="Draws head movement, blinks and gaze.")]
+Still = Annotated[bool, typer.Option("--still", help="Keep the head still.")]
+FaceNumber = Annotated[
+    int | None, typer.Option("--face", help="Which face, from 1; the largest by default.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Json = Annotated[bool, typer.Option("--json", help="Print a summary for machines.")]
+System = Annotated[str, typer.Option(help="The system: a name, a checkpoint folder, a hub id.")]
+
+
+@app.command()
+def speak(
+    portrait: Portrait,
+    text: Text = None,
+    text_file: TextFile = None,
+    speech: SpeechFile = None,
+    voice: VoiceName = "en-us",
+    emotion: Feeling = "neutral",
+    seed: Seed = 0,
+    size: Annotated[
+        str, typer.Option(help="Side of the square video in pixels, or full: the whole picture.")
+    ] = "512",
+    still: Still = False,
+    face: FaceNumber = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The video to write.")] = Path(
+        "out.mp4"
+    ),
+    system: System = "portrait",
+    force: Force = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Make the person in PORTRAIT say a text, or what is heard in a recording."""
+    from vivavoce.media.files import check_output
+
+    pixels = _size(size)
+    check_output(output, force, (".mp4",))
+    words = _text(text, text_file)
+    with _progress("speaking", quiet or as_json) as progress:
+        talker = _load(system)
+        clip = talker(
+            portrait, words, speech, voice=voice, emotion=emotion, seed=seed, size=pixels,
+            still=still, face=face,
+        )  # fmt: skip
+        saved = clip.save(output, force, progress(clip.seconds))
+    summary = {
+        "output": str(saved.path), "seconds": round(saved.seconds, 3), "frames": saved.frames,
+        "width": clip.size[0], "height": clip.size[1], "fps": clip.fps, "seed": seed,
+        "system": talker.folder.name, "voice": voice if words is not None else None,
+        "emotion": emotion,
+        "stages_s": {k: round(v, 3) for k, v in talker.clock.seconds.items()},
+    }  # fmt: skip
+    _say(f"{saved.path}: {saved.seconds:.1f} s, {clip.size[0]}x{clip.size[1]}", quiet or as_json)
+    _print_json(summary, as_json)
+
+
+@app.command()
+def voices(
+    language: Annotated[str, typer.Argument(help="Only this language, e.g. en or pt-br.")] = "",
+    as_json: Json = False,
+) -> None:
+    """List every voice that can be used here, by language."""
+    from vivavoce.speak.voices import list_voices
+
+    wanted = language.lower()
+    listed = [v for v in list_voices() if v.language.lower().startswith(wanted)]
+    if not listed:
+        raise RequestError(f"No voice speaks {language!r}. `vivavoce voices` lists them all.")
+    if as_json:
+        return _print_json([vars(voice) for voice in listed], True)
+    for v in listed:
+        about = ", ".join(x for x in (v.gender if v.gender != "unknown" else "", v.kind) if x)
+        print(f"{v.language or '+variant':16s} {v.name:28s} {v.label} ({about})")
+    print("A variant goes behind any language: --voice en-gb+f3. Piper: --voice path/to/voice.onnx")
+
+
+@app.command()
+def look(
+    portrait: Portrait,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="A PNG with the faces marked.")
+    ] = None,
+    face: FaceNumber = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Show what the tracker sees in PORTRAIT."""
+    from vivavoce.look.report import mark, report
+    from vivavoce.media.files import check_output
+    from vivavoce.media.read import read_picture
+
+    if output is not None:
+        check_output(output, force, (".png",))
+    picture = read_picture(portrait)
+    seen = report(picture, face, str(portrait))
+    if output is not None:
+        mark(picture, seen, output)
+    if as_json:
+        return _print_json(seen.as_dict(), True)
+    print(seen)
+    return None
+
+
+@app.command()
+def motion(
+    text: Text = None,
+    text_file: TextFile = None,
+    speech: SpeechFile = None,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help=".csv (Live Link Face), .npz or .glb (glTF).")
+    ] = Path("motion.csv"),
+    voice: VoiceName = "en-us",
+    emotion: Feeling = "neutral",
+    seed: Seed = 0,
+    still: Still = False,
+    system: System = "portrait",
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write how a face moves with speech: 52 ARKit curves and the head, for 3D programs."""
+    from vivavoce.media.export import SUFFIXES, write_motion
+    from vivavoce.media.files import check_output
+
+    check_output(output, force, SUFFIXES)
+    talker = _load(system)
+    moves = talker.motion(
+        _text(text, text_file), speech, voice=voice, emotion=emotion, seed=seed, still=still
+    )
+    frames = write_motion(moves, output, talker.model)
+    _say(f"{output}: {frames} frames at 25 a second", quiet)
+
+
+@app.command()
+def sheet(
+    clip: Annotated[Path, typer.Argument(help="A video.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The PNG to write.")] = Path(
+        "sheet.png"
+    ),
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Lay frames of CLIP side by side above its waveform, to look at."""
+    from vivavoce.media.files import check_output
+    from vivavoce.media.sheet import contact_sheet
+
+    check_output(output, force, (".png",))
+    contact_sheet(clip, output)
+    _say(str(output), quiet)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say whether this machine can do the work, and what to change if not."""
+    from vivavoce.measure.doctor import examine
+
+    findings = examine()
+    if as_json:
+        _print_json([vars(finding) for finding in findings], True)
+    else:
+        for finding in findings:
+            print(finding)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def train(
+    system: Annotated[str, typer.Argument(help="The system to train.")] = "portrait",
+    real: Annotated[
+        Path, typer.Option(help="Folder of real clips with its manifest.csv.")
+    ] = Path("../shared/real"),
+    stage: Annotated[
+        str, typer.Option(help="One of content, lips, head, repair; all by default.")
+    ] = "all",
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="The checkpoint folder.")
+    ] = Path("runs/portrait-tiny"),
+    seed: Seed = 0,
+) -> None:  # fmt: skip
+    """Train what a system ships."""
+    from vivavoce.train import train_system
+
+    train_system(system, stage, real, output, seed)
+
+
+@app.command()
+def bench(
+    real: Annotated[
+        Path, typer.Argument(help="Folder of portraits and recordings.")
+    ] = Path("../shared/real"),
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the report.")] = Path(
+        "out"
+    ),
+    quick: Annotated[bool, typer.Option("--quick", help="Two portraits, fewer figures.")] = False,
+) -> None:  # fmt: skip
+    """Measure how good and how fast the default system is: bench.json and bench.html."""
+    from vivavoce.measure.bench import run_bench
+
+    run_bench(real, output, quick=quick)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from vivavoce import __version__
+
+        print(f"vivavoce {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Hold the options that come before a command."""
+
+
+def _load(system: str) -> Any:
+    import vivavoce
+
+    return vivavoce.load(system)
+
+
+def _size(words: str) -> int | None:
+    """Pixels, or None for "full"."""
+    if words == "full":
+        return None
+    if not words.isdecimal():
+        raise RequestError(f"--size is a number of pixels or full, not {words!r}.")
+    return int(words)
+
+
+def _text(text: str | None, file: Path | None) -> str | None:
+    """The words of --text or --text-file; None if neither was given."""
+    if file is None:
+        return text
+    if text is not None:
+        raise RequestError("Give --text or --text-file, not both.")
+    from vivavoce.speak.text import read_text_file
+
+    return read_text_file(file)
+
+
+class _progress:
+    """A bar with seconds of finished clip, on a terminal only; nothing when `hidden`."""
+
+    def __init__(self, what: str, hidden: bool) -> None:
+        self._what, self._hidden = what, hidden or not sys.stderr.isatty()
+        self._bar: Any = None
+
+    def __enter__(self) -> _progress:
+        return self
+
+    def __call__(self, total: float | None) -> Progress | None:
+        """What `Clip.save` calls; `total` seconds if known."""
+        if self._hidden:
+            return None
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(),
+            TextColumn("{task.completed:.1f} s of video"), console=Console(stderr=True),
+            transient=True,
+        )  # fmt: skip
+        task = self._bar.add_task(self._what, total=total)
+        self._bar.start()
+        return lambda seconds, step: self._bar.update(task, completed=seconds)
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def _say(line: str, quiet: bool) -> None:
+    if not quiet:
+        print(line)
+
+
+def _print_json(value: Any, wanted: bool) -> None:
+    if wanted:
+        import json
+
+        print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def main() -> None:
+    """Run the command line; our own errors end in one sentence, never in a traceback."""
+    try:
+        app()
+    except VivavoceError as error:
+        print(f"vivavoce: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("vivavoce: stopped; nothing half-written was left.", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

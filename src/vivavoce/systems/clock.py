@@ -1,0 +1,49 @@
+"""Where the time goes: seconds spent in each stage of a chain of generators."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from time import perf_counter
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+
+class Clock:
+    """Charges time to the innermost stage that is running; stages may nest."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        """Seconds by stage."""
+        self._running: list[str] = []
+        self._since = 0.0
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        """Charge what happens inside to `stage`, except what nested stages take."""
+        self._charge()
+        self._running.append(stage)
+        try:
+            yield
+        finally:
+            self._charge()
+            self._running.pop()
+
+    def watch(self, stage: str, items: Iterable[Item]) -> Iterator[Item]:
+        """The same items; the time to make each is charged to `stage`."""
+        source = iter(items)
+        while True:
+            with self(stage):
+                try:
+                    item = next(source)
+                except StopIteration:
+                    return
+            yield item
+
+    def _charge(self) -> None:
+        now = perf_counter()
+        if self._running:
+            self.seconds[self._running[-1]] += now - self._since
+        self._since = now

@@ -1,0 +1,190 @@
+"""portrait: a picture and words, or speech, become a video; the default that works everywhere.
+
+    text ──speak──▶ Speech ──listen──▶ Cues ──move──▶ Motion ──render──▶ frames
+    picture ──look──▶ Face ─────────────────────────────┴──────────────────┘
+
+The photograph keeps its own pixels: it is warped, not imagined again, and a small learned network
+repairs what a warp cannot show. Every stage is a generator, so memory does not grow with length.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from vivavoce.errors import RequestError
+from vivavoce.listen import Listener, load_listener
+from vivavoce.look import face478, look
+from vivavoce.media.clip import Clip
+from vivavoce.media.provenance import Provenance
+from vivavoce.media.read import probe_speech, read_picture, read_speech
+from vivavoce.move import PortraitMover, load_mover
+from vivavoce.render import Renderer, load_repair
+from vivavoce.speak.text import clean_text
+from vivavoce.speak.voices import DEFAULT_VOICE, find_voice
+from vivavoce.systems.clock import Clock
+from vivavoce.types import (
+    SAMPLES_PER_FRAME,
+    Bytes,
+    Chunk,
+    Cues,
+    Emotion,
+    Face,
+    Float,
+    Motion,
+    Speech,
+)
+
+SIZE = 512
+"""Side of the square video in pixels unless another is asked for."""
+SMALLEST, LARGEST = 64, 2160
+"""Bounds of the sizes that can be asked for."""
+
+Portraitlike = str | Path | Bytes | Face
+Speechlike = str | Path | Speech | Iterable[Speech]
+
+
+class Portrait:
+    """The system; made once, used for many clips."""
+
+    name = "portrait"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.model = face478.load()
+        self.repair = load_repair(folder)
+        self.listener: Listener = load_listener(folder)
+        self.mover: PortraitMover = load_mover(folder)
+        self.clock = Clock()
+        """Seconds by stage, of everything done since loading."""
+
+    def __call__(
+        self,
+        portrait: Portraitlike,
+        text: str | None = None,
+        speech: Speechlike | None = None,
+        *,
+        voice: str = DEFAULT_VOICE,
+        emotion: str | Emotion = "neutral",
+        seed: int = 0,
+        size: int | None = SIZE,
+        still: bool = False,
+        face: int | None = None,
+    ) -> Clip:
+        """The person in `portrait` says `text`, or what is heard in `speech`.
+
+        Args:
+            portrait: A picture file, RGB uint8 [H, W, 3], or a `Face` from `self.look`.
+            text: What to say; spoken by `voice`.
+            speech: A sound or video file, or `Speech`; instead of text.
+            voice: A name that `vivavoce voices` lists, or a piper voice file.
+            emotion: "happy" or "happy:0.7"; the eight of `types.EMOTIONS`.
+            seed: Draws head movement, blinks and gaze; the same seed gives the same clip.
+            size: Side of a square video around the head in pixels; None: the whole picture.
+            still: Keep the head still.
+            face: Which face, from 1, the largest first.
+
+        Raises: NoFace, BadMedia, UnknownName, RequestError: see their messages.
+        """
+        if size is not None and not SMALLEST <= size <= LARGEST:
+            raise RequestError(f"The size must be {SMALLEST} to {LARGEST} pixels, not {size}.")
+        spoken, seconds = self.speech(text, speech, voice, emotion)
+        with self.clock("look"):
+            person = portrait if isinstance(portrait, Face) else self.look(portrait, face)
+            renderer = Renderer(person, self.model, size, self.repair)
+        chunks = self._chunks(renderer, person, spoken, Emotion.parse(emotion), seed, still)
+        return Clip(chunks, renderer.size, Provenance(self.folder.name, seed), seconds)
+
+    def look(self, portrait: str | Path | Bytes, face: int | None = None) -> Face:
+        """Find and measure the person; do it once to make many clips of one picture."""
+        if isinstance(portrait, np.ndarray):
+            return look(portrait, face)
+        return look(read_picture(portrait), face, str(portrait))
+
+    def speech(
+        self,
+        text: str | None,
+        speech: Speechlike | None,
+        voice: str = DEFAULT_VOICE,
+        emotion: str | Emotion = "neutral",
+    ) -> tuple[Iterator[Speech], float | None]:
+        """The sound as pieces, and its length in seconds where that is known beforehand."""
+        if (text is None) == (speech is None):
+            raise RequestError("Give either a text (--text, --text-file) or speech (--speech).")
+        if text is not None:
+            feeling = Emotion.parse(emotion)
+            spoken = find_voice(voice).speak(clean_text(text), feeling)
+            return self.clock.watch("speak", spoken), None
+        if isinstance(speech, Speech):
+            return iter([speech]), speech.seconds
+        if isinstance(speech, str | Path):
+            return self.clock.watch("speak", read_speech(speech)), probe_speech(speech)
+        assert speech is not None
+        return iter(speech), None
+
+    def motion(
+        self,
+        text: str | None = None,
+        speech: Speechlike | None = None,
+        *,
+        voice: str = DEFAULT_VOICE,
+        emotion: str | Emotion = "neutral",
+        seed: int = 0,
+        still: bool = False,
+    ) -> Iterator[Motion]:
+        """How a face moves with this text or speech, without a picture: for 3D and for study."""
+        spoken, _ = self.speech(text, speech, voice, emotion)
+        cues = (cue for cue, _ in self._listen(spoken, Emotion.parse(emotion)))
+        return self._move(cues, None, seed, still)
+
+    def _listen(self, spoken: Iterable[Speech], emotion: Emotion) -> Iterator[tuple[Cues, Float]]:
+        return self.clock.watch("listen", self.listener(spoken, emotion))
+
+    def _move(
+        self, cues: Iterable[Cues], face: Face | None, seed: int, still: bool
+    ) -> Iterator[Motion]:
+        rng = np.random.default_rng(seed)
+        return self.clock.watch("move", self.mover(cues, face, rng, still=still))
+
+    def _chunks(
+        self,
+        renderer: Renderer,
+        face: Face,
+        spoken: Iterable[Speech],
+        emotion: Emotion,
+        seed: int,
+        still: bool,
+    ) -> Iterator[Chunk]:
+        sound = SoundQueue()
+        cues = sound.keep(self._listen(spoken, emotion))  # 1. what is said, and how
+        for motion in self._move(cues, face, seed, still):  # 2. how the face moves
+            with self.clock("render"):
+                frames = renderer.render(motion)  # 3. what is seen
+            yield Chunk(frames, sound.take(len(motion)))
+
+
+class SoundQueue:
+    """Keeps the sound while the movers think, so that each frame gets its own 640 samples."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Float] = deque()
+
+    def keep(self, heard: Iterable[tuple[Cues, Float]]) -> Iterator[Cues]:
+        """The cues alone; their samples are kept."""
+        for cues, samples in heard:
+            self._waiting.append(samples)
+            yield cues
+
+    def take(self, frames: int) -> Float:
+        """The next `frames` * 640 samples."""
+        wanted, parts = frames * SAMPLES_PER_FRAME, []
+        while wanted:
+            part = self._waiting.popleft()
+            parts.append(part[:wanted])
+            if len(part) > wanted:
+                self._waiting.appendleft(part[wanted:])
+            wanted -= len(parts[-1])
+        return np.concatenate(parts)
