@@ -108,12 +108,11 @@ def voices(
     listed = [v for v in list_voices() if v.language.lower().startswith(wanted)]
     if not listed:
         raise RequestError(f"No voice speaks {language!r}. `vivavoce voices` lists them all.")
-    if as_json:
-        return _print_json([vars(voice) for voice in listed], True)
-    for v in listed:
+    _print_json([vars(voice) for voice in listed], as_json)
+    for v in [] if as_json else listed:
         about = ", ".join(x for x in (v.gender if v.gender != "unknown" else "", v.kind) if x)
         print(f"{v.language or '+variant':16s} {v.name:28s} {v.label} ({about})")
-    print("A variant goes behind any language: --voice en-gb+f3. Piper: --voice path/to/voice.onnx")
+    _say("A variant goes behind a language: --voice en-gb+f3; piper: --voice voice.onnx", as_json)
 
 
 @app.command()
@@ -137,10 +136,8 @@ def look(
     seen = report(picture, face, str(portrait))
     if output is not None:
         mark(picture, seen, output)
-    if as_json:
-        return _print_json(seen.as_dict(), True)
-    print(seen)
-    return None
+    _print_json(seen.as_dict(), as_json)
+    _say(str(seen), as_json)
 
 
 @app.command()

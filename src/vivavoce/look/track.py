@@ -93,7 +93,8 @@ def _detector(full_range: int) -> Any:
 
 def _run_mesh(mesh: Any, picture: Bytes) -> Float | None:
     """The points in `picture` [478, 3] px, or None."""
-    found = mesh.process(picture).multi_face_landmarks
+    with _quiet():  # it warns about every picture that is not square
+        found = mesh.process(picture).multi_face_landmarks
     if not found:
         return None
     height, width = picture.shape[:2]
@@ -143,11 +144,11 @@ def _boxes(picture: Bytes) -> list[tuple[Float, float, float]]:
 
 
 def _candidates(picture: Bytes) -> Iterator[list[tuple[Float, float, float]]]:
-    """Where to look: the whole picture first; closer and closer tiles only if nothing was found."""
+    """Where to look: the whole picture and its quarters; smaller tiles if that found nothing."""
     height, width = picture.shape[:2]
+    hits: list[tuple[Float, float, float]] = []
     for tiles in (1, 2, 3, 5):
         side_y, side_x = height * 2 // (tiles + 1), width * 2 // (tiles + 1)
-        hits = []
         for row in range(tiles):
             for column in range(tiles):
                 top, left = row * side_y // 2, column * side_x // 2
@@ -164,9 +165,8 @@ def _candidates(picture: Bytes) -> Iterator[list[tuple[Float, float, float]]]:
                     0.0,
                 )
             )
-        yield hits
-        if min(side_x, side_y) < SEARCH_PX // 2:
-            return
+        if tiles > 1:
+            yield hits
 
 
 def find_faces(picture: Bytes) -> list[Tracked]:

@@ -1,0 +1,90 @@
+"""From pictures to faces: who is found, who is refused, and with which words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from vivavoce.errors import NoFace, RequestError
+from vivavoce.look import look
+from vivavoce.look.face import frame
+from vivavoce.look.track import find_faces
+
+
+def read(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+@pytest.fixture(scope="module")
+def picture(astronaut: Path) -> np.ndarray:
+    return read(astronaut)
+
+
+def test_the_astronaut(picture: np.ndarray) -> None:
+    face = look(picture)
+    assert 60 < np.linalg.norm(face.landmarks[33] - face.landmarks[263]) < 110
+    assert abs(np.degrees(face.pose[0])) < 25
+    left, top, right, bottom = face.box
+    assert right - left == bottom - top
+    assert 0 <= left < face.landmarks[:, 0].min() < face.landmarks[:, 0].max() < right <= 512
+    inside = face.matte[int(face.landmarks[4, 1]), int(face.landmarks[4, 0])]
+    assert inside > 0.9
+
+
+def test_the_same_picture_gives_the_same_face(picture: np.ndarray) -> None:
+    assert np.array_equal(look(picture).landmarks, look(picture).landmarks)
+
+
+def test_a_small_face_in_a_big_picture_is_found(picture: np.ndarray) -> None:
+    wall = np.full((3000, 4000, 3), 128, np.uint8)
+    wall[2000:2512, 2900:3412] = picture
+    apart = look(wall).landmarks[:, :2] - [2900, 2000] - look(picture).landmarks[:, :2]
+    assert np.abs(apart).mean() < 4
+
+
+def test_two_faces_largest_first_and_by_number(picture: np.ndarray) -> None:
+    small = cv2.resize(picture, (256, 256), interpolation=cv2.INTER_AREA)
+    both = np.full((512, 800, 3), 128, np.uint8)
+    both[:, :512], both[100:356, 530:786] = picture, small
+    assert len(find_faces(both)) == 2
+    assert look(both).landmarks[:, 0].mean() < 512 < look(both, 2).landmarks[:, 0].mean()
+    with pytest.raises(RequestError, match=r"--face 7 .* shows 2 faces"):
+        look(both, 7)
+
+
+def test_nobody_there() -> None:
+    with pytest.raises(NoFace, match=r"No face was found in wall\.png"):
+        look(np.full((300, 300, 3), 90, np.uint8), name="wall.png")
+
+
+def test_too_small_says_how_much(picture: np.ndarray) -> None:
+    tiny = cv2.resize(picture, (120, 120), interpolation=cv2.INTER_AREA)
+    with pytest.raises(NoFace, match=r"too small: \d+ pixels .* at least 24"):
+        look(tiny)
+
+
+@pytest.mark.parametrize("name", ["animal_shiba_s25", "animal_cat_s39", "animal_alpaca_small_s36"])
+def test_an_animal_is_refused(real: Path, name: str) -> None:
+    with pytest.raises(NoFace, match=r"No face was found|not a human face"):
+        look(read(real / "portrait_hard" / f"liveportrait_{name}.jpg"))
+
+
+def test_every_portrait_is_tracked(real: Path) -> None:
+    lost = []
+    for path in sorted((real / "portrait").iterdir()):
+        try:
+            look(read(path))
+        except NoFace as refusal:
+            lost.append(str(refusal))
+    assert not lost
+
+
+def test_frame_stays_inside_where_it_can() -> None:
+    points = np.zeros((478, 3), np.float32)
+    points[33, :2], points[263, :2] = (900, 300), (1000, 300)
+    points[10, :2], points[152, :2] = (950, 230), (950, 390)
+    assert frame(points, 800, 1000) == (484, 62, 1000, 578)
