@@ -1,0 +1,83 @@
+"""A finished clip that is made while it is read: frames and sound, to save or to stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from vivavoce.errors import RequestError
+from vivavoce.media.files import PathLike
+from vivavoce.media.provenance import Provenance
+from vivavoce.media.write import VideoWriter
+from vivavoce.types import FPS, Chunk, Progress
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A clip that was written."""
+
+    path: Path
+    seconds: float
+    """Length in seconds; sound and picture are equally long."""
+    frames: int
+
+
+class Clip:
+    """An iterator of `Chunk`s; it can be consumed once, as a stream or by `save`.
+
+    Nothing is computed before it is asked for, and memory does not grow with the length.
+    """
+
+    fps = FPS
+
+    def __init__(
+        self,
+        chunks: Iterable[Chunk],
+        size: tuple[int, int],
+        provenance: Provenance,
+        seconds: float | None = None,
+    ) -> None:
+        self._chunks: Iterator[Chunk] | None = iter(chunks)
+        self.size = size
+        """Width and height of the frames in pixels."""
+        self.provenance = provenance
+        """How it was made; `save` writes it into the file."""
+        self.seconds = seconds
+        """Length in seconds, where it is known beforehand."""
+
+    def __iter__(self) -> Iterator[Chunk]:
+        """The chunks in order.
+
+        Raises: RequestError: the clip was consumed before.
+        """
+        if self._chunks is None:
+            raise RequestError(
+                "This clip was consumed already: a clip can be read once. Make it again."
+            )
+        chunks, self._chunks = self._chunks, None
+        return _given(chunks)
+
+    def save(self, path: PathLike, force: bool = False, progress: Progress | None = None) -> Saved:
+        """Write the clip as mp4 (H.264, AAC), whole or not at all; see `VideoWriter`.
+
+        `force` replaces an existing file; `progress` is called after every chunk.
+
+        Raises: RequestError: consumed before. OutputRefused, CannotWrite: see `VideoWriter`.
+        """
+        with VideoWriter(path, self.size, self.provenance, force) as video:
+            for chunk in self:
+                video.add(chunk)
+                if progress is not None:
+                    progress(video.seconds, "write")
+        return Saved(Path(path), video.seconds, video.frames)
+
+
+def _given(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    """The same chunks; a generator behind them is closed when the reader stops early."""
+    try:
+        yield from chunks
+    finally:
+        close = getattr(chunks, "close", None)
+        if close is not None:
+            close()

@@ -1,0 +1,416 @@
+"""Speech and video in (PyAV), decoded safely and within stated limits; pictures: `picture.py`.
+
+One clock: time 0 of a recording is the container's own start, for sound and for picture alike, so
+that a sound track that begins late stays late.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import ArrayLike
+
+from vivavoce.errors import BadMedia
+from vivavoce.media.files import PathLike, existing
+from vivavoce.media.picture import PictureLimits, read_picture
+from vivavoce.types import FPS, RATE, Bytes, Float, Speech
+
+__all__ = [
+    "ClipInfo", "PictureLimits", "SpeechLimits", "probe_speech", "read_clip_info", "read_picture",
+    "read_speech", "read_video", "speech_from_array",
+]  # fmt: skip
+
+MIN_SPEECH_S = 0.1
+"""Less sound than this is refused, in seconds."""
+GAP_S = 0.05
+"""A jump in a sound track's time stamps longer than this is filled with silence, in seconds."""
+MAX_GAP_S = 60.0
+"""A longer jump is taken for a damaged time stamp and ignored."""
+CANCELS = 0.05
+"""Energy of the mix over that of the louder channel under which two channels cancel each other."""
+
+
+@dataclass(frozen=True)
+class SpeechLimits:
+    """What a recording may be; checked before any work."""
+
+    max_seconds: float = 12 * 3600.0
+    """Length of the recording in seconds."""
+    min_seconds: float = MIN_SPEECH_S
+
+
+@dataclass(frozen=True)
+class ClipInfo:
+    """What a video file says about itself."""
+
+    size: tuple[int, int]
+    """Width and height in pixels, upright."""
+    fps: float
+    """Frames a second of the file itself."""
+    seconds: float
+    """Length of the picture track."""
+    sound_seconds: float | None
+    """Length of the sound track; None if there is none."""
+
+
+# ---------------------------------------------------------------- speech
+
+
+def probe_speech(path: PathLike, limits: SpeechLimits = SpeechLimits()) -> float:
+    """Seconds of sound in a file, quickly: from its header, or by counting packets.
+
+    Raises: BadMedia: not a file with sound, or its length is outside `limits`.
+    """
+    file = existing(path, "recording")
+    with _opened(file) as container:
+        stream = _sound_stream(container, file)
+        seconds = _duration(container, stream)
+    _check_length(file, seconds, limits)
+    return seconds
+
+
+def read_speech(
+    path: PathLike, chunk_s: float = 0.4, limits: SpeechLimits = SpeechLimits()
+) -> Iterator[Speech]:
+    """The sound of any file that FFmpeg reads, mono at 16 kHz, in pieces of `chunk_s` seconds.
+
+    All pieces are `round(chunk_s * 16000)` samples long except the last. Together they have as many
+    samples as the sound is long, silence at either end included, however long it is; memory does
+    not grow with the length. The file is checked at the call, before the first piece is asked for.
+
+    Raises: BadMedia: no such file, no sound track, damaged, or outside `limits`.
+    """
+    probe_speech(path, limits)
+    return _pieces(Path(path), max(1, round(chunk_s * RATE)), limits)
+
+
+def speech_from_array(samples: ArrayLike, rate: int, text: str | None = None) -> Speech:
+    """Speech from an array: mono [n] or stereo [n, C] or [C, n], of any number type and rate.
+
+    Integers are scaled by their type's range; floats must be in about [-1, 1].
+
+    Raises: BadMedia: wrong shape, rate or values, or less than 0.1 s of sound.
+    """
+    array = np.asarray(samples)
+    if array.ndim == 2 and array.shape[1] <= 8 < array.shape[0]:
+        array = array.T
+    if array.ndim not in (1, 2) or array.dtype.kind not in "iuf":
+        raise BadMedia(f"Speech must be numbers [n] or [n, channels], not {array.shape}.")
+    if not 1_000 <= rate <= 1_000_000:
+        raise BadMedia(f"A sampling rate of {rate} Hz is not speech. Give the rate in hertz.")
+    channels = _to_float(np.atleast_2d(array))
+    if not np.isfinite(channels).all() or np.abs(channels).max(initial=0.0) > 8:
+        raise BadMedia("Floating-point speech must be in [-1, 1]; divide 16-bit values by 32768.")
+    mono = _mix(channels, ())
+    if mono.size < MIN_SPEECH_S * rate:
+        raise BadMedia(_too_short("The speech", mono.size / rate, MIN_SPEECH_S))
+    parts = list(_resampled(iter([(mono, int(rate))])))
+    return Speech(np.concatenate(parts), text=text)
+
+
+def _pieces(file: Path, size: int, limits: SpeechLimits) -> Iterator[Speech]:
+    held: list[Float] = []
+    count = total = 0
+    with _opened(file) as container:
+        stream = _sound_stream(container, file)
+        for part in _resampled(_heard(container, stream)):
+            held.append(part)
+            count += part.size
+            total += part.size
+            if total > limits.max_seconds * RATE:  # the header may have been wrong
+                _check_length(file, total / RATE, limits)
+            if count >= size:
+                whole = np.concatenate(held)
+                full = count - count % size
+                for start in range(0, full, size):
+                    yield Speech(whole[start : start + size])
+                held, count = [whole[full:]], count - full
+    if total == 0:
+        raise BadMedia(f"{file} has a sound track that cannot be decoded. Save it again.")
+    _check_length(file, total / RATE, limits)
+    if count:
+        yield Speech(np.concatenate(held))
+
+
+def _heard(container: Any, stream: Any) -> Iterator[tuple[Float, int]]:
+    """The sound as mono pieces [n] with their rates, gaps in the time stamps filled with silence.
+
+    Packets that cannot be decoded are skipped: the next good one's time stamp fills their place.
+    """
+    origin = _origin(container)
+    end = 0.0
+    for frame in _decoded(container, stream):
+        if frame.samples == 0 or not frame.sample_rate:
+            continue
+        rate = frame.sample_rate
+        start = end if frame.time is None else frame.time - origin
+        if GAP_S < start - end < MAX_GAP_S:
+            yield np.zeros(round((start - end) * rate), np.float32), rate
+        yield _mono(frame), rate
+        end = start + frame.samples / rate
+
+
+def _mono(frame: Any) -> Float:
+    array = frame.to_ndarray()
+    channels = len(frame.layout.channels)
+    if not frame.format.is_planar:
+        array = array.reshape(-1, channels).T
+    return _mix(_to_float(array), tuple(c.name for c in frame.layout.channels))
+
+
+def _to_float(array: np.ndarray) -> Float:
+    """Samples of any type as float32; integers by their type's range."""
+    if array.dtype.kind == "f":
+        return array.astype(np.float32)
+    info = np.iinfo(array.dtype)
+    half = (float(info.max) + 1 - float(info.min)) / 2
+    centre = half if info.min == 0 else 0.0
+    return ((array.astype(np.float64) - centre) / half).astype(np.float32)
+
+
+def _mix(channels: Float, names: tuple[str, ...]) -> Float:
+    """Channels [C, n] to mono [n] in [-1, 1].
+
+    The mean; where a centre channel exists (films) it has half the weight, for speech is there. Two
+    channels that are each other's negative would vanish: then the louder one alone is taken.
+    """
+    if len(channels) == 1:
+        mono = channels[0]
+    elif "FC" in names and len(channels) > 2:
+        centre = names.index("FC")
+        rest = np.delete(channels, centre, axis=0)
+        mono = 0.5 * channels[centre] + 0.5 * rest.mean(axis=0)
+    else:
+        mono = channels.mean(axis=0)
+        energy = np.square(channels).sum(axis=1)
+        if len(channels) == 2 and np.square(mono).sum() < CANCELS * energy.max():
+            mono = channels[int(energy.argmax())]
+    return np.clip(mono, -1.0, 1.0).astype(np.float32)
+
+
+def _resampled(parts: Iterator[tuple[Float, int]]) -> Iterator[Float]:
+    """Mono pieces at 16 kHz; all together exactly `round(seconds * 16000)` samples.
+
+    The resampler is rebuilt where a file changes its rate on the way.
+    """
+    resampler = None
+    rate = given = taken = 0
+    for mono, rate_now in parts:
+        if rate_now != rate:
+            yield from _rest(resampler, given, taken, rate)
+            rate, given, taken = rate_now, 0, 0
+            resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
+        assert resampler is not None
+        given += mono.size
+        for out in resampler.resample(_frame(mono, rate)):
+            samples = out.to_ndarray()[0].astype(np.float32)
+            taken += samples.size
+            yield np.clip(samples, -1.0, 1.0)
+    yield from _rest(resampler, given, taken, rate)
+
+
+def _rest(resampler: Any, given: int, taken: int, rate: int) -> Iterator[Float]:
+    """What the resampler still holds, cut or padded so that the count is exact."""
+    if resampler is None:
+        return
+    missing = round(given * RATE / rate) - taken
+    held = [out.to_ndarray()[0] for out in resampler.resample(None) if out is not None]
+    rest = np.concatenate([*held, np.zeros(max(0, missing), np.float32)])[: max(0, missing)]
+    if rest.size:
+        yield np.clip(rest, -1.0, 1.0).astype(np.float32)
+
+
+def _frame(mono: Float, rate: int) -> Any:
+    frame = av.AudioFrame.from_ndarray(mono[None], format="flt", layout="mono")
+    frame.sample_rate = rate
+    return frame
+
+
+# ---------------------------------------------------------------- video
+
+
+def read_clip_info(path: PathLike) -> ClipInfo:
+    """Size, rate and length of a video file.
+
+    Raises: BadMedia: not a file with a picture track.
+    """
+    file = existing(path, "video")
+    with _opened(file) as container:
+        stream = _picture_stream(container, file)
+        frame = next(iter(_decoded(container, stream)), None)
+        if frame is None:
+            raise BadMedia(f"{file} has no picture that can be decoded. Save it again.")
+        size = (frame.width, frame.height)
+        if abs(frame.rotation) % 180 == 90:
+            size = size[::-1]
+        fps = float(stream.average_rate or stream.base_rate or FPS)
+        seconds = _duration(container, stream)
+    with _opened(file) as container:
+        sound = container.streams.audio
+        sound_seconds = _duration(container, sound[0]) if sound else None
+    return ClipInfo(size, fps, seconds, sound_seconds)
+
+
+def read_video(
+    path: PathLike, size: tuple[int, int] | None = None, max_seconds: float | None = None
+) -> Iterator[Bytes]:
+    """The frames of a video, RGB uint8 [H, W, 3], upright, at exactly 25 a second.
+
+    Frame k is the source's frame whose time stamp is nearest to k / 25 s, so that no file's rate,
+    even or uneven, shifts the picture against its sound. `size` (width, height) scales; with
+    `max_seconds` only the beginning is given. The file is opened at the call.
+
+    Raises: BadMedia: no such file, or no picture track.
+    """
+    file = existing(path, "video")
+    with _opened(file) as container:
+        _picture_stream(container, file)
+    return _frames(file, size, max_seconds)
+
+
+def _frames(file: Path, size: tuple[int, int] | None, max_seconds: float | None) -> Iterator[Bytes]:
+    last = float("inf") if max_seconds is None else round(max_seconds * FPS)
+    k = 0
+    for frame, until in _shown(file):
+        picture = None
+        while k < last and k / FPS < until - 1e-6:
+            if picture is None:
+                picture = _picture(frame, size)
+            yield picture
+            k += 1
+        if k >= last:
+            return
+    if k == 0:
+        raise BadMedia(f"{file} has no picture that can be decoded. Save it again.")
+
+
+def _shown(file: Path) -> Iterator[tuple[Any, float]]:
+    """Frames, each with the time in seconds up to which it is the nearest one."""
+    with _opened(file) as container:
+        stream = _picture_stream(container, file)
+        origin = _origin(container)
+        step = 1 / float(stream.average_rate or FPS)
+        before, at = None, 0.0
+        for frame in _decoded(container, stream):
+            now = frame.time - origin if frame.time is not None else at + step
+            if before is not None:
+                yield before, (at + now) / 2
+            before, at = frame, now
+        if before is not None:
+            # half a step of slack: 25 frames of 1/25 s give 25 frames, not 26
+            yield before, at + step - 0.5 / FPS
+
+
+def _picture(frame: Any, size: tuple[int, int] | None) -> Bytes:
+    turns = round(frame.rotation / 90) % 4
+    width, height = size or (None, None)
+    if turns % 2:
+        width, height = height, width
+    rgb = frame.reformat(width=width, height=height, format="rgb24").to_ndarray()
+    return np.ascontiguousarray(np.rot90(rgb, turns))
+
+
+# ---------------------------------------------------------------- files
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Any]:
+    """The file as a PyAV container; play lists inside it may name files only, never the network."""
+    try:
+        container = av.open(
+            os.path.abspath(file),
+            metadata_errors="ignore",
+            container_options={"protocol_whitelist": "file"},
+        )
+    except (av.FFmpegError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BadMedia(
+            f"{file} is not sound or video that can be read, or is damaged ({reason})."
+        ) from None
+    with container:
+        yield container
+
+
+def _sound_stream(container: Any, file: Path) -> Any:
+    if not container.streams.audio:
+        raise BadMedia(f"{file} has no sound track. Give a file with sound, or use --text.")
+    return container.streams.audio[0]
+
+
+def _picture_stream(container: Any, file: Path) -> Any:
+    if not container.streams.video:
+        raise BadMedia(f"{file} has no picture track. Give a video file.")
+    stream = container.streams.video[0]
+    stream.thread_type = "AUTO"
+    return stream
+
+
+def _decoded(container: Any, stream: Any) -> Iterator[Any]:
+    """Frames of one stream; packets that cannot be decoded are left out."""
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except (av.FFmpegError, OSError):
+            return  # the file ends in damage: what came before is kept
+        try:
+            frames = packet.decode()
+        except (av.FFmpegError, OSError, ValueError):
+            continue
+        yield from frames
+
+
+def _origin(container: Any) -> float:
+    return (container.start_time or 0) / av.time_base
+
+
+def _duration(container: Any, stream: Any) -> float:
+    """Length of a stream in seconds from the header, or by reading its packets.
+
+    Raw AAC is always counted: FFmpeg guesses its length from a bit rate, and can be far off.
+    """
+    if container.format.name != "aac":
+        if stream.duration:
+            return float(stream.duration * stream.time_base)
+        if container.duration:
+            return container.duration / av.time_base
+    seconds, end = 0.0, 0.0
+    try:
+        for packet in container.demux(stream):
+            length = float((packet.duration or 0) * packet.time_base) if packet.time_base else 0.0
+            seconds += length
+            if packet.pts is not None:
+                end = max(end, float(packet.pts * packet.time_base) - _origin(container) + length)
+    except (av.FFmpegError, OSError):
+        pass  # damage at the end: what can be read counts
+    return max(seconds, end)
+
+
+def _check_length(file: Path, seconds: float, limits: SpeechLimits) -> None:
+    if seconds > limits.max_seconds:
+        raise BadMedia(
+            f"{file} is {_clock(seconds)} long: the limit is {_clock(limits.max_seconds)}. "
+            "Cut it into parts."
+        )
+    if seconds < limits.min_seconds:
+        raise BadMedia(_too_short(str(file), seconds, limits.min_seconds))
+
+
+def _too_short(what: str, seconds: float, least: float) -> str:
+    return f"{what} has only {seconds:.3f} s of sound: at least {least:g} s are needed."
+
+
+def _clock(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:g} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02} min"
