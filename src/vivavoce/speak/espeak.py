@@ -31,6 +31,7 @@ _UTF8 = 1
 _EVENT_PHONEME = 7
 _RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
 _LONGEST_DATA_PATH = 140  # N_PATH_HOME is 160 and file names are appended to it
+_ANY_VOICE = b"gmw/en-US"
 _SEED = 20_051  # some voices draw breath noise; the same text must give the same samples
 
 
@@ -146,6 +147,9 @@ def _library() -> Iterator[tuple[ctypes.CDLL, int]]:
                     f"espeak-ng could not start with its data in {_data_path()}. "
                     "Reinstall the package espeakng-loader."
                 )
+            # A voice without a number dictionary reads through the voice before it: without
+            # one, Greenlandic crashes on digits.
+            library.espeak_SetVoiceByName(_ANY_VOICE)
             yield library, rate
             library.espeak_Terminate()
         finally:

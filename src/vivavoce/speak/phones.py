@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,7 +22,8 @@ def phones_from_starts(
     """Phones that follow each other without a gap from 0 to the end of `sound`.
 
     espeak reports a stop where it bursts; the mouth closes before that, in the silence that
-    precedes, so the closure (at most 80 ms) is given to the stop. A phone that got no time of its
+    precedes, so the closure (at most 80 ms) is given to the stop. Changes of language, "(en)", and
+    lone diacritics are no phones: the one before goes on. A phone that got no time of its
     own (a liquid that is played as the end of its vowel) takes the last third of the one before.
 
     Args:
@@ -29,13 +31,22 @@ def phones_from_starts(
         sound: The piece [n] in [-1, 1].
         rate: Of `sound`, in Hz.
     """
-    marks = [(symbol or PAUSE, min(start, len(sound))) for symbol, start in starts]
+    marks = [
+        (symbol or PAUSE, min(start, len(sound)))
+        for symbol, start in starts
+        if not symbol.startswith("(") and not _only_marks(symbol)
+    ]
     if not marks or marks[0][1] > 0:
         marks.insert(0, (PAUSE, 0))
     bounds = _with_closures(marks, sound, rate)
     bounds.append(len(sound))
     _share_empty(bounds)
     return _joined([symbol for symbol, _ in marks], bounds, rate)
+
+
+def _only_marks(symbol: str) -> bool:
+    """Whether a symbol has diacritics or stress marks and no letter."""
+    return bool(symbol) and all(unicodedata.category(c) in ("Mn", "Lm", "Sk") for c in symbol)
 
 
 def _with_closures(marks: list[tuple[str, int]], sound: Float, rate: int) -> list[int]:
