@@ -1,0 +1,107 @@
+"""Draw triangle meshes: a z-buffered rasteriser for the CPU, compiled by numba.
+
+The compiled code is kept beside this file, or in the user's cache folder (numba's rule; set
+NUMBA_CACHE_DIR to choose) where the package folder is read-only; only the first run compiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from vivavoce.types import Float
+
+FAR = np.float32(-1e30)
+"""Depth where nothing was drawn."""
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` compiled by numba, cached on disk where any folder lets us."""
+    try:
+        return njit(cache=True, fastmath=True, nogil=True)(function)
+    except RuntimeError:  # no writable cache folder: compile in each process
+        return njit(fastmath=True, nogil=True)(function)
+
+
+def rasterise(
+    vertices: Float, triangles: NDArray[np.int32], attributes: Float, height: int, width: int
+) -> tuple[Float, Float]:
+    """Interpolate `attributes` over the triangles as they are seen along z.
+
+    Args:
+        vertices: [V, 3]: x right and y down in pixels (pixel centres at whole numbers), z nearer =
+            larger.
+        triangles: [F, 3] vertex indices in either orientation; both sides are drawn.
+        attributes: [V, A], interpolated linearly over the picture plane.
+        height: Rows of the result.
+        width: Columns of the result.
+
+    Returns:
+        The attributes [height, width, A], 0 where nothing is seen, and the depth [height, width],
+        `FAR` there.
+    """
+    image = np.zeros((height, width, attributes.shape[1]), np.float32)
+    depth = np.full((height, width), FAR, np.float32)
+    draw(
+        np.ascontiguousarray(vertices, np.float32),
+        np.ascontiguousarray(triangles, np.int32),
+        np.ascontiguousarray(attributes, np.float32),
+        image,
+        depth,
+    )
+    return image, depth
+
+
+@compiled
+def draw(
+    vertices: Float, triangles: NDArray[np.int32], attributes: Float, image: Float, depth: Float
+) -> None:
+    """Draw into `image` [H, W, A] and `depth` [H, W] what is nearer; see `rasterise`.
+
+    Each row of a triangle is a span found from its three edges, so no pixel is tested in vain.
+    """
+    height, width, channels = image.shape
+    a, b, c = np.empty(3), np.empty(3), np.empty(3)
+    for f in range(triangles.shape[0]):
+        corner = triangles[f]
+        x0, y0 = vertices[corner[0], 0], vertices[corner[0], 1]
+        x1, y1 = vertices[corner[1], 0], vertices[corner[1], 1]
+        x2, y2 = vertices[corner[2], 0], vertices[corner[2], 1]
+        area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
+        if abs(area) < 1e-9:
+            continue
+        a[0], b[0], c[0] = (y1 - y2) / area, (x2 - x1) / area, (x1 * y2 - x2 * y1) / area
+        a[1], b[1], c[1] = (y2 - y0) / area, (x0 - x2) / area, (x2 * y0 - x0 * y2) / area
+        a[2], b[2], c[2] = (y0 - y1) / area, (x1 - x0) / area, (x0 * y1 - x1 * y0) / area
+        top = max(0, int(np.ceil(min(y0, y1, y2) - 1e-4)))
+        bottom = min(height - 1, int(np.floor(max(y0, y1, y2) + 1e-4)))
+        for y in range(top, bottom + 1):
+            left, right = max(min(x0, x1, x2), 0.0), min(max(x0, x1, x2), width - 1.0)
+            for k in range(3):  # weight k = a x + b y + c must not be negative
+                rest = b[k] * y + c[k]
+                if a[k] > 1e-12:
+                    left = max(left, -rest / a[k])
+                elif a[k] < -1e-12:
+                    right = min(right, -rest / a[k])
+                elif rest < -1e-6:
+                    right = -1.0
+            for x in range(int(np.ceil(left - 1e-3)), int(np.floor(right + 1e-3)) + 1):
+                w0, w1 = a[0] * x + b[0] * y + c[0], a[1] * x + b[1] * y + c[1]
+                w2 = 1.0 - w0 - w1
+                z = (
+                    w0 * vertices[corner[0], 2]
+                    + w1 * vertices[corner[1], 2]
+                    + w2 * vertices[corner[2], 2]
+                )
+                if z >= depth[y, x]:
+                    depth[y, x] = z
+                    for k in range(channels):
+                        image[y, x, k] = (
+                            w0 * attributes[corner[0], k]
+                            + w1 * attributes[corner[1], k]
+                            + w2 * attributes[corner[2], k]
+                        )

@@ -1,0 +1,84 @@
+"""The portrait's renderer: the picture's own pixels, moved by the face's mesh.
+
+The picture is warped, not imagined anew. `Scene` is what is shown, `HeadShape` says where the
+face's points go, `Rig` carries the picture along, `Eye` and `Mouth` draw what was hidden, and
+`RepairNet` corrects what a warp cannot know.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from vivavoce.errors import RequestError
+from vivavoce.render import light
+from vivavoce.render.eyes import Eye
+from vivavoce.render.mesh import FAR, draw
+from vivavoce.render.mouth import Mouth
+from vivavoce.render.rig import Rig
+from vivavoce.render.scene import square, whole
+from vivavoce.render.shape import HeadShape
+from vivavoce.types import Bytes, Face, FaceModel, Float, Motion
+
+
+class Renderer:
+    """Makes frames of one person. It keeps no state from frame to frame.
+
+    Args:
+        face: The picture and what was tracked in it.
+        model: The face model in whose expressions motion is given (ARKit names).
+        size: Side in pixels of the square to show; None shows the whole picture.
+    """
+
+    def __init__(self, face: Face, model: FaceModel, size: int | None = 512) -> None:
+        self.scene = whole(face) if size is None else square(face, size)
+        self.shape = HeadShape(face, self.scene.landmarks, model)
+        self.rig = Rig(self.scene, self.shape, model)
+        self.light = light.measure(self.scene.image, self.scene.landmarks, self.shape.unit)
+        self.eyes = [Eye(self.scene, self.shape, side) for side in (0, 1)]
+        self.mouth = Mouth(self.scene, self.shape, self.light)
+        left, top, right, bottom = self.scene.window
+        self.origin = np.float32([left, top])
+        self.grid = np.mgrid[0 : bottom - top, 0 : right - left][::-1].transpose(1, 2, 0)
+        self.grid = (self.grid + self.origin).astype(np.float32)
+
+    def render(self, motion: Motion) -> Bytes:
+        """The frames [T, H, W, 3] of `motion`, even-sized.
+
+        Raises: RequestError: the motion is not in ARKit coefficients."""
+        if motion.space != "arkit52":
+            raise RequestError(
+                f"The portrait renderer needs motion in the space 'arkit52', not {motion.space!r}."
+            )
+        points = self.shape.moved(motion)
+        vertices = self.rig.deform(points, motion.pose)
+        left, top, right, bottom = self.scene.view
+        frames = np.empty((len(motion), bottom - top, right - left, 3), np.uint8)
+        for t in range(len(motion)):
+            frames[t] = self.scene.still
+            window = self._warp(vertices[t])
+            for eye in self.eyes:
+                eye.paint(window, vertices[t], motion.pose[t], motion.gaze[t], self.origin)
+            self.mouth.paint(
+                window, self.scene, vertices[t], points[t], motion.pose[t], self.origin
+            )
+            self._paste(frames[t], window)
+        return frames
+
+    def _warp(self, vertices: Float) -> Bytes:
+        """The window [h, w, 3] with the sheet's `vertices` [V, 3] at their new places."""
+        height, width = self.grid.shape[:2]
+        at = vertices - np.float32([*self.origin, 0])
+        back = self.rig.points[:, :2] - vertices[:, :2]
+        flow = np.zeros((height, width, 2), np.float32)
+        depth = np.full((height, width), FAR, np.float32)
+        draw(at, self.rig.triangles, back, flow, depth)
+        flow += self.grid
+        return cv2.remap(
+            self.scene.image, flow, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        )
+
+    def _paste(self, frame: Bytes, window: Bytes) -> None:
+        """Put the window where it belongs in the frame."""
+        x, y = self.scene.window[0] - self.scene.view[0], self.scene.window[1] - self.scene.view[1]
+        frame[y : y + window.shape[0], x : x + window.shape[1]] = window
