@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms
 
 from vivavoce.errors import BadMedia
 from vivavoce.media.files import PathLike, existing
@@ -19,13 +20,26 @@ PICTURE_FORMATS = (
 )  # fmt: skip
 """What is opened; Pillow's others (EPS calls Ghostscript) are not."""
 
+ORIENTATION = 0x0112
+"""The EXIF tag that says which way is up."""
+UPRIGHT: dict[int, Callable[[Bytes], Bytes]] = {
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.transpose(1, 0, 2),
+    6: lambda a: a[::-1].transpose(1, 0, 2),
+    7: lambda a: a[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda a: a[:, ::-1].transpose(1, 0, 2),
+}
+"""How its values (Exif 2.32, 4.6.4) are undone."""
+
 
 @dataclass(frozen=True)
 class PictureLimits:
     """What a picture may be; checked before its pixels are decoded."""
 
     max_pixels: int = 120_000_000
-    """Width times height. 120 megapixels take about 0.8 GB while decoding."""
+    """Width times height. 120 megapixels take about 0.9 GB while decoding."""
     min_side: int = 64
     """The shorter side in pixels."""
 
@@ -45,8 +59,10 @@ def read_picture(path: PathLike, limits: PictureLimits = PictureLimits()) -> Byt
             warnings.simplefilter("ignore")  # our own limits replace Pillow's bomb warning
             with Image.open(file, formats=_formats()) as image:
                 _check_size(file, image.size, limits)
-                upright = ImageOps.exif_transpose(_to_rgb(image))
-                return np.array(upright)  # [H, W, 3]
+                image.load()
+                way_up = image.getexif().get(ORIENTATION, 1)  # after loading: TIFF turns itself
+                array = _to_array(_to_rgb(image))  # [H, W, 3]
+            return np.ascontiguousarray(UPRIGHT.get(way_up, lambda a: a)(array))
     except BadMedia:
         raise
     except Image.DecompressionBombError:
@@ -85,18 +101,23 @@ def _too_many_pixels(file: Path, size: str, limits: PictureLimits) -> str:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """Any mode to RGB; keeps the EXIF data that says which way is up."""
-    exif = image.getexif()
+    """Any mode to RGB."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        rgb = Image.fromarray(_to_8_bits(np.asarray(image))).convert("RGB")
-    elif image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        return Image.fromarray(_to_8_bits(np.asarray(image))).convert("RGB")
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
-        rgb = _to_srgb(Image.alpha_composite(white, rgba).convert("RGB"), image)
-    else:
-        rgb = _to_srgb(image, image)
-    rgb.info["exif"] = exif.tobytes()
-    return rgb
+        return _to_srgb(Image.alpha_composite(white, rgba).convert("RGB"), image)
+    return _to_srgb(image, image)
+
+
+def _to_array(image: Image.Image) -> Bytes:
+    """[H, W, 3], strip by strip: `np.asarray` would hold a large picture three times."""
+    array = np.empty((image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, 256):
+        bottom = min(top + 256, image.height)
+        array[top:bottom] = np.asarray(image.crop((0, top, image.width, bottom)))
+    return array
 
 
 def _to_8_bits(values: np.ndarray) -> Bytes:
@@ -131,4 +152,4 @@ def _to_srgb(image: Image.Image, source: Image.Image) -> Image.Image:
                 return converted
         except (ImageCms.PyCMSError, OSError, ValueError):
             pass  # a broken profile is no reason to refuse the picture
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
