@@ -56,7 +56,7 @@ def normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 
 
 def bake(
-    vertices: np.ndarray, triangles: np.ndarray, teeth: np.ndarray, edge: np.ndarray
+    vertices: np.ndarray, triangles: np.ndarray, teeth: np.ndarray, edge: np.ndarray, is_lower: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sprite [H, W, 3] uint8 (light, teeth, cover) and depth [H, W] in outer-eye distances."""
     scale = PER_UNIT * FINE
@@ -72,6 +72,9 @@ def bake(
     light *= np.clip(1 - 6 * np.maximum(hollow, 0), 0.35, 1)
     light *= np.exp(2.6 * np.minimum(depth, 0))  # and so does the back of the mouth
     small = (width // FINE, height // FINE)
+    rows, columns = np.mgrid[:height, :width] / scale
+    ramus = (np.abs(columns - HALF_WIDTH) > 0.19) & (rows < TOP) & (seen[..., 3] < 0.5) & is_lower
+    cover[ramus] = 0  # the jaw's rising branch is never seen
     layers = np.dstack([light * cover, seen[..., 3] * cover, cover])
     layers = cv2.resize(layers, small, interpolation=cv2.INTER_AREA)
     layers[..., :2] /= np.maximum(layers[..., 2:], 1e-3)
@@ -87,8 +90,8 @@ def main(path: str) -> None:
     edge = vertices[upper_teeth][vertices[upper_teeth, 1].argmin()] * [0, 1, 1]
     front = jaw[lower_teeth].mean(0)
     opened = vertices + JAW * (jaw - front)
-    upper, upper_depth = bake(vertices, triangles[~lower], teeth, edge)
-    low, low_depth = bake(opened, triangles[lower], teeth, edge)
+    upper, upper_depth = bake(vertices, triangles[~lower], teeth, edge, False)
+    low, low_depth = bake(opened, triangles[lower], teeth, edge, True)
     np.savez_compressed(
         OUT,
         upper=upper,

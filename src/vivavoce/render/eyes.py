@@ -40,6 +40,9 @@ class Eye:
         if self.asleep:
             return
         outline = eye_outline(points, self.side)
+        if float((outline[9:] - outline[1:8][::-1])[:, 1].max()) < 1.0:
+            soften(frame, outline[:9] - origin, 0.006 * self.shape.unit)
+            return
         turn, shift = self._ball(pose)
         look = self._look(gaze)
         activity = self._activity(outline, turn, shift, look)
@@ -135,6 +138,21 @@ def clip_box(
     left, top = max(int(low[0]), 0), max(int(low[1]), 0)
     right, bottom = min(int(high[0]), width), min(int(high[1]), height)
     return (left, top, right, bottom) if right > left and bottom > top else None
+
+
+def soften(frame: Bytes, line: Float, width: float) -> None:
+    """Blur `frame` in place across `line` [N, 2] px, where two parts of the picture meet."""
+    reach = max(1, round(width))
+    box = clip_box(line, 4 * reach, *frame.shape[:2])
+    if box is None:
+        return
+    left, top, right, bottom = box
+    part = frame[top:bottom, left:right]
+    mask = np.zeros(part.shape[:2], np.uint8)
+    corners = np.round((line - [left, top]) * 16).astype(np.int32)
+    cv2.polylines(mask, [corners], False, (255,), 2 * reach + 1, cv2.LINE_AA, 4)
+    mask = cv2.GaussianBlur(mask, (0, 0), 0.6 * reach)
+    blend(part, cv2.GaussianBlur(part, (0, 0), 0.7 * reach), mask.astype(np.float32) / 255)
 
 
 def blend(under: Bytes, over: np.ndarray, mask: Float) -> None:

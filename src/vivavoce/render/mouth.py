@@ -19,12 +19,16 @@ ARRAYS = Path(__file__).with_name("mouth.npz")
 """Sprites of the ICT-FaceKit mouth (MIT), made by `scripts/make_mouth_sprites.py`."""
 CORNER_HALF = 0.25
 """Half the width of the mouth whose teeth the sprites are, in outer-eye distances."""
-EDGE_BELOW = 0.022
+EDGE_BELOW = 0.045
 """The upper teeth end this far below the line where the lips meet."""
 BEHIND = 0.055
 """The front teeth lie this far behind that line."""
 OUTLINE = [LIP_CORNERS[0], *UPPER, LIP_CORNERS[1], *LOWER[::-1]]
 CHIN = (152, 148, 377)
+JAW_FOLLOW = (1.0, 1.22, 0.9)
+"""How far the lower teeth go when the chin goes by 1: they are nearer to the lip."""
+LOWER_TEETH = -0.012
+"""The lower teeth end this much lower than baked: hidden by the lip unless it is drawn down."""
 
 
 class Mouth:
@@ -39,8 +43,8 @@ class Mouth:
         middle = np.float32([corners[:, 0].mean(), line[1], line[2]])
         self.edge = middle - np.float32([0, EDGE_BELOW, BEHIND]) * self.size
         with np.load(ARRAYS) as arrays:
-            self.upper = self._sprite(arrays["upper"], 0.95, 0.75)
-            self.lower = self._sprite(arrays["lower"], 0.78, 0.8)
+            self.upper = self._sprite(arrays["upper"], 1.0, 0.8)
+            self.lower = self._sprite(arrays["lower"], 0.8, 1.0)
             self.upper_sheet = self._sheet(arrays["upper_depth"], arrays["extent"])
             self.lower_sheet = self._sheet(arrays["lower_depth"], arrays["extent"])
         self.own = self._own_pixels(scene) if shape.open_mouth else None
@@ -125,8 +129,8 @@ class Mouth:
     def _draw(self, local: Float, pose: Float, corner: Float, height: int, width: int) -> Float:
         """Cavity, lower jaw, upper jaw [height, width, 3], 0 to 255."""
         chin = (local - self.shape.relaxed)[list(CHIN)].mean(0)
-        jaw = chin * np.float32([1, 1.12, 0.9])
-        jaw[1] = min(jaw[1], 0)
+        jaw = chin * np.float32(JAW_FOLLOW)
+        jaw[1] = min(jaw[1], 0) + LOWER_TEETH
         image = np.empty((height, width, 3), np.float32)
         image[:] = self.light.cavity * 255
         for sprite, sheet, move in (
@@ -147,13 +151,11 @@ class Mouth:
 
     def _shade(self, mask: Float, gap: float) -> Float:
         """The lips' shadow on what lies behind them [H, W]: deep in a small opening."""
-        reach = max(0.05 * self.shape.unit, 1.0)
-        around = cv2.GaussianBlur(mask, (0, 0), reach * 0.6, borderType=cv2.BORDER_CONSTANT)
-        drop = round(0.5 * reach)
-        around = np.vstack([np.zeros((drop, mask.shape[1]), np.float32), around])[: len(mask)]
-        light = np.clip((around - 0.12) / 0.62, 0, 1)
-        opened = np.clip(gap / (0.11 * self.shape.unit), 0, 1)
-        return (0.16 + 0.84 * light) * (0.45 + 0.55 * opened)
+        reach = max(0.022 * self.shape.unit, 0.8)
+        around = cv2.GaussianBlur(mask, (0, 0), reach, borderType=cv2.BORDER_CONSTANT)
+        light = np.clip((around - 0.35) / 0.55, 0, 1)
+        opened = np.clip(gap / (0.05 * self.shape.unit), 0, 1)
+        return (0.42 + 0.58 * light) * (0.4 + 0.6 * opened)
 
     def _add_own(self, inside: Float, scene: Scene, pose: Float, corner: Float) -> None:
         """Put the picture's own teeth over the drawn ones, moved with the skull."""
