@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import wave
 from pathlib import Path
 
@@ -171,6 +172,11 @@ def test_missing_folder_empty_corrupt(tmp_path: Path) -> None:
     path = encode(tmp_path / "a.mp4", "aac", tone(1, 48_000)[None], 48_000, "mono")
     (tmp_path / "cut.mp4").write_bytes(path.read_bytes()[:2000])
     refused(tmp_path / "cut.mp4", "damaged")
+
+
+def test_a_pipe_is_refused_and_does_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    refused(tmp_path / "pipe", "is not an ordinary file")
 
 
 def test_video_without_sound(tmp_path: Path) -> None:

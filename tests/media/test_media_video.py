@@ -289,6 +289,30 @@ def test_any_rate_becomes_25(tmp_path: Path, fps: Fraction) -> None:
     assert np.abs(times - np.arange(len(times)) / 25)[:-2].max() <= 0.5 / float(fps) + 0.02
 
 
+def test_a_turned_telephone_video_is_upright(tmp_path: Path) -> None:
+    """The display matrix of a portrait recording (a quarter turn clockwise) is applied."""
+    picture = np.zeros((1, 32, 64, 3), np.uint8)
+    picture[:, :16, :32] = 255  # white in the top left corner
+    samples = np.zeros(SAMPLES_PER_FRAME, np.float32)
+    path = Clip([Chunk(picture, samples)], (64, 32), MADE).save(tmp_path / "a.mp4").path
+    one = 1 << 16
+
+    def matrix(a: int, b: int, c: int, d: int) -> bytes:
+        values = (a, b, 0, c, d, 0, 0, 0, 1 << 30)
+        return b"".join(v.to_bytes(4, "big", signed=True) for v in values)
+
+    data = path.read_bytes()
+    track = data.index(matrix(one, 0, 0, one), data.index(b"tkhd"))
+    turned = data[:track] + matrix(0, one, -one, 0) + data[track + 36 :]
+    path.write_bytes(turned)
+    assert read_clip_info(path).size == (32, 64)
+    frame = next(read_video(path))
+    assert frame.shape == (64, 32, 3)
+    assert frame[:32, 16:].mean() > 240
+    assert frame[:, :14].mean() < 10
+    assert next(read_video(path, size=(16, 32))).shape == (32, 16, 3)
+
+
 def test_size_and_beginning(tmp_path: Path) -> None:
     path = video_at(tmp_path / "a.mp4", Fraction(25), 2.0)
     frames = list(read_video(path, size=(48, 20), max_seconds=0.4))

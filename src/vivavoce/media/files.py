@@ -29,7 +29,9 @@ def existing(path: PathLike, kind: str) -> Path:
             raise BadMedia(f"{file} is a folder. Give a {kind} file.")
         if not file.exists():
             raise BadMedia(f"There is no {kind} {file}. Check the path.")
-        if file.is_file() and file.stat().st_size == 0:
+        if not file.is_file():
+            raise BadMedia(f"{file} is not an ordinary file. Give a {kind} file.")
+        if file.stat().st_size == 0:
             raise BadMedia(f"{file} is empty (0 bytes). Give a {kind} file.")
         with file.open("rb"):
             pass
