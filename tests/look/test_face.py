@@ -67,10 +67,10 @@ def test_too_small_says_how_much(picture: np.ndarray) -> None:
         look(tiny)
 
 
-@pytest.mark.parametrize("name", ["animal_shiba_s25", "animal_cat_s39", "animal_alpaca_small_s36"])
+@pytest.mark.parametrize("name", ["shiba_s25", "cat_s39", "alpaca_small_s36", "monkey_s22"])
 def test_an_animal_is_refused(real: Path, name: str) -> None:
     with pytest.raises(NoFace, match=r"No face was found|not a human face"):
-        look(read(real / "portrait_hard" / f"liveportrait_{name}.jpg"))
+        look(read(real / "portrait_hard" / f"liveportrait_animal_{name}.jpg"))
 
 
 def test_every_portrait_is_tracked(real: Path) -> None:

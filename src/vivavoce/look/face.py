@@ -16,9 +16,11 @@ MAX_TURN = np.radians(42)
 """Heads turned or tilted further hide half of the face."""
 MIN_HUMAN = 0.6
 """Least mean of the person matte over the face: an animal's or a pattern's face is not a person."""
-MAX_UNSTEADY = 0.05
-"""Most disagreement of the tracker with itself (see `Tracked.steadiness`)."""
-BOX = (2.5, 5.0)
+MAX_DOUBT = 0.048
+"""Most geometric mean of the three signs that the mesh lies on something else than a human face:
+`Tracked.steadiness`, `Tracked.dispute`, `Fit.residual`. On 105 pictures people and statues stay
+under 0.0455; a monkey and a dog, and faces that are scribbled over, exceed 0.050."""
+BOX = (2.2, 5.0)
 """Least and most side of the animated square in outer-eye distances."""
 
 
@@ -72,7 +74,8 @@ def refuse(face: Tracked, found: Fit, person: Float, name: str) -> None:
             f"{np.degrees(MAX_TURN):.0f} can be animated. Give a more frontal picture."
         )
     inside = person[_hull(face.landmarks, person.shape)]
-    if face.steadiness > MAX_UNSTEADY or (inside.size and inside.mean() < MIN_HUMAN):
+    doubt = (face.steadiness * face.dispute * float(found.residual[0])) ** (1 / 3)
+    if doubt > MAX_DOUBT or (inside.size and inside.mean() < MIN_HUMAN):
         raise NoFace(
             f"What looks like a face in {name} is not a human face that can be followed "
             "(an animal, a mask, or a face that is mostly hidden). Give a picture of a person."

@@ -21,6 +21,8 @@ from vivavoce.types import Bytes, Float
 
 CROP_PX = 384
 """Side in pixels of the square crop in which a face is measured."""
+NOT_DETECTED = 0.25
+"""The dispute of a face that no detector sees at all."""
 CROP_SCALE = 1.9
 """Side of that crop over the detector's face size."""
 MIN_SCORE = 0.5
@@ -38,8 +40,9 @@ class Tracked:
     steadiness: float
     """How well the tracker agrees with itself when the crop is moved, turned and mirrored: root
     mean square distance over the outer-eye distance; a human face gives a few hundredths."""
-    score: float
-    """The detector's confidence in [0, 1]."""
+    dispute: float
+    """Largest distance of the detector's own eyes, nose and mouth from the mesh's, over the
+    outer-eye distance; small on people, large on animals that resemble them."""
 
     @property
     def eye_px(self) -> float:
@@ -102,7 +105,7 @@ def _run_mesh(mesh: Any, picture: Bytes) -> Float | None:
     return points * np.array([width, height, width], np.float32)
 
 
-def _crop(picture: Bytes, centre: Float, side: float, turn: float, mirror: bool) -> np.ndarray:
+def _crop(centre: Float, side: float, turn: float, mirror: bool) -> np.ndarray:
     """The 2x3 map from picture pixels to a `CROP_PX` square around `centre`, turned by `turn`."""
     scale = CROP_PX / side
     cos, sin = scale * np.cos(turn), scale * np.sin(turn)
@@ -117,7 +120,7 @@ def _mesh_in_crop(
     picture: Bytes, centre: Float, side: float, turn: float = 0.0, mirror: bool = False
 ) -> Float | None:
     """The points [478, 3] in picture pixels, measured in a small, upright, sharp crop."""
-    to_crop = _crop(picture, centre, side, turn, mirror)
+    to_crop = _crop(centre, side, turn, mirror)
     area = cv2.INTER_AREA if side > CROP_PX else cv2.INTER_LINEAR
     crop = cv2.warpAffine(
         picture, to_crop, (CROP_PX, CROP_PX), flags=area, borderMode=cv2.BORDER_REPLICATE
@@ -130,8 +133,8 @@ def _mesh_in_crop(
     return np.column_stack([flat, points[:, 2] * side / CROP_PX]).astype(np.float32)
 
 
-def _boxes(picture: Bytes) -> list[tuple[Float, float, float]]:
-    """Centre, side (px) and score of everything the detectors call a face in `picture`."""
+def _boxes(picture: Bytes) -> list[tuple[Float, float]]:
+    """Centre and side (px) of everything the detectors call a face in `picture`."""
     height, width = picture.shape[:2]
     found = []
     for full_range in (0, 1):
@@ -139,14 +142,14 @@ def _boxes(picture: Bytes) -> list[tuple[Float, float, float]]:
             box = hit.location_data.relative_bounding_box
             centre = np.array([box.xmin + box.width / 2, box.ymin + box.height / 2], np.float32)
             side = max(box.width * width, box.height * height)
-            found.append((centre * [width, height], side, float(hit.score[0])))
+            found.append((centre * [width, height], side))
     return found
 
 
-def _candidates(picture: Bytes) -> Iterator[list[tuple[Float, float, float]]]:
+def _candidates(picture: Bytes) -> Iterator[list[tuple[Float, float]]]:
     """Where to look: the whole picture and its quarters; smaller tiles if that found nothing."""
     height, width = picture.shape[:2]
-    hits: list[tuple[Float, float, float]] = []
+    hits: list[tuple[Float, float]] = []
     for tiles in (1, 2, 3, 5):
         side_y, side_x = height * 2 // (tiles + 1), width * 2 // (tiles + 1)
         for row in range(tiles):
@@ -155,16 +158,11 @@ def _candidates(picture: Bytes) -> Iterator[list[tuple[Float, float, float]]]:
                 tile = picture[top : top + side_y, left : left + side_x]
                 shrink = min(1.0, SEARCH_PX / max(tile.shape[:2]))
                 small = cv2.resize(tile, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-                for centre, side, score in _boxes(np.ascontiguousarray(small)):
-                    hits.append((centre / shrink + [left, top], side / shrink, score))
+                for centre, side in _boxes(np.ascontiguousarray(small)):
+                    hits.append((centre / shrink + [left, top], side / shrink))
         if tiles == 1 and not hits:  # a face that fills the picture escapes the detectors
-            hits.append(
-                (
-                    np.array([width / 2, height / 2], np.float32),
-                    max(height, width) / CROP_SCALE,
-                    0.0,
-                )
-            )
+            middle = np.array([width / 2, height / 2], np.float32)
+            hits.append((middle, max(height, width) / CROP_SCALE))
         if tiles > 1:
             yield hits
 
@@ -173,13 +171,13 @@ def find_faces(picture: Bytes) -> list[Tracked]:
     """All faces of `picture` [H, W, 3] RGB that the mesh can be laid on, the largest first."""
     for hits in _candidates(picture):
         faces: list[Tracked] = []
-        for centre, side, score in sorted(hits, key=lambda hit: -hit[1]):
-            points = _mesh_in_crop(picture, centre, side * CROP_SCALE)
+        for centre, side in sorted(hits, key=lambda hit: -hit[1]):
+            points = _mesh_in_crop(centre, side * CROP_SCALE)
             if points is None or any(_same(points, face.landmarks) for face in faces):
                 continue
             points, steadiness = _agree(picture, points)
             if points is not None:
-                faces.append(Tracked(points, steadiness, score))
+                faces.append(Tracked(points, steadiness, _dispute(picture, points)))
         if faces:
             return sorted(faces, key=lambda face: -face.eye_px)
     return []
@@ -203,7 +201,7 @@ def _agree(picture: Bytes, first: Float) -> tuple[Float | None, float]:
     views = [(1.0, 0.0, False), (1.0, 0.0, True), (1.2, 0.12, False), (0.9, -0.12, True)]
     seen = []
     for zoom, turn, mirror in views:
-        points = _mesh_in_crop(picture, centre, side * zoom, turn - level, mirror)
+        points = _mesh_in_crop(centre, side * zoom, turn - level, mirror)
         if points is None:
             continue
         seen.append(points[load().mirror] if mirror else points)
@@ -213,6 +211,25 @@ def _agree(picture: Bytes, first: Float) -> tuple[Float | None, float]:
     middle = stack.mean(0)
     spread = np.sqrt(((stack - middle)[..., :2] ** 2).sum(-1).mean())
     return middle.astype(np.float32), float(spread / np.linalg.norm(eyes))
+
+
+def _dispute(picture: Bytes, points: Float) -> float:
+    """See `Tracked.dispute`; that of the detector that disputes least."""
+    low, high = points[:, :2].min(0), points[:, :2].max(0)
+    to_crop = _crop((low + high) / 2, float((high - low).max()) * 2.2, 0.0, False)
+    border = cv2.BORDER_REPLICATE
+    crop = cv2.warpAffine(picture, to_crop, (CROP_PX, CROP_PX), borderMode=border)
+    mesh = points[:, :2] @ to_crop[:, :2].T + to_crop[:, 2]
+    mouth = (mesh[13] + mesh[14]) / 2
+    ours = np.stack([mesh[468], mesh[473], mesh[1], mouth])
+    eye = np.linalg.norm(mesh[33] - mesh[263])
+    least = NOT_DETECTED
+    for full_range in (0, 1):
+        for hit in _detector(full_range).process(crop).detections or []:
+            keys = [(k.x, k.y) for k in hit.location_data.relative_keypoints[:4]]
+            apart = np.linalg.norm(np.array(keys) * CROP_PX - ours, axis=1).max()
+            least = min(least, float(apart / eye))
+    return least
 
 
 def track_video(frames: Iterable[Bytes]) -> Iterator[Float | None]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vivavoce.render.eyes import blend, clip_box, polygon_mask
+from vivavoce.render.eyes import blend, clip_box, polygon_mask, soften
 from vivavoce.render.light import Light
 from vivavoce.render.mesh import FAR, draw
 from vivavoce.render.scene import Scene
@@ -19,10 +19,12 @@ ARRAYS = Path(__file__).with_name("mouth.npz")
 """Sprites of the ICT-FaceKit mouth (MIT), made by `scripts/make_mouth_sprites.py`."""
 CORNER_HALF = 0.25
 """Half the width of the mouth whose teeth the sprites are, in outer-eye distances."""
-EDGE_BELOW = 0.045
+EDGE_BELOW = 0.055
 """The upper teeth end this far below the line where the lips meet."""
-BEHIND = 0.055
+BEHIND = 0.03
 """The front teeth lie this far behind that line."""
+DEPTH = 0.5
+"""Depth of the rows of teeth is drawn flatter: a sprite has no inner side to show."""
 OUTLINE = [LIP_CORNERS[0], *UPPER, LIP_CORNERS[1], *LOWER[::-1]]
 CHIN = (152, 148, 377)
 JAW_FOLLOW = (1.0, 1.22, 0.9)
@@ -36,10 +38,10 @@ class Mouth:
 
     def __init__(self, scene: Scene, shape: HeadShape, light: Light) -> None:
         self.shape, self.light = shape, light
-        corners = shape.relaxed[list(LIP_CORNERS)]
+        corners = shape.at_rest[list(LIP_CORNERS)]
         half = float(np.linalg.norm(corners[0] - corners[1])) / 2
         self.size = float(np.clip(np.sqrt(half / CORNER_HALF), 0.8, 1.2))
-        line = (shape.relaxed[UPPER[4]] + shape.relaxed[LOWER[4]]) / 2
+        line = (shape.at_rest[UPPER[4]] + shape.at_rest[LOWER[4]]) / 2
         middle = np.float32([corners[:, 0].mean(), line[1], line[2]])
         self.edge = middle - np.float32([0, EDGE_BELOW, BEHIND]) * self.size
         with np.load(ARRAYS) as arrays:
@@ -64,6 +66,7 @@ class Mouth:
         rows, columns = depth.shape
         half, top, bottom = extent
         x, y = np.meshgrid(np.linspace(-half, half, columns), np.linspace(top, bottom, rows))
+        depth = DEPTH * depth.astype(np.float32)
         vertices = np.stack([x, y, depth], -1).reshape(-1, 3) * self.size
         u, v = np.meshgrid(np.linspace(0, 1, columns), np.linspace(0, 1, rows))
         index = np.arange(rows * columns).reshape(rows, columns)
@@ -113,6 +116,8 @@ class Mouth:
         outline = self.outline(points) - origin
         gap = float((outline[11:20][::-1] - outline[1:10])[:, 1].max())
         box = clip_box(outline, 3, *frame.shape[:2])
+        if self.own is not None and gap < 0.02 * self.shape.unit:
+            soften(frame, outline[:11], 0.005 * self.shape.unit)
         if gap < 0.25 or box is None:
             return
         left, top, right, bottom = box
@@ -128,7 +133,7 @@ class Mouth:
 
     def _draw(self, local: Float, pose: Float, corner: Float, height: int, width: int) -> Float:
         """Cavity, lower jaw, upper jaw [height, width, 3], 0 to 255."""
-        chin = (local - self.shape.relaxed)[list(CHIN)].mean(0)
+        chin = (local - self.shape.at_rest)[list(CHIN)].mean(0)
         jaw = chin * np.float32(JAW_FOLLOW)
         jaw[1] = min(jaw[1], 0) + LOWER_TEETH
         image = np.empty((height, width, 3), np.float32)

@@ -64,11 +64,13 @@ CLOSED_GAP = 0.035
 """Lips nearer than this in the picture (outer-eye distances) count as closed."""
 SLEEPING = 0.1
 """Eyes less open than this (height over width) stay as they are."""
-KEPT = {"eyeBlink": 1.0, "eyeLook": 1.0, "eyeSquint": 0.7, "eyeWide": 0.5, "brow": 0.5,
-        "mouthSmile": 0.2, "cheekSquint": 0.3, "noseSneer": 0.5, "jawOpen": 0.0,
+KEPT = {"eyeBlink": 1.0, "eyeLook": 1.0, "eyeSquint": 0.7, "eyeWide": 0.5, "brow": 0.75,
+        "mouthSmile": 0.2, "cheekSquint": 0.5, "noseSneer": 0.5, "jawOpen": 0.0,
         "mouthLowerDown": 0.0, "mouthUpperUp": 0.0, "mouthClose": 0.0}  # fmt: skip
 """How much of the picture's own expression stays: its character, not its speech."""
-KEPT_ELSE = 0.3
+KEPT_ELSE = 0.5
+KEPT_CLOSED = 0.85
+"""Least that stays of mouth and jaw where the picture's lips are closed: they are at rest."""
 EDGE_ON = 0.3
 """Cosine between skin and line of sight under which a point counts as not seen."""
 MOVES_LIDS = ("eyeBlink", "eyeLook")
@@ -113,6 +115,7 @@ class HeadShape:
         self.own_gap = np.maximum(self.own @ self.gap_basis, 0)
         self.relaxed = self.source - np.tensordot(self.own, self.basis, 1)
         self.lip_follow = self._lip_follow()
+        self.at_rest = self._lips(self.relaxed[None].copy(), np.zeros((1, len(ARKIT))))[0]
 
     @staticmethod
     def _gaps(points: Float) -> Float:
@@ -129,6 +132,8 @@ class HeadShape:
         kept = np.full(len(ARKIT), KEPT_ELSE, np.float32)
         for i, name in enumerate(ARKIT):
             kept[i] = next((k for part, k in KEPT.items() if name.startswith(part)), KEPT_ELSE)
+            if not self.open_mouth and name.startswith(("mouth", "jaw")):
+                kept[i] = max(kept[i], 0.7 if "Smile" in name else KEPT_CLOSED)
         own = expression * (1 - kept)
         if self.open_mouth:  # what the model does not explain of the open mouth is jaw
             jaw, middle = ARKIT_INDEX["jawOpen"], 4
