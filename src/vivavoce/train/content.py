@@ -1,0 +1,385 @@
+"""Trains the content network: `python -m vivavoce.train.content REAL OUT`.
+
+Labels come from three places: voices of espeak-ng (exact phones, 21 languages), recordings whose
+licence allows it (words recognised and aligned by pocketsphinx, the sure ones kept), and GRID
+(words known, aligned). Everything is made worse in many ways before it is heard.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vivavoce.listen.content import ContentModel, Leveler
+from vivavoce.listen.mel import log_mel
+from vivavoce.listen.sounds import CLASSES, CLOSED, INDEX, SILENCE, VOWELS, spans
+from vivavoce.measure.align import align_words
+from vivavoce.speak import espeak
+from vivavoce.speak.phones import phones_from_starts
+from vivavoce.speak.text import Piece
+from vivavoce.speak.voices import find_voice, finish_piece
+from vivavoce.train.augment import coloured_noise, other_voice, spoil
+from vivavoce.train.speech_texts import HELD_OUT, WORDS, draw_text
+from vivavoce.types import HOP, RATE, Float, Phone, Speech
+
+UNKNOWN = -1
+"""The label of a frame that nobody is sure about; it is not trained on."""
+SURE = 0.85
+"""Recognised words with less confidence are unknown."""
+TEST_PEOPLE = ("2033", "3005", "3331", "248", "7505", "english_male", "g2", "g7", "andrew")
+"""Speakers (as in file names or the manifest's `person=`) that are kept for the test."""
+_DIGITS = "zero one two three four five six seven eight nine"
+TEST_GRID = 20
+"""Every so many GRID clips one is kept for the test."""
+VARIANTS = (
+    "", "", "f1", "f2", "f3", "f4", "f5", "m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "klatt",
+    "klatt2", "klatt4", "Annie", "Andrea", "steph", "linda", "belinda", "Alicia", "Gene", "Lee",
+    "Denis", "Diogo", "max", "john", "paul", "rob", "travis", "ed", "adam", "boris", "grandma",
+)  # fmt: skip
+"""Timbres of espeak-ng that sound like people."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Sound with a label every 10 ms."""
+
+    sound: Float
+    """[n] at 16 kHz."""
+    labels: np.ndarray
+    """[n // 160] int8: a sound class, or `UNKNOWN`."""
+    source: str
+    """"voice" (synthetic), "real" or "grid"."""
+    name: str
+    """File or language."""
+    test: bool
+
+
+@dataclass
+class Plan:
+    """How long and on what to train."""
+
+    steps: int = 5_000
+    batch: int = 16
+    crop: int = 300
+    """Mel frames of a training example."""
+    rate: float = 2e-3
+    voices: int = 2_400
+    """Synthetic utterances."""
+    copies: dict[str, int] = field(default_factory=lambda: {"voice": 2, "real": 8, "grid": 2})
+    """How often each clip is spoilt anew."""
+    share: dict[str, float] = field(
+        default_factory=lambda: {"voice": 0.45, "real": 0.42, "grid": 0.13}
+    )
+    """How much of a batch comes from where; GRID is one speaker with 51 words."""
+    seed: int = 1
+
+
+def label_rows(phones: tuple[Phone, ...], count: int) -> np.ndarray:
+    """The class in the middle of each of `count` frames of 10 ms; "?" is unknown."""
+    labels = np.full(count, SILENCE, np.int8)
+    for start, end, index in spans(p for p in phones if p.symbol != "?"):
+        labels[round(start * 100) : max(round(end * 100), 0)] = index
+    for phone in phones:
+        if phone.symbol == "?":
+            labels[round(phone.start_s * 100) : round(phone.end_s * 100)] = UNKNOWN
+    return labels
+
+
+# ---------------------------------------------------------------- where clips come from
+
+
+def synthetic_clips(count: int, seed: int) -> Iterator[Clip]:
+    """`count` utterances in many languages, timbres, heights and speeds; a tenth for the test."""
+    rng = np.random.default_rng(seed)
+    seen = [language for language in WORDS if language not in HELD_OUT]
+    for i in range(count):
+        test = i % 12 == 0
+        language = str(rng.choice(HELD_OUT if test and i % 24 == 0 else seen))
+        if rng.random() < 0.3 and language not in HELD_OUT:
+            language = str(rng.choice(["en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp"]))
+        yield _speak(language, test, rng)
+
+
+def _speak(language: str, test: bool, rng: np.random.Generator) -> Clip:
+    prosody = espeak.Prosody(
+        rate=int(rng.integers(110, 240)),
+        pitch=int(rng.integers(15, 90)),
+        range=int(rng.integers(20, 90)),
+    )
+    entry = next(e for e in espeak.entries() if e.name == find_voice(language).language)
+    variant = str(rng.choice(VARIANTS))
+    text = draw_text(language if language in WORDS else "en-us", rng)
+    voice = entry.file + (f"+{variant}" if variant else "")
+    sound, starts, rate = espeak.synthesize(text, voice, prosody)
+    phones = phones_from_starts(starts, sound, rate)
+    speech = finish_piece(Piece(text, float(rng.uniform(0, 0.6))), sound, rate, phones)
+    before = int(rng.uniform(0, 0.6) * 100) * HOP
+    samples = np.concatenate([np.zeros(before, np.float32), speech.samples])
+    labels = label_rows(speech.phones or (), len(speech.samples) // HOP)
+    labels = np.concatenate([np.full(before // HOP, SILENCE, np.int8), labels])
+    return Clip(samples, labels, "voice", language, test)
+
+
+def real_clips(real: Path) -> Iterator[Clip]:
+    """English recordings that a shipped checkpoint may be trained on, with what is sure of them."""
+    with (real / "manifest.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    grid = 0
+    for row in rows:
+        name, notes = row["file"], row["notes"]
+        folder = name.split("/")[0]
+        if row["may_train_shipped"] != "yes" or not name.endswith(
+            (".wav", ".flac", ".mp3", ".mp4")
+        ):
+            continue
+        if folder == "grid_s1":
+            grid += 1
+            words = _grid_words((real / name).with_suffix(".align"))
+            yield from _aligned(real / name, "grid", grid % TEST_GRID == 0, words)
+        elif folder in ("audio", "video") and "language en" in notes and "person=grid" not in notes:
+            if "SINGING" in notes or "AI-GENERATED" in notes:
+                continue
+            person = notes.partition("person=")[2].partition(";")[0]
+            test = person in TEST_PEOPLE or any(f"_{who}" in f"_{name}" for who in TEST_PEOPLE)
+            known = _grid_code(name) if "GRID command" in notes else None
+            yield from _aligned(real / name, "real", test, known)
+
+
+def _grid_words(path: Path) -> str:
+    words = [line.split()[2] for line in path.read_text().splitlines()]
+    return " ".join(word for word in words if word not in ("sil", "sp"))
+
+
+def _grid_code(name: str) -> str:
+    """The sentence of a GRID file name, e.g. "bbaf2n" (Cooke et al., JASA 120, 2006, table I)."""
+    code = Path(name).stem.split("_")[-1]
+    columns: tuple[dict[str, str], ...] = (
+        {"b": "bin", "l": "lay", "p": "place", "s": "set"},
+        {"b": "blue", "g": "green", "r": "red", "w": "white"},
+        {"a": "at", "b": "by", "i": "in", "w": "with"},
+        {},
+        dict(zip("z123456789", _DIGITS.split(), strict=True)),
+        {"a": "again", "n": "now", "p": "please", "s": "soon"},
+    )
+    return " ".join(column.get(c, c) for column, c in zip(columns, code, strict=True))
+
+
+def _aligned(path: Path, source: str, test: bool, text: str | None) -> Iterator[Clip]:
+    """A recording in parts of at most 20 s with labels where the words are sure."""
+    from vivavoce.media.read import read_speech
+
+    sound = np.concatenate([piece.samples for piece in read_speech(path)])
+    for part in np.array_split(sound, max(1, -(-len(sound) // (20 * RATE)))):
+        phones: list[Phone] = []
+        for word in align_words(Speech(part, text=text)):
+            sure = word.confidence >= SURE
+            phones += [p if sure else Phone("?", p.start_s, p.end_s) for p in word.phones]
+        labels = label_rows(tuple(phones), len(part) // HOP)
+        if (labels != UNKNOWN).mean() > 0.3:
+            yield Clip(part, labels, source, path.stem, test)
+
+
+# ---------------------------------------------------------------- what the network is given
+
+
+@dataclass
+class Example:
+    """Levelled log-mel rows with their labels."""
+
+    rows: np.ndarray
+    """[T, 80] float16."""
+    labels: np.ndarray
+    """[T] int8."""
+    source: str
+    name: str
+    test: bool
+
+
+def hear(sound: Float, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sound [n] and labels as the network gets them, of equal length."""
+    rows = Leveler()(log_mel(sound))
+    count = min(len(rows), len(labels))
+    return rows[:count].astype(np.float16), labels[:count]
+
+
+def examples(clips: list[Clip], plan: Plan) -> Iterator[Example]:
+    """Every clip as it is (test) or spoilt `plan.copies` times (training); and noise alone."""
+    rng = np.random.default_rng(plan.seed)
+    for clip in clips:
+        for copy in range(1 if clip.test else plan.copies[clip.source]):
+            sound, labels = clip.sound, clip.labels
+            if not clip.test:
+                if copy % 4 != 0:
+                    sound, labels = other_voice(sound, labels, rng)
+                other = clips[int(rng.integers(len(clips)))].sound
+                sound = spoil(sound, other, rng)
+            yield Example(*hear(sound, labels), clip.source, clip.name, clip.test)
+    for _ in range(len(clips) // 30):
+        sound = spoil(coloured_noise(5 * RATE, rng), np.zeros(0, np.float32), rng)
+        labels = np.full(500, SILENCE, np.int8)
+        yield Example(*hear(sound, labels), "voice", "noise", False)
+
+
+def prepare(real: Path, plan: Plan, cache: Path) -> list[Example]:
+    """The examples, from `cache` if it is there; made and written to it otherwise."""
+    if not cache.is_file():
+        clips = list(synthetic_clips(plan.voices, plan.seed)) + list(real_clips(real))
+        made = list(examples(clips, plan))
+        lengths = [len(e.labels) for e in made]
+        names = [f"{e.source}|{e.name}|{int(e.test)}" for e in made]
+        rows, labels = [e.rows for e in made], [e.labels for e in made]
+        np.savez(
+            cache, rows=np.concatenate(rows), labels=np.concatenate(labels),
+            lengths=lengths, names=names,
+        )  # fmt: skip
+    with np.load(cache) as file:
+        ends = np.cumsum(file["lengths"])[:-1]
+        rows, labels = np.split(file["rows"], ends), np.split(file["labels"], ends)
+        split = [name.split("|") for name in file["names"]]
+    return [
+        Example(r, y, source, name, test == "1")
+        for r, y, (source, name, test) in zip(rows, labels, split, strict=True)
+    ]
+
+
+# ---------------------------------------------------------------- training
+
+
+class Batches:
+    """Random crops, with a fixed share from each source."""
+
+    def __init__(self, train: list[Example], plan: Plan) -> None:
+        self._plan, self._rng = plan, np.random.default_rng(plan.seed)
+        self._pool = {s: [e for e in train if e.source == s] for s in plan.share}
+        self._pool = {s: pool for s, pool in self._pool.items() if pool}
+        self._chance = {
+            s: np.array([len(e.labels) for e in pool], float) for s, pool in self._pool.items()
+        }
+
+    def draw(self) -> tuple[Tensor, Tensor]:
+        """Rows [B, T, 80] and labels [B, T]; after a clip's end comes unlabelled silence."""
+        plan, rng = self._plan, self._rng
+        sources = list(self._pool)
+        share = np.array([plan.share[s] for s in sources])
+        rows = np.full((plan.batch, plan.crop, 80), -1, np.float32)
+        labels = np.full((plan.batch, plan.crop), UNKNOWN, np.int64)
+        for b, source in enumerate(rng.choice(sources, plan.batch, p=share / share.sum())):
+            chance = self._chance[source]
+            example = self._pool[source][rng.choice(len(chance), p=chance / chance.sum())]
+            start = 2 * int(rng.integers(0, max(len(example.labels) - plan.crop, 0) // 2 + 1))
+            part = slice(start, start + plan.crop)
+            count = len(example.labels[part])
+            rows[b, :count], labels[b, :count] = example.rows[part], example.labels[part]
+        return torch.from_numpy(rows), torch.from_numpy(labels)
+
+
+def class_weights(train: list[Example]) -> Tensor:
+    """Rare sounds count more (frequency to the power -0.35), closures half as much again."""
+    counts = np.ones(len(CLASSES))
+    for example in train:
+        sure = example.labels[example.labels >= 0]
+        counts += np.bincount(sure, minlength=len(CLASSES))
+    weights = (counts / counts.sum()) ** -0.35
+    weights[CLOSED] *= 1.5
+    return torch.tensor(weights / weights.mean(), dtype=torch.float32)
+
+
+def train_content(
+    real: Path, out: Path, plan: Plan | None = None, cache: Path | None = None
+) -> dict[str, float]:
+    """Train the content network and write it to `out`.
+
+    Args:
+        real: The folder of real media with its `manifest.csv`.
+        out: The safetensors file.
+        plan: How long and on what.
+        cache: Where prepared examples are kept between runs; None: beside `out`.
+
+    Returns:
+        Figures on people, files and languages that were not trained on, see `figures`.
+    """
+    plan = plan or Plan()
+    torch.manual_seed(plan.seed)
+    made = prepare(real, plan, cache or out.with_suffix(".examples.npz"))
+    train = [e for e in made if not e.test]
+    batches, weights = Batches(train, plan), class_weights(train)
+    model = ContentModel()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=plan.rate, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, plan.rate, plan.steps, pct_start=0.1)
+    begin = monotonic()
+    for step in range(1, plan.steps + 1):
+        rows, labels = batches.draw()
+        loss = nn.functional.cross_entropy(
+            model(rows).transpose(1, 2), labels, weights,
+            ignore_index=UNKNOWN, label_smoothing=0.05,
+        )  # fmt: skip
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 2.0)
+        optimizer.step()
+        schedule.step()
+        if step % 250 == 0:
+            print(f"step {step}: loss {loss.item():.3f}, {monotonic() - begin:.0f} s", flush=True)
+        if step % 1000 == 0 or step == plan.steps:
+            model.eval()
+            model.save(out)
+            print(f"  {figures(model, made)}", flush=True)
+            model.train()
+    return figures(model.eval(), made)
+
+
+def figures(model: ContentModel, made: list[Example]) -> dict[str, float]:
+    """How well the test examples are heard, by source; shares in [0, 1], higher is better.
+
+    `accuracy`: frames of 10 ms with the right class; `closure_recall` and `closure_precision`: of
+    frames of p, b, m; `closure_found`: p, b, m of which some frame is heard as such; `silence`:
+    frames of silence; `vowel`: frames of vowels heard as some vowel.
+    """
+    result: dict[str, float] = {}
+    for source in ("voice", "real", "grid"):
+        chosen = [e for e in made if e.test and e.source == source]
+        if not chosen:
+            continue
+        heard = np.concatenate([_classes(model, e.rows) for e in chosen])
+        true = np.concatenate([e.labels[: len(e.labels) // 2 * 2] for e in chosen])
+        sure = true != UNKNOWN
+        closed, said = true == CLOSED, heard == CLOSED
+        vowel = np.isin(true, VOWELS)
+        result |= {
+            f"{source}_accuracy": (heard == true)[sure].mean(),
+            f"{source}_closure_recall": said[closed].mean(),
+            f"{source}_closure_precision": closed[said & sure].mean(),
+            f"{source}_closure_found": _found(closed, said),
+            f"{source}_silence": (heard == SILENCE)[true == SILENCE].mean(),
+            f"{source}_vowel": np.isin(heard, VOWELS)[vowel].mean(),
+            f"{source}_open_vowel": np.isin(heard, VOWELS)[true == INDEX["a"]].mean(),
+        }
+    return {key: round(float(value), 3) for key, value in result.items()}
+
+
+@torch.inference_mode()
+def _classes(model: ContentModel, rows: np.ndarray) -> np.ndarray:
+    """The likeliest class [T] of rows [T or T + 1, 80]."""
+    even = torch.from_numpy(rows[: len(rows) // 2 * 2].astype(np.float32))
+    return model(even[None])[0].argmax(1).numpy()
+
+
+def _found(true: np.ndarray, said: np.ndarray) -> float:
+    """The share of runs of `true` in which `said` is true somewhere."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], true.astype(int), [0]])))
+    runs = list(zip(edges[::2], edges[1::2], strict=True))
+    return float(np.mean([said[a:b].any() for a, b in runs])) if runs else 1.0
+
+
+if __name__ == "__main__":
+    import sys
+
+    torch.set_num_threads(1)
+    print(train_content(Path(sys.argv[1]), Path(sys.argv[2])))

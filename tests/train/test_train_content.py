@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pocketsphinx")
+from vivavoce.listen.content import ContentModel
+from vivavoce.listen.sounds import CLOSED, INDEX, SILENCE
+from vivavoce.train.augment import other_voice, spoil
+from vivavoce.train.content import (
+    UNKNOWN,
+    Plan,
+    _grid_code,
+    label_rows,
+    synthetic_clips,
+    train_content,
+)
+from vivavoce.types import Phone
+
+
+def test_labels_of_phones() -> None:
+    phones = (Phone("p", 0.0, 0.05), Phone("aɪ", 0.05, 0.15), Phone("?", 0.15, 0.2))
+    labels = label_rows(phones, 25)
+    expected = [CLOSED] * 5 + [INDEX["a"]] * 5 + [INDEX["e"]] * 5 + [UNKNOWN] * 5 + [SILENCE] * 5
+    assert labels.tolist() == expected
+
+
+def test_a_faster_voice_keeps_its_labels_in_time() -> None:
+    sound = np.zeros(16_000, np.float32)
+    sound[8_000:] = np.random.default_rng(0).normal(0, 0.1, 8_000)
+    labels = np.repeat(np.array([SILENCE, INDEX["a"]], np.int8), 50)
+    for seed in range(5):
+        faster, moved = other_voice(sound, labels, np.random.default_rng(seed))
+        start = np.flatnonzero(np.abs(faster) > 0.02)[0]
+        assert (moved == INDEX["a"]).argmax() == pytest.approx(start / 160, abs=1.5)
+
+
+def test_spoilt_sound_stays_in_range_and_in_time() -> None:
+    rng = np.random.default_rng(3)
+    click = np.zeros(16_000, np.float32)
+    click[8_000:8_200] = rng.normal(0, 1, 200)
+    for _ in range(20):
+        heard = spoil(click, rng.normal(0, 0.1, 20_000).astype(np.float32), rng)
+        assert heard.shape == click.shape
+        assert np.abs(heard).max() <= 1
+        assert np.isfinite(heard).all()
+        loud = np.convolve(heard**2, np.ones(400), "same").argmax()
+        assert loud == pytest.approx(8_100, abs=400)
+
+
+def test_grid_file_names() -> None:
+    assert _grid_code("video/lipnet_grid_bbaf2n.mp4") == "bin blue at f two now"
+    assert _grid_code("video/lipnet_grid_sbia1a.mp4") == "set blue in a one again"
+
+
+def test_a_network_learns_from_synthetic_speech(tmp_path: Path) -> None:
+    (tmp_path / "manifest.csv").write_text("file,notes,may_train_shipped\n")
+    plan = Plan(steps=60, batch=8, crop=200, voices=36, copies={"voice": 1})
+    out = tmp_path / "content.safetensors"
+    result = train_content(tmp_path, out, plan)
+    assert result["voice_accuracy"] > 0.25  # 23 classes
+    assert result["voice_silence"] > 0.5
+    assert ContentModel.load(out).settings == ContentModel().settings
+
+
+def test_synthetic_clips_are_the_same_for_a_seed() -> None:
+    first, again = list(synthetic_clips(3, 5)), list(synthetic_clips(3, 5))
+    assert all(np.array_equal(a.sound, b.sound) for a, b in zip(first, again, strict=True))
+    assert all(len(c.labels) == len(c.sound) // 160 for c in first)
