@@ -172,7 +172,7 @@ def find_faces(picture: Bytes) -> list[Tracked]:
     for hits in _candidates(picture):
         faces: list[Tracked] = []
         for centre, side in sorted(hits, key=lambda hit: -hit[1]):
-            points = _mesh_in_crop(centre, side * CROP_SCALE)
+            points = _mesh_in_crop(picture, centre, side * CROP_SCALE)
             if points is None or any(_same(points, face.landmarks) for face in faces):
                 continue
             points, steadiness = _agree(picture, points)
@@ -201,7 +201,7 @@ def _agree(picture: Bytes, first: Float) -> tuple[Float | None, float]:
     views = [(1.0, 0.0, False), (1.0, 0.0, True), (1.2, 0.12, False), (0.9, -0.12, True)]
     seen = []
     for zoom, turn, mirror in views:
-        points = _mesh_in_crop(centre, side * zoom, turn - level, mirror)
+        points = _mesh_in_crop(picture, centre, side * zoom, turn - level, mirror)
         if points is None:
             continue
         seen.append(points[load().mirror] if mirror else points)
