@@ -51,3 +51,11 @@ def test_silence_has_no_words() -> None:
     phones = align_phones(Speech(np.zeros(16_000, np.float32)))
     assert {p.symbol for p in phones} == {"_"}
     assert phones[-1].end_s == 1
+
+
+def test_words_that_do_not_fit_give_none() -> None:
+    rng = np.random.default_rng(0)
+    blip = rng.normal(0, 0.1, 1_000).astype(np.float32)
+    assert align_words(Speech(blip, text="a very long sentence about problems")) == []
+    phones = align_phones(Speech(blip, text="a very long sentence about problems"))
+    assert [(p.symbol, p.end_s) for p in phones] == [("_", 1_000 / 16_000)]

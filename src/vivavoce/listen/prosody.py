@@ -13,6 +13,8 @@ _WINDOW = 1280  # two periods of the lowest voice, and some
 _SIDE = (_WINDOW - SAMPLES_PER_FRAME) // 2
 _SHORT, _LONG = RATE // HIGHEST_HZ, RATE // LOWEST_HZ
 _QUIET_ROOM = -60.0  # dB: what is quieter at the very beginning is no voice
+HEIGHTS = np.log2(RATE / np.arange(_SHORT, _LONG + 1))
+"""The F0 of every lag that is tried, in octaves above 1 Hz, falling."""
 _REMEMBER = 500  # voiced frames: 20 s
 
 
@@ -53,19 +55,25 @@ class ProsodyStream:
             return np.zeros((0, 3), np.float32)
         view = np.lib.stride_tricks.sliding_window_view(sound, _WINDOW)
         view = view[::SAMPLES_PER_FRAME][:count]
-        hertz, voicing = pitch(view)
+        strengths = periodicity(view)
         middle = view[:, _SIDE : _SIDE + SAMPLES_PER_FRAME].astype(np.float64)
         level = 10 * np.log10(np.mean(middle**2, 1) + 1e-12)
-        rows = [self._row(*values) for values in zip(level, hertz, voicing, strict=True)]
+        rows = [self._row(*values) for values in zip(level, strengths, strict=True)]
         return np.array(rows, np.float32)
 
-    def _row(self, level: float, hertz: float, voicing: float) -> tuple[float, float, float]:
+    def _row(self, level: float, strength: Float) -> tuple[float, float, float]:
         energy = self._energy(level)
-        voicing = voicing if energy > 0.15 else 0.0
+        median = float(np.median(self._heights)) if len(self._heights) >= 10 else None
+        # An octave above and below are peaks too; the voice rarely leaves its own height so far.
+        far = np.abs(HEIGHTS - median) if median is not None else np.zeros(len(HEIGHTS))
+        best = int(
+            np.argmax(strength - 0.12 * np.maximum(far - 0.7, 0) - 0.04 * (HEIGHTS[0] - HEIGHTS))
+        )
+        voicing = float(np.clip((strength[best] - 0.25) / 0.4, 0, 1)) if energy > 0.15 else 0.0
         if voicing < 0.5:
             return energy, 0.0, voicing
-        self._heights.append(np.log2(hertz))
-        octaves = float(np.log2(hertz) - np.median(self._heights))
+        self._heights.append(float(HEIGHTS[best]))
+        octaves = float(HEIGHTS[best] - np.median(self._heights))
         return energy, float(np.clip(octaves, -1.5, 1.5)), voicing
 
     def _energy(self, level: float) -> float:
@@ -81,21 +89,18 @@ class ProsodyStream:
         return float(np.clip(above, 0, 1))
 
 
-def pitch(frames: Float) -> tuple[Float, Float]:
-    """F0 in Hz [T] and voicing in [0, 1] [T] of windows of sound [T, 1280] at 16 kHz."""
+def periodicity(frames: Float) -> Float:
+    """How alike windows of sound [T, 1280] are to themselves one period later [T, lags].
+
+    The normalised autocorrelation at its peaks, -1 elsewhere; the heights are `HEIGHTS`.
+    """
     frames = frames - frames.mean(1, keepdims=True)
     window = np.hanning(_WINDOW)
     auto = _autocorrelation(frames * window) / _autocorrelation(window[None])
     auto = auto[:, : _LONG + 2] / (auto[:, :1] + 1e-9)
-    lags = np.arange(_SHORT, _LONG + 1)
     inside = auto[:, _SHORT : _LONG + 1]
     is_peak = (inside >= auto[:, _SHORT - 1 : _LONG]) & (inside > auto[:, _SHORT + 1 : _LONG + 2])
-    # Every multiple of the period is a peak too: prefer the shorter ones a little.
-    score = np.where(is_peak, inside - 0.03 * np.log2(lags / _SHORT), -1)
-    best = score.argmax(1)
-    strength = inside[np.arange(len(inside)), best]
-    voicing = np.clip((strength - 0.25) / 0.4, 0, 1)
-    return (RATE / lags[best]).astype(np.float32), voicing.astype(np.float32)
+    return np.where(is_peak, inside, -1).astype(np.float32)
 
 
 def _autocorrelation(frames: np.ndarray) -> np.ndarray:

@@ -61,13 +61,13 @@ def align_words(speech: Speech) -> list[Word]:
         decoder.set_align_text(" ".join(given))
     else:
         decoder.activate_search("_default")
-    _decode(decoder, data)
-    if decoder.hyp() is None:
+    if not _decode(decoder, data) or decoder.hyp() is None:
         return []
     confidence = [1.0 if given else min(float(s.prob), 1.0) for s in decoder.seg()]
     names = [s.word for s in decoder.seg()]
     decoder.set_alignment()
-    _decode(decoder, data)
+    if not _decode(decoder, data):
+        return []
     aligned = _read(decoder)
     if [name for name, _ in aligned] != names:  # the aligner may skip an empty word
         confidence = [0.0 if not given else 1.0] * len(aligned)
@@ -108,10 +108,16 @@ def _known_words(decoder: Decoder, text: str) -> list[str]:
     return [word for word in words if decoder.lookup_word(word)]
 
 
-def _decode(decoder: Decoder, data: bytes) -> None:
+def _decode(decoder: Decoder, data: bytes) -> bool:
+    """Run the active search; False if it finds no path (too short, or the words do not fit)."""
     decoder.start_utt()
     decoder.process_raw(data, full_utt=True)
-    decoder.end_utt()
+    try:
+        decoder.end_utt()
+    except RuntimeError:
+        _decoder.cache_clear()  # it is left inside an utterance
+        return False
+    return True
 
 
 def _read(decoder: Decoder) -> list[tuple[str, tuple[Phone, ...]]]:
