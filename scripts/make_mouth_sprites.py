@@ -76,7 +76,7 @@ def bake(
     ramus = (np.abs(columns - HALF_WIDTH) > 0.19) & (rows < TOP) & (seen[..., 3] < 0.5) & is_lower
     cover[ramus] = 0  # the jaw's rising branch is never seen
     if is_lower:  # the tongue sinks into the dark toward the throat
-        light *= np.where(seen[..., 3] < 0.5, np.clip(1 - (TOP - rows + 0.03) / 0.24, 0.3, 1), 1)
+        light *= np.where(seen[..., 3] < 0.5, np.clip(1 - (TOP - rows + 0.03) / 0.26, 0.4, 1), 1)
     layers = np.dstack([light * cover, seen[..., 3] * cover, cover])
     layers = cv2.resize(layers, small, interpolation=cv2.INTER_AREA)
     layers[..., :2] /= np.maximum(layers[..., 2:], 1e-3)

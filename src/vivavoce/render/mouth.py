@@ -19,7 +19,7 @@ ARRAYS = Path(__file__).with_name("mouth.npz")
 """Sprites of the ICT-FaceKit mouth (MIT), made by `scripts/make_mouth_sprites.py`."""
 CORNER_HALF = 0.25
 """Half the width of the mouth whose teeth the sprites are, in outer-eye distances."""
-EDGE_BELOW = 0.055
+EDGE_BELOW = 0.06
 """The upper teeth end this far below the line where the lips meet."""
 BEHIND = 0.03
 """The front teeth lie this far behind that line."""
@@ -46,7 +46,7 @@ class Mouth:
         self.edge = middle - np.float32([0, EDGE_BELOW, BEHIND]) * self.size
         with np.load(ARRAYS) as arrays:
             self.upper = self._sprite(arrays["upper"], 1.0, 0.8)
-            self.lower = self._sprite(arrays["lower"], 0.8, 1.0)
+            self.lower = self._sprite(arrays["lower"], 0.8, 1.3)
             self.upper_sheet = self._sheet(arrays["upper_depth"], arrays["extent"])
             self.lower_sheet = self._sheet(arrays["lower_depth"], arrays["extent"])
         self.own = self._own_pixels(scene) if shape.open_mouth else None
@@ -159,8 +159,8 @@ class Mouth:
         reach = max(0.022 * self.shape.unit, 0.8)
         around = cv2.GaussianBlur(mask, (0, 0), reach, borderType=cv2.BORDER_CONSTANT)
         light = np.clip((around - 0.35) / 0.55, 0, 1)
-        opened = np.clip(gap / (0.05 * self.shape.unit), 0, 1)
-        return (0.42 + 0.58 * light) * (0.4 + 0.6 * opened)
+        opened = np.clip(gap / (0.075 * self.shape.unit), 0, 1)
+        return (0.42 + 0.58 * light) * (0.25 + 0.75 * opened)
 
     def _add_own(self, inside: Float, scene: Scene, pose: Float, corner: Float) -> None:
         """Put the picture's own teeth over the drawn ones, moved with the skull."""

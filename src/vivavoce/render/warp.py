@@ -7,14 +7,18 @@ face's points go, `Rig` carries the picture along, `Eye` and `Mouth` draw what w
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
 from vivavoce.errors import RequestError
 from vivavoce.render import light
 from vivavoce.render.eyes import Eye
+from vivavoce.render.lipline import snap
 from vivavoce.render.mesh import FAR, draw
 from vivavoce.render.mouth import Mouth
+from vivavoce.render.repair import Repair, RepairNet
 from vivavoce.render.rig import Rig
 from vivavoce.render.scene import square, whole
 from vivavoce.render.shape import HeadShape
@@ -28,15 +32,24 @@ class Renderer:
         face: The picture and what was tracked in it.
         model: The face model in whose expressions motion is given (ARKit names).
         size: Side in pixels of the square to show; None shows the whole picture.
+        repair: The network that corrects mouth and lids; None leaves the bare warp.
     """
 
-    def __init__(self, face: Face, model: FaceModel, size: int | None = 512) -> None:
-        self.scene = whole(face) if size is None else square(face, size)
+    def __init__(
+        self,
+        face: Face,
+        model: FaceModel,
+        size: int | None = 512,
+        repair: RepairNet | None = None,
+    ) -> None:
+        scene = whole(face) if size is None else square(face, size)
+        self.scene = replace(scene, landmarks=snap(scene.image, scene.landmarks))
         self.shape = HeadShape(face, self.scene.landmarks, model)
         self.rig = Rig(self.scene, self.shape, model)
         self.light = light.measure(self.scene.image, self.scene.landmarks, self.shape.unit)
         self.eyes = [Eye(self.scene, self.shape, side) for side in (0, 1)]
         self.mouth = Mouth(self.scene, self.shape, self.light)
+        self.repair = Repair(repair, self.scene, self.shape) if repair is not None else None
         left, top, right, bottom = self.scene.window
         self.origin = np.float32([left, top])
         self.grid = np.mgrid[0 : bottom - top, 0 : right - left][::-1].transpose(1, 2, 0)
@@ -50,19 +63,25 @@ class Renderer:
             raise RequestError(
                 f"The portrait renderer needs motion in the space 'arkit52', not {motion.space!r}."
             )
-        points = self.shape.moved(motion)
-        vertices = self.rig.deform(points, motion.pose)
+        return self.draw(self.shape.moved(motion), motion.pose, motion.gaze)
+
+    def draw(self, points: Float, pose: Float, gaze: Float) -> Bytes:
+        """The frames [T, H, W, 3] of a face whose `points` [T, 478, 3] lie as said in the head's
+        frame (`shape`), with head `pose` [T, 6] and `gaze` [T, 2] relative to the picture."""
+        vertices = self.rig.deform(points, pose)
         left, top, right, bottom = self.scene.view
-        frames = np.empty((len(motion), bottom - top, right - left, 3), np.uint8)
-        for t in range(len(motion)):
+        frames = np.empty((len(points), bottom - top, right - left, 3), np.uint8)
+        windows = []
+        for t in range(len(points)):
             frames[t] = self.scene.still
-            window = self._warp(vertices[t])
+            window = self._window(frames[t])
+            window[:] = self._warp(vertices[t])
             for eye in self.eyes:
-                eye.paint(window, vertices[t], motion.pose[t], motion.gaze[t], self.origin)
-            self.mouth.paint(
-                window, self.scene, vertices[t], points[t], motion.pose[t], self.origin
-            )
-            self._paste(frames[t], window)
+                eye.paint(window, vertices[t], pose[t], gaze[t], self.origin)
+            self.mouth.paint(window, self.scene, vertices[t], points[t], pose[t], self.origin)
+            windows.append(window)
+        if self.repair is not None:
+            self.repair(windows, vertices[:, :478, :2] - self.origin)
         return frames
 
     def _warp(self, vertices: Float) -> Bytes:
@@ -78,7 +97,8 @@ class Renderer:
             self.scene.image, flow, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         )
 
-    def _paste(self, frame: Bytes, window: Bytes) -> None:
-        """Put the window where it belongs in the frame."""
-        x, y = self.scene.window[0] - self.scene.view[0], self.scene.window[1] - self.scene.view[1]
-        frame[y : y + window.shape[0], x : x + window.shape[1]] = window
+    def _window(self, frame: Bytes) -> Bytes:
+        """The part of `frame` [H, W, 3] that moves, as a view."""
+        left, top, right, bottom = self.scene.window
+        x, y = self.scene.view[:2]
+        return frame[top - y : bottom - y, left - x : right - x]
