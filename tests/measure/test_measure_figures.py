@@ -26,7 +26,8 @@ def test_verdicts() -> None:
 
 @pytest.mark.parametrize("make", [figures.upto, figures.atleast])
 def test_what_could_not_be_measured_does_not_pass(make) -> None:
-    assert make("x", float("nan"), 0.5, "", 0, "").passed is False
+    assert make("x", float("nan"), 0.5, "", 3, "").passed is False
+    assert make("x", 0.5, 0.5, "", 0, "").verdict == "unmeasured"
 
 
 def test_bootstrap_holds_the_truth_and_needs_three_clips() -> None:
@@ -88,7 +89,7 @@ def test_the_shared_folder_has_enough_of_everything(real: Path) -> None:
 
 def test_report_says_figure_bound_and_verdict() -> None:
     good = figures.upto("lag <ours>", 12.345, 40, "ms", 3, "what it includes", (10.0, 15.0), 11.0)
-    bad = figures.atleast("closed", float("nan"), 0.9, "", 0, "")
+    bad = figures.atleast("closed", float("nan"), 0.9, "", 2, "")
     result = BenchResult((good, bad), (), (("cat.jpg", "no face"),), (), {"judge": "me"})
     assert not result.passed
     assert value_words(good) == "12.3 ms (10 to 15)"

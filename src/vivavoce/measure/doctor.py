@@ -32,6 +32,10 @@ class Finding:
     advice: str = ""
     """What to change; "" where all is well."""
 
+    def __str__(self) -> str:
+        mark = "ok " if self.ok else "NO "
+        return f"{mark} {self.name:10s} {self.value}" + (f" → {self.advice}" if self.advice else "")
+
 
 def examine() -> list[Finding]:
     """Look at Python, libraries, voices, machine, weights and speed: ten findings, the last one the

@@ -24,7 +24,7 @@ class Figure:
     bound: str
     """What is required, in words; "" where the figure only informs."""
     passed: bool | None
-    """Whether the bound is met; None where there is none, or the part was skipped."""
+    """Whether the bound is met; None where there is none, or nothing to measure it on."""
     n: int
     """On how many things (clips, phones, pauses) it was measured."""
     includes: str
@@ -39,8 +39,11 @@ class Figure:
 
     @property
     def verdict(self) -> str:
-        """ "pass", "FAIL", "info", and " (measure unfit)" behind it where the real clips fail."""
-        word = "info" if self.passed is None else "pass" if self.passed else "FAIL"
+        """ "pass", "FAIL", "unmeasured" or "info"; " (measure unfit)" behind it where the real
+        clips fail."""
+        if self.passed is None:
+            return "unmeasured" if self.bound else "info"
+        word = "pass" if self.passed else "FAIL"
         return word + (" (measure unfit)" if self.fit is False else "")
 
 
@@ -57,7 +60,7 @@ def upto(
 ) -> Figure:
     """A figure that must not be over `limit`."""
     bound = f"at most {limit:g} {unit}".rstrip()
-    passed = bool(value <= limit) if math.isfinite(value) else False
+    passed = math.isfinite(value) and bool(value <= limit) if n else None
     return Figure(name, value, unit, bound, passed, n, includes, interval, real, fit)
 
 
@@ -74,7 +77,7 @@ def atleast(
 ) -> Figure:
     """A figure that must not be under `limit`."""
     bound = f"at least {limit:g} {unit}".rstrip()
-    passed = bool(value >= limit) if math.isfinite(value) else False
+    passed = math.isfinite(value) and bool(value >= limit) if n else None
     return Figure(name, value, unit, bound, passed, n, includes, interval, real, fit)
 
 
@@ -91,7 +94,7 @@ def within(
 ) -> Figure:
     """A figure that must lie in `limits`, ends included."""
     bound = f"{limits[0]:g} to {limits[1]:g} {unit}".rstrip()
-    passed = bool(limits[0] <= value <= limits[1])
+    passed = bool(limits[0] <= value <= limits[1]) if n else None
     return Figure(name, value, unit, bound, passed, n, includes, interval, real, fit)
 
 

@@ -34,6 +34,10 @@ def _mean(values: np.ndarray) -> float:
     return float(values.mean()) if len(values) else float("nan")
 
 
+def _median(values: np.ndarray) -> float:
+    return float(np.median(values)) if len(values) else float("nan")
+
+
 def lip_figures(takes: Sequence[Take]) -> list[Figure]:
     """Closures and openings, for spoken text and for recordings, real clips beside them."""
     real = _gaps(of_kind(takes, "real"))
@@ -182,17 +186,17 @@ def motion_figures(takes: Sequence[Take]) -> list[Figure]:
     real_turns = np.array([motion.head_turn(motion.head_pose(t.landmarks)) for t in real])
     rows = [_blink_figure(ours, real)]
     rows.append(
-        within("head turn, standard deviation", float(np.nanmedian(turns)), (0.7, 5), "degrees",
+        within("head turn, standard deviation", _median(turns), (0.7, 5), "degrees",
                len(turns), "yaw and pitch pooled, of each clip; median of the clips",
-               bootstrap(list(turns[:, None]), np.median),
-               float(np.median(real_turns)) if len(real_turns) else None)
+               bootstrap(list(turns[:, None]), _median),
+               _median(real_turns) if len(real_turns) else None)
     )  # fmt: skip
     rows += _still_and_seed(takes)
     shakes = [motion.shake(t.landmarks) for t in ours]
     real_shakes = [motion.shake(t.landmarks) for t in real]
     limit = float(np.nanmedian(real_shakes)) if real_shakes else 0.009
     rows.append(
-        upto("shake", float(np.nanmean(shakes)), round(limit, 4), "", len(shakes),
+        upto("shake", _mean(np.array(shakes)), round(limit, 4), "", len(shakes),
              "mean second difference of 12 rigid points over the outer-eye distance, mean of the "
              "clips; bound: the real clips' median", bootstrap([np.array([s]) for s in shakes],
                                                                _mean), limit)
@@ -205,7 +209,7 @@ def _blink_figure(ours: list[Take], real: list[Take]) -> Figure:
     real_counts, real_seconds = _blinks(real)
     rates = [np.array([60 * c / s]) for c, s in zip(counts, seconds, strict=True)]
     return within(
-        "blinks", 60 * sum(counts) / max(sum(seconds), 1e-6), (8, 30), "a minute", sum(counts),
+        "blinks", 60 * sum(counts) / max(sum(seconds), 1e-6), (8, 30), "a minute", len(ours),
         f"lids under 0.6 of their usual distance for at most 0.6 s; {sum(seconds):.0f} s of video",
         bootstrap(rates, _mean), 60 * sum(real_counts) / sum(real_seconds) if real else None,
     )  # fmt: skip
@@ -262,9 +266,9 @@ def image_figures(takes: Sequence[Take]) -> list[Figure]:
 def work_figures(takes: Sequence[Take]) -> list[Figure]:
     """Seconds of work per second of video, and what they are spent on."""
     ours = [t for t in takes if t.kind != "real" and np.isfinite(t.work_s)]
-    seconds = sum(t.seconds for t in ours)
+    seconds = sum(t.seconds for t in ours) or float("nan")
     rows = [
-        upto("work per second of 512x512 video", sum(t.work_s for t in ours) / max(seconds, 1e-6),
+        upto("work per second of 512x512 video", sum(t.work_s for t in ours) / seconds,
              0.5, "s", len(ours), "everything after load: reading and measuring the picture, "
              f"speaking or decoding, listening, moving, rendering, encoding; over {seconds:.0f} s "
              "of video in clips of 5 to 8 s", _work_interval(ours))

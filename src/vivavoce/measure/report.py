@@ -20,7 +20,7 @@ from vivavoce.measure.take import Take
 
 TILE = 512
 """Side of a frame on a contact sheet, in pixels; sheets in the page are a third of that."""
-COLOURS = {"pass": "green", "FAIL": "red", "info": "dim"}
+COLOURS = {"pass": "green", "FAIL": "red", "info": "dim", "unmeasured": "yellow"}
 
 
 def write_report(result: BenchResult, out: Path) -> None:
