@@ -55,6 +55,12 @@ class Renderer:
         self.grid = np.mgrid[0 : bottom - top, 0 : right - left][::-1].transpose(1, 2, 0)
         self.grid = (self.grid + self.origin).astype(np.float32)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the frames in pixels."""
+        left, top, right, bottom = self.scene.view
+        return right - left, bottom - top
+
     def render(self, motion: Motion) -> Bytes:
         """The frames [T, H, W, 3] of `motion`, even-sized.
 

@@ -16,13 +16,15 @@ from pathlib import Path
 import numpy as np
 
 from vivavoce.errors import RequestError
-from vivavoce.listen import Listener, load_listener
+from vivavoce.listen.content import ContentModel
+from vivavoce.listen.listener import Listener
 from vivavoce.look import face478, look
 from vivavoce.media.clip import Clip
 from vivavoce.media.provenance import Provenance
 from vivavoce.media.read import probe_speech, read_picture, read_speech
 from vivavoce.move import PortraitMover, load_mover
-from vivavoce.render import Renderer, load_repair
+from vivavoce.render.repair import RepairNet
+from vivavoce.render.warp import Renderer
 from vivavoce.speak.text import clean_text
 from vivavoce.speak.voices import DEFAULT_VOICE, find_voice
 from vivavoce.systems.clock import Clock
@@ -55,8 +57,8 @@ class Portrait:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.model = face478.load()
-        self.repair = load_repair(folder)
-        self.listener: Listener = load_listener(folder)
+        self.repair = RepairNet.load(folder / "repair.safetensors")
+        self.listener = Listener(ContentModel.load(folder / "content.safetensors"))
         self.mover: PortraitMover = load_mover(folder)
         self.clock = Clock()
         """Seconds by stage, of everything done since loading."""
