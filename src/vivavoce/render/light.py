@@ -39,14 +39,14 @@ def measure(image: Bytes, landmarks: Float, unit: float) -> Light:
         level = 0.5 * level + 0.5 * float(sclera @ LUMA)
     level = float(np.clip(level, 0.06, min(0.9, 1.5 * float(skin @ LUMA) + 0.1)))
     tone = skin / max(float(skin @ LUMA), 0.02)
-    warm = 0.72 + 0.28 * np.clip(tone, 0.4, 1.8)  # ivory in this picture's palette
+    warm = 0.55 + 0.45 * np.clip(tone, 0.4, 1.8)  # ivory in this picture's palette
     grey = float(lips @ LUMA)
     redder = np.clip(grey + 1.5 * (lips - grey), 0, 1)  # wet skin is more saturated
     redder *= min(1.0, 0.85 * level / max(grey, 0.02))
     return Light(
         teeth=np.clip(level * warm / float(warm @ LUMA), 0, 1).astype(np.float32),
         flesh=redder.astype(np.float32),
-        cavity=(0.13 * redder).astype(np.float32),
+        cavity=(0.2 * redder).astype(np.float32),
         blur=_blur(image, landmarks, unit),
     )
 

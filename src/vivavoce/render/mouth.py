@@ -29,8 +29,8 @@ OUTLINE = [LIP_CORNERS[0], *UPPER, LIP_CORNERS[1], *LOWER[::-1]]
 CHIN = (152, 148, 377)
 JAW_FOLLOW = (1.0, 1.22, 0.9)
 """How far the lower teeth go when the chin goes by 1: they are nearer to the lip."""
-LOWER_TEETH = -0.012
-"""The lower teeth end this much lower than baked: hidden by the lip unless it is drawn down."""
+LOWER_TEETH = 0.034
+"""The lower teeth are this much higher than baked: their edge just behind the lower lip."""
 
 
 class Mouth:
@@ -46,7 +46,7 @@ class Mouth:
         self.edge = middle - np.float32([0, EDGE_BELOW, BEHIND]) * self.size
         with np.load(ARRAYS) as arrays:
             self.upper = self._sprite(arrays["upper"], 1.0, 0.8)
-            self.lower = self._sprite(arrays["lower"], 0.8, 1.3)
+            self.lower = self._sprite(arrays["lower"], 0.85, 1.6)
             self.upper_sheet = self._sheet(arrays["upper_depth"], arrays["extent"])
             self.lower_sheet = self._sheet(arrays["lower_depth"], arrays["extent"])
         self.own = self._own_pixels(scene) if shape.open_mouth else None
@@ -125,7 +125,8 @@ class Mouth:
         mask = polygon_mask(outline - [left, top], height, width)
         corner = origin + np.float32([left, top])
         inside = self._draw(local, pose, corner, height, width)
-        inside *= self._shade(mask, gap)[..., None]
+        dark = self.light.cavity * 255
+        inside = dark + (inside - dark) * self._shade(mask, gap)[..., None]
         if self.own is not None:
             self._add_own(inside, scene, pose, corner)
         soft = cv2.GaussianBlur(mask, (0, 0), float(np.clip(0.5 * self.light.blur, 0.4, 3)))
@@ -159,8 +160,8 @@ class Mouth:
         reach = max(0.022 * self.shape.unit, 0.8)
         around = cv2.GaussianBlur(mask, (0, 0), reach, borderType=cv2.BORDER_CONSTANT)
         light = np.clip((around - 0.35) / 0.55, 0, 1)
-        opened = np.clip(gap / (0.075 * self.shape.unit), 0, 1)
-        return (0.42 + 0.58 * light) * (0.25 + 0.75 * opened)
+        opened = np.clip(gap / (0.06 * self.shape.unit), 0, 1)
+        return (0.42 + 0.58 * light) * (0.4 + 0.6 * opened)
 
     def _add_own(self, inside: Float, scene: Scene, pose: Float, corner: Float) -> None:
         """Put the picture's own teeth over the drawn ones, moved with the skull."""

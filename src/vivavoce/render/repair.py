@@ -27,7 +27,7 @@ SIDES = {"mouth": 96, "eye": 64}
 """Crop sides in pixels."""
 REACH = {"mouth": 0.46, "eye": 0.27}
 """Half of what a crop shows, in outer-eye distances."""
-WIDTHS = (24, 48, 72, 96)
+WIDTHS = (16, 32, 64, 96)
 CHANNELS = 8
 """Rendered RGB, the picture's RGB, mask, 1 for eyes: what the network sees."""
 
@@ -50,8 +50,8 @@ class RepairNet(nn.Module):
     def forward(self, crops: Tensor) -> Tensor:
         """Differences [B, 3, S/2, S/2] in [-0.5, 0.5] for `crops` [B, 8, S, S], S a multiple of 8,
         RGB in [0, 1]."""
-        half = self.enter(crops)  # [B, 24, S/2, S/2]
-        quarter = self.down[0](half)  # [B, 48, S/4, S/4]
+        half = self.enter(crops)  # [B, 16, S/2, S/2]
+        quarter = self.down[0](half)  # [B, 32, S/4, S/4]
         deep = self.deep(self.down[1](quarter))  # [B, 96, S/8, S/8]
         wide = self.up[0](torch.cat([_double(deep), quarter], 1))
         full = self.up[1](torch.cat([_double(wide), half], 1))
