@@ -1,0 +1,323 @@
+"""Train the renderer's repair network on real frames.
+
+Two frames of one clip: the first is the picture, the second is what it should become. Our own warp
+moves the first to the tracked points of the second, and the network learns what is then still
+missing inside the lips and on the lids. Preparing needs mediapipe and PyAV, training does not.
+"""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from vivavoce.errors import RequestError
+from vivavoce.render.repair import REGIONS, RepairNet, stack
+from vivavoce.types import Bytes, Face, Float
+
+SIZE = 384
+"""Side of the frames in which pairs are rendered."""
+SOURCES, TARGETS = 6, 16
+"""Pictures taken from each clip, and frames that each is turned into."""
+GRID_CLIPS = 24
+"""Clips taken of the one GRID speaker, so that one person does not outweigh the rest."""
+HELD_OUT = ("latentsync_demo3", "styletalk_reagan", "videoretalking_1", "style_nice", "real3d_may")
+"""Clips of people who are only measured on, never trained on."""
+BATCH = {"mouth": 12, "eye": 12}
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Crops of one kind of region: B samples of side S."""
+
+    rendered: Bytes
+    """[B, S, S, 3]: what the warp alone makes."""
+    picture: Bytes
+    """[B, S, S, 3]: the same region of the source picture."""
+    target: Bytes
+    """[B, S, S, 3]: what it really looked like."""
+    mask: Bytes
+    """[B, S, S]: where and how much the network's answer counts, 0 to 255."""
+
+
+def clips(real: Path) -> list[Path]:
+    """The clips whose licence lets a trained checkpoint be given away."""
+    with (real / "manifest.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["may_train_shipped"] == "yes"]
+    names = [row["file"] for row in rows if row["kind"].startswith("video")]
+    grid = [name for name in names if "grid" in name]
+    return [real / name for name in names if "grid" not in name] + [
+        real / name for name in grid[:: max(1, len(grid) // GRID_CLIPS)][:GRID_CLIPS]
+    ]
+
+
+def prepare(real: Path, out: Path, seed: int = 0) -> None:
+    """Write shards of pairs, one `.npz` a clip, under `out`; finished shards are kept."""
+    out.mkdir(parents=True, exist_ok=True)
+    for number, path in enumerate(clips(real)):
+        shard = out / f"{path.stem}.npz"
+        if shard.exists():
+            continue
+        rng = np.random.default_rng([seed, number])
+        samples = list(_clip_pairs(path, rng, 1 if "grid" in str(path) else SOURCES))
+        arrays = {}
+        for kind in ("mouth", "eye"):
+            chosen = [sample[1:] for sample in samples if sample[0] == kind]
+            for name, parts in zip(Pairs.__annotations__, zip(*chosen, strict=True), strict=False):
+                arrays[f"{kind}_{name}"] = np.stack(parts)
+        if arrays:
+            np.savez(shard, **arrays)
+        print(f"{path.name}: {len(samples)} pairs", flush=True)
+
+
+def _frames(path: Path) -> list[Bytes]:
+    import av
+
+    with av.open(str(path)) as container:
+        decoded = container.decode(video=0)
+        return [frame.to_ndarray(format="rgb24") for _, frame in zip(range(700), decoded)]  # noqa: B905
+
+
+def _clip_pairs(path: Path, rng: np.random.Generator, sources: int) -> Iterator[tuple]:
+    """(kind, rendered, picture, target, mask) of pairs of frames of the clip at `path`."""
+    from vivavoce.errors import NoFace
+    from vivavoce.look import look
+    from vivavoce.look.track import track_video
+
+    frames = _frames(path)
+    tracked = list(track_video(frames))
+    seen = [i for i, points in enumerate(tracked) if points is not None]
+    if len(seen) < 20:
+        return
+    for first in _sources(seen, tracked, sources, rng):
+        try:
+            face = look(frames[first], name=path.name)
+        except NoFace:
+            continue
+        near = [i for i in _targets(seen, tracked, first, rng)]
+        yield from _render_pairs(face, [frames[i] for i in near], [tracked[i] for i in near])
+
+
+def _openness(tracked: list, chosen: list[int]) -> tuple[Float, Float]:
+    """Lip gaps [N] and eye heights over eye widths [N]."""
+    from vivavoce.types import lip_gap
+
+    points = np.stack([tracked[i] for i in chosen])
+    height = np.linalg.norm(points[:, 159, :2] - points[:, 145, :2], axis=1)
+    width = np.linalg.norm(points[:, 33, :2] - points[:, 133, :2], axis=1)
+    return lip_gap(points), height / width
+
+
+def _sources(seen: list[int], tracked: list, count: int, rng: np.random.Generator) -> list[int]:
+    """Frames to start from: open eyes, half of them with closed lips."""
+    gap, eyes = _openness(tracked, seen)
+    awake = eyes > np.percentile(eyes, 30)
+    shut = [i for i, a, g in zip(seen, awake, gap, strict=True) if a and g < 0.03]
+    other = [i for i, a, g in zip(seen, awake, gap, strict=True) if a and g >= 0.03]
+    picked = list(rng.permutation(shut)[: (count + 1) // 2])
+    return [int(i) for i in [*picked, *rng.permutation(other)[: count - len(picked)]]]
+
+
+def _targets(seen: list[int], tracked: list, first: int, rng: np.random.Generator) -> list[int]:
+    """Frames to turn the picture into: not turned far from it, open lips and blinks preferred."""
+    gap, eyes = _openness(tracked, seen)
+    nose = np.stack([tracked[i][1, :2] - tracked[i][[33, 263], :2].mean(0) for i in seen])
+    own = tracked[first][1, :2] - tracked[first][[33, 263], :2].mean(0)
+    unit = np.linalg.norm(tracked[first][33, :2] - tracked[first][263, :2])
+    near = np.linalg.norm(nose - own, axis=1) < 0.14 * unit
+    wish = near * (0.05 + np.minimum(gap, 0.2) * 8 + 2.0 * (eyes < 0.6 * np.median(eyes)))
+    if (wish > 0).sum() < 4:
+        return []
+    count = min(TARGETS, int((wish > 0).sum()))
+    return [int(i) for i in rng.choice(seen, count, replace=False, p=wish / wish.sum())]
+
+
+def _render_pairs(face: Face, frames: list[Bytes], points: list[Float]) -> Iterator[tuple]:
+    """Warp `face` to the `points` of each frame and cut both at the same places."""
+    import cv2
+
+    from vivavoce.look import face478
+    from vivavoce.render.warp import Renderer
+
+    renderer = Renderer(face, face478.load(), SIZE)
+    scene, unit = renderer.scene, renderer.shape.unit
+    zoom = SIZE / (face.box[2] - face.box[0])
+    for frame, tracked in zip(frames, points, strict=True):
+        local, pose = _as_motion(renderer, (tracked - [*face.box[:2], 0]) * zoom)
+        drawn = renderer.draw(local, pose, np.zeros((1, 2), np.float32))[0]
+        to_view = np.float32([[zoom, 0, -face.box[0] * zoom], [0, zoom, -face.box[1] * zoom]])
+        real = cv2.warpAffine(frame, to_view, (SIZE, SIZE), borderMode=cv2.BORDER_REPLICATE)
+        at = renderer.rig.deform(local, pose)[0, :478, :2] - renderer.origin
+        rest = scene.landmarks[:, :2]
+        for region in REGIONS:
+            matrix = region.matrix(at, unit)
+            mask = region.mask(at, rest, matrix, unit)
+            if mask.sum() < 20:
+                continue
+            own = region.crop(scene.image, region.matrix(rest, unit))
+            crops = (region.crop(drawn, matrix), own, region.crop(real, matrix))
+            yield (region.kind, *crops, np.uint8(mask * 255))
+
+
+def _as_motion(renderer: object, landmarks: Float) -> tuple[Float, Float]:
+    """Points [1, 478, 3] in the head's frame and relative pose [1, 6] that carry the renderer's
+    face onto `landmarks` [478, 3] in pixels of its view."""
+    from vivavoce.look.face478 import fit
+    from vivavoce.render.shape import FLIP, LOWER, UPPER
+    from vivavoce.types import NECK, rotation_angles, rotation_matrix
+
+    shape = renderer.shape  # type: ignore[attr-defined]
+    seen = (landmarks + [*renderer.origin, 0]) * FLIP  # type: ignore[attr-defined]
+    turn = rotation_matrix(fit(landmarks[None].astype(np.float32), 2).pose[0, :3])
+    pivot = seen[[33, 263]].mean(0) + shape.unit * (turn @ np.float32(NECK))
+    local = ((seen - pivot) / shape.unit) @ turn
+    gap = local[UPPER, 1] - local[LOWER, 1]
+    if gap.mean() < 0.03:
+        local[UPPER] = local[LOWER] = (local[UPPER] + local[LOWER]) / 2
+    angles = rotation_angles(turn @ shape.rotation.T)
+    pose = np.concatenate([angles, (pivot - shape.pivot) / shape.unit])
+    return local[None].astype(np.float32), pose[None].astype(np.float32)
+
+
+def load(shards: Path, kind: str, held_out: bool) -> Pairs:
+    """All pairs of one kind ("mouth", "eye") of the people trained on, or of those held out."""
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in Pairs.__annotations__}
+    for path in sorted(shards.glob("*.npz")):
+        if any(name in path.stem for name in HELD_OUT) != held_out:
+            continue
+        with np.load(path) as arrays:
+            for name, part in parts.items():
+                if f"{kind}_{name}" in arrays:
+                    part.append(arrays[f"{kind}_{name}"])
+    if not parts["mask"]:
+        raise RequestError(f"There are no {kind} pairs in {shards}. Prepare them first.")
+    return Pairs(**{name: np.concatenate(part) for name, part in parts.items()})
+
+
+def _batch(pairs: Pairs, kind: str, rng: np.random.Generator, size: int) -> tuple[Tensor, Tensor]:
+    """Inputs [B, 8, S, S] and targets [B, 3, S, S], mirrored and recoloured at random: paintings,
+    grey photographs and dim rooms are not in the clips."""
+    chosen = rng.integers(len(pairs.mask), size=size)
+    mask = pairs.mask[chosen] / np.float32(255)
+    asked = stack(pairs.rendered[chosen], pairs.picture[chosen], mask, kind == "eye")
+    target = torch.from_numpy(pairs.target[chosen]).permute(0, 3, 1, 2) / 255
+    for i in range(size):
+        images = [asked[i, :3], asked[i, 3:6], target[i]]
+        for image, changed in zip(images, _recolour(images, rng), strict=True):
+            image.copy_(changed)
+        if kind == "mouth" and rng.random() < 0.5:
+            asked[i], target[i] = asked[i].flip(-1).clone(), target[i].flip(-1).clone()
+    return asked, target
+
+
+def _recolour(images: list[Tensor], rng: np.random.Generator) -> list[Tensor]:
+    """The same change of light and colour on all `images` [3, S, S] of one sample."""
+    gain = torch.tensor(rng.uniform(0.8, 1.15, (3, 1, 1)) * rng.uniform(0.55, 1.1)).float()
+    gamma = float(rng.uniform(0.8, 1.3))
+    grey = float(rng.choice([0.0, 1.0, rng.random()], p=[0.5, 0.2, 0.3]))
+    weights = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
+    changed = []
+    for image in images:
+        image = image + grey * ((image * weights).sum(0, keepdim=True) - image)
+        changed.append((image.clamp(0, 1) ** gamma * gain).clamp(0, 1))
+    return changed
+
+
+def loss(answer: Tensor, asked: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute error inside the mask on four scales of a pyramid (after Zhao et al., "Loss
+    Functions for Image Restoration with Neural Networks", 2017); coarse scales count as much as
+    fine ones, so a tooth that lies a pixel off does not matter more than the light."""
+    mask = asked[:, 6:7]
+    made, wanted = repaired(answer, asked) * mask, target * mask
+    total = torch.zeros(())
+    for _ in range(4):
+        area = mask.mean() + 1e-3
+        total = total + (made - wanted).abs().mean() / area
+        made, wanted, mask = (nn.functional.avg_pool2d(x, 2) for x in (made, wanted, mask))
+    return total / 4
+
+
+def repaired(answer: Tensor, asked: Tensor) -> Tensor:
+    """The crop [B, 3, S, S] after the network's `answer` [B, 3, S/2, S/2]."""
+    wide = nn.functional.interpolate(answer.float(), scale_factor=2.0, mode="bilinear")
+    return asked[:, :3] + wide * asked[:, 6:7]
+
+
+@torch.inference_mode()
+def measure(net: RepairNet, pairs: Pairs, kind: str) -> dict[str, float]:
+    """PSNR (dB, higher is better) and SSIM inside the mask before and after the repair.
+
+    SSIM: Wang et al., "Image Quality Assessment", 2004, 7x7 windows."""
+    before: list[tuple[float, float]] = []
+    after: list[tuple[float, float]] = []
+    for start in range(0, len(pairs.mask), 32):
+        part = slice(start, start + 32)
+        mask = pairs.mask[part] / np.float32(255)
+        asked = stack(pairs.rendered[part], pairs.picture[part], mask, kind == "eye")
+        target = torch.from_numpy(pairs.target[part]).permute(0, 3, 1, 2) / 255
+        for found, image in ((before, asked[:, :3]), (after, repaired(net(asked), asked))):
+            found += [_quality(*trio) for trio in zip(image, target, asked[:, 6], strict=True)]
+    (psnr0, ssim0), (psnr1, ssim1) = np.mean(before, 0), np.mean(after, 0)
+    return {"psnr_before": psnr0, "psnr_after": psnr1, "ssim_before": ssim0, "ssim_after": ssim1}
+
+
+def _quality(image: Tensor, target: Tensor, mask: Tensor) -> tuple[float, float]:
+    inside = mask > 0.3
+    if not inside.any():
+        return 40.0, 1.0
+    error = float(((image - target) ** 2).mean(0)[inside].mean())
+
+    def pool(x: Tensor) -> Tensor:
+        return nn.functional.avg_pool2d(x[None], 7, 1, 3)[0]
+
+    a, b = image.mean(0, keepdim=True), target.mean(0, keepdim=True)
+    mean_a, mean_b = pool(a), pool(b)
+    var_a, var_b = pool(a * a) - mean_a**2, pool(b * b) - mean_b**2
+    both = pool(a * b) - mean_a * mean_b
+    alike = (2 * mean_a * mean_b + 1e-4) * (2 * both + 9e-4)
+    alike = alike / ((mean_a**2 + mean_b**2 + 1e-4) * (var_a + var_b + 9e-4))
+    return -10 * float(np.log10(error + 1e-6)), float(alike[0][inside].mean())
+
+
+def train_repair(shards: Path, out: Path, steps: int = 6000, seed: int = 0) -> dict[str, float]:
+    """Train on the `shards` that `prepare` wrote; save the weights (float16) at `out`.
+
+    Returns the figures on held-out people, of mouths and eyes, before and after.
+    """
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    data = {kind: load(shards, kind, held_out=False) for kind in BATCH}
+    net = RepairNet().to(memory_format=torch.channels_last)
+    steadied = {name: value.clone() for name, value in net.state_dict().items()}
+    optimiser = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=1e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, steps, pct_start=0.05)
+    begun = time.monotonic()
+    for step in range(steps):
+        kind = "eye" if step % 3 == 2 else "mouth"
+        asked, target = _batch(data[kind], kind, rng, BATCH[kind])
+        with torch.autocast("cpu", torch.bfloat16):
+            answer = net(asked.contiguous(memory_format=torch.channels_last))
+        error = loss(answer, asked, target) + 0.02 * answer.float().abs().mean()
+        optimiser.zero_grad()
+        error.backward()
+        optimiser.step()
+        schedule.step()
+        for name, value in net.state_dict().items():
+            steadied[name].lerp_(value, min(0.005, 1 / (step + 1)) if step > 200 else 1.0)
+        if step % 250 == 0:
+            print(f"{step} loss {float(error):.4f} {time.monotonic() - begun:.0f} s", flush=True)
+    net.load_state_dict(steadied)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save_file({k: v.half().contiguous() for k, v in net.state_dict().items()}, out)
+    figures = {}
+    for kind in BATCH:
+        found = measure(net, load(shards, kind, held_out=True), kind)
+        figures |= {f"{kind}_{name}": round(float(value), 3) for name, value in found.items()}
+    return figures
