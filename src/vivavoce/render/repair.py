@@ -164,7 +164,7 @@ class Repair:
         self.rest = scene.landmarks[:, :2]
         self.own = [r.crop(scene.image, r.matrix(self.rest, self.unit)) for r in REGIONS]
 
-    def __call__(self, windows: list[Bytes], points: Float) -> None:
+    def correct(self, windows: list[Bytes], points: Float) -> None:
         """Correct `windows` (T of [h, w, 3]) in place; `points` [T, 478, 2] px in the window."""
         for region, own in zip(REGIONS, self.own, strict=True):
             jobs = []

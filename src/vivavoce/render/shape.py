@@ -53,7 +53,7 @@ LOWER_LIDS = (
 EYE_CORNERS = ((33, 133), (263, 362))
 IRISES = ((468, 469, 470, 471, 472), (473, 474, 475, 476, 477))
 """Centre and four rim points of the person's right and left iris."""
-LID_FOLLOW = (1.0, 0.42, 0.08)
+LID_FOLLOW = (1.0, 0.6, 0.15)
 """How much edge, crease and socket rim of the upper lid go along with a blink."""
 LOWER_FOLLOW = (1.0, 0.45)
 LOWER_SHARE = 0.1
