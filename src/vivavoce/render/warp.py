@@ -33,9 +33,6 @@ class Renderer:
         model: The face model in whose expressions motion is given (ARKit names).
         size: Side in pixels of the square to show; None shows the whole picture.
         repair: The network that corrects mouth and lids; None leaves the bare warp.
-
-    Attributes:
-        size: Width and height of the frames in pixels.
     """
 
     def __init__(
@@ -53,8 +50,6 @@ class Renderer:
         self.eyes = [Eye(self.scene, self.shape, side) for side in (0, 1)]
         self.mouth = Mouth(self.scene, self.shape, self.light)
         self.repair = Repair(repair, self.scene, self.shape) if repair is not None else None
-        height, width = self.scene.still.shape[:2]
-        self.size = (width, height)
         left, top, right, bottom = self.scene.window
         self.origin = np.float32([left, top])
         self.grid = np.mgrid[0 : bottom - top, 0 : right - left][::-1].transpose(1, 2, 0)
