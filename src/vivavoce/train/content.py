@@ -1,15 +1,17 @@
-"""Trains the content network: `python -m vivavoce.train.content REAL OUT`.
+"""Trains the content network: `python -m vivavoce.train.content REAL OUT [TEACHER]`.
 
 Labels come from three places: voices of espeak-ng (exact phones, 21 languages), recordings whose
 licence allows it (words recognised and aligned by pocketsphinx, the sure ones kept), and GRID
-(words known, aligned). Everything is made worse in many ways before it is heard.
+(words known, aligned). Everything is made worse in many ways before it is heard. With a teacher (a
+network trained before) its sure answers fill the gaps, other languages included (Xie et al.,
+"Self-training with noisy student", 2020).
 """
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 
@@ -20,7 +22,7 @@ from torch import Tensor, nn
 from vivavoce.listen.content import ContentModel, Leveler
 from vivavoce.listen.mel import log_mel
 from vivavoce.listen.sounds import CLASSES, CLOSED, INDEX, SILENCE, VOWELS, spans
-from vivavoce.measure.align import align_words
+from vivavoce.measure.align import align_phones
 from vivavoce.speak import espeak
 from vivavoce.speak.phones import phones_from_starts
 from vivavoce.speak.text import Piece
@@ -33,6 +35,8 @@ UNKNOWN = -1
 """The label of a frame that nobody is sure about; it is not trained on."""
 SURE = 0.85
 """Recognised words with less confidence are unknown."""
+TEACHER_SURE = 0.75
+"""A teacher's answer with less probability is left out."""
 TEST_PEOPLE = ("2033", "3005", "3331", "248", "7505", "english_male", "g2", "g7", "andrew")
 """Speakers (as in file names or the manifest's `person=`) that are kept for the test."""
 _DIGITS = "zero one two three four five six seven eight nine"
@@ -128,28 +132,25 @@ def _speak(language: str, test: bool, rng: np.random.Generator) -> Clip:
 
 
 def real_clips(real: Path) -> Iterator[Clip]:
-    """English recordings that a shipped checkpoint may be trained on, with what is sure of them."""
+    """Recordings that a shipped checkpoint may be trained on, with what is sure of them."""
     with (real / "manifest.csv").open() as file:
-        rows = list(csv.DictReader(file))
+        rows = [row for row in csv.DictReader(file) if row["may_train_shipped"] == "yes"]
     grid = 0
     for row in rows:
-        name, notes = row["file"], row["notes"]
-        folder = name.split("/")[0]
-        if row["may_train_shipped"] != "yes" or not name.endswith(
-            (".wav", ".flac", ".mp3", ".mp4")
-        ):
+        path, notes = real / row["file"], row["notes"]
+        folder = row["file"].split("/")[0]
+        if path.suffix not in (".wav", ".flac", ".mp3", ".mp4") or "AI-GENERATED" in notes:
             continue
         if folder == "grid_s1":
             grid += 1
-            words = _grid_words((real / name).with_suffix(".align"))
-            yield from _aligned(real / name, "grid", grid % TEST_GRID == 0, words)
-        elif folder in ("audio", "video") and "language en" in notes and "person=grid" not in notes:
-            if "SINGING" in notes or "AI-GENERATED" in notes:
-                continue
+            words = _grid_words(path.with_suffix(".align"))
+            yield from _aligned(path, "grid", grid % TEST_GRID == 0, words)
+        elif folder in ("audio", "video") and "person=grid" not in notes:
             person = notes.partition("person=")[2].partition(";")[0]
-            test = person in TEST_PEOPLE or any(f"_{who}" in f"_{name}" for who in TEST_PEOPLE)
-            known = _grid_code(name) if "GRID command" in notes else None
-            yield from _aligned(real / name, "real", test, known)
+            test = person in TEST_PEOPLE or any(f"_{who}" in path.stem for who in TEST_PEOPLE)
+            known = _grid_code(path.stem) if "GRID command" in notes else None
+            english = "language en;" in notes and "SINGING" not in notes
+            yield from _aligned(path, "real", test, known, english)
 
 
 def _grid_words(path: Path) -> str:
@@ -158,8 +159,8 @@ def _grid_words(path: Path) -> str:
 
 
 def _grid_code(name: str) -> str:
-    """The sentence of a GRID file name, e.g. "bbaf2n" (Cooke et al., JASA 120, 2006, table I)."""
-    code = Path(name).stem.split("_")[-1]
+    """The sentence of a GRID clip's name, e.g. "bbaf2n" (Cooke et al., JASA 120, 2006, table I)."""
+    code = name.split("_")[-1]
     columns: tuple[dict[str, str], ...] = (
         {"b": "bin", "l": "lay", "p": "place", "s": "set"},
         {"b": "blue", "g": "green", "r": "red", "w": "white"},
@@ -171,19 +172,19 @@ def _grid_code(name: str) -> str:
     return " ".join(column.get(c, c) for column, c in zip(columns, code, strict=True))
 
 
-def _aligned(path: Path, source: str, test: bool, text: str | None) -> Iterator[Clip]:
+def _aligned(
+    path: Path, source: str, test: bool, text: str | None, english: bool = True
+) -> Iterator[Clip]:
     """A recording in parts of at most 20 s with labels where the words are sure."""
     from vivavoce.media.read import read_speech
 
     sound = np.concatenate([piece.samples for piece in read_speech(path)])
     for part in np.array_split(sound, max(1, -(-len(sound) // (20 * RATE)))):
-        phones: list[Phone] = []
-        for word in align_words(Speech(part, text=text)):
-            sure = word.confidence >= SURE
-            phones += [p if sure else Phone("?", p.start_s, p.end_s) for p in word.phones]
-        labels = label_rows(tuple(phones), len(part) // HOP)
-        if (labels != UNKNOWN).mean() > 0.3:
-            yield Clip(part, labels, source, path.stem, test)
+        phones: tuple[Phone, ...] = (Phone("?", 0, len(part) / RATE),)
+        if english:
+            phones = align_phones(Speech(part, text=text), SURE)
+        labels = label_rows(phones, len(part) // HOP)
+        yield Clip(part, labels, source, path.stem, test)
 
 
 # ---------------------------------------------------------------- what the network is given
@@ -213,6 +214,8 @@ def examples(clips: list[Clip], plan: Plan) -> Iterator[Example]:
     """Every clip as it is (test) or spoilt `plan.copies` times (training); and noise alone."""
     rng = np.random.default_rng(plan.seed)
     for clip in clips:
+        if (clip.labels != UNKNOWN).mean() < 0.3:
+            continue
         for copy in range(1 if clip.test else plan.copies[clip.source]):
             sound, labels = clip.sound, clip.labels
             if not clip.test:
@@ -227,25 +230,37 @@ def examples(clips: list[Clip], plan: Plan) -> Iterator[Example]:
         yield Example(*hear(sound, labels), "voice", "noise", False)
 
 
-def prepare(real: Path, plan: Plan, cache: Path) -> list[Example]:
-    """The examples, from `cache` if it is there; made and written to it otherwise."""
+def filled(clip: Clip, teacher: ContentModel) -> Clip:
+    """The clip with the teacher's sure answers where nobody was sure; test clips stay."""
+    if clip.test or UNKNOWN not in clip.labels:
+        return clip
+    rows, labels = hear(clip.sound, clip.labels)
+    chances = _chances(teacher, rows)
+    answer = np.where(chances.max(1) >= TEACHER_SURE, chances.argmax(1), UNKNOWN)
+    labels = labels[: len(answer)]
+    labels = np.where(labels == UNKNOWN, answer, labels).astype(np.int8)
+    return replace(clip, sound=clip.sound[: len(labels) * HOP], labels=labels)
+
+
+def prepare(real: Path, plan: Plan, cache: Path) -> list[Clip]:
+    """The clips, from `cache` if it is there; gathered and written to it otherwise."""
     if not cache.is_file():
-        clips = list(synthetic_clips(plan.voices, plan.seed)) + list(real_clips(real))
-        made = list(examples(clips, plan))
-        lengths = [len(e.labels) for e in made]
-        names = [f"{e.source}|{e.name}|{int(e.test)}" for e in made]
-        rows, labels = [e.rows for e in made], [e.labels for e in made]
+        made = [*synthetic_clips(plan.voices, plan.seed), *real_clips(real)]
         np.savez(
-            cache, rows=np.concatenate(rows), labels=np.concatenate(labels),
-            lengths=lengths, names=names,
-        )  # fmt: skip
+            cache,
+            sound=np.concatenate([(c.sound * 32767).astype(np.int16) for c in made]),
+            labels=np.concatenate([c.labels for c in made]),
+            lengths=[[len(c.sound), len(c.labels)] for c in made],
+            names=[f"{c.source}|{c.name}|{int(c.test)}" for c in made],
+        )
     with np.load(cache) as file:
-        ends = np.cumsum(file["lengths"])[:-1]
-        rows, labels = np.split(file["rows"], ends), np.split(file["labels"], ends)
+        ends = np.cumsum(file["lengths"], 0)[:-1]
+        sounds = np.split(file["sound"], ends[:, 0])
+        labels = np.split(file["labels"], ends[:, 1])
         split = [name.split("|") for name in file["names"]]
     return [
-        Example(r, y, source, name, test == "1")
-        for r, y, (source, name, test) in zip(rows, labels, split, strict=True)
+        Clip(x.astype(np.float32) / 32767, y, source, name, test == "1")
+        for x, y, (source, name, test) in zip(sounds, labels, split, strict=True)
     ]
 
 
@@ -292,7 +307,11 @@ def class_weights(train: list[Example]) -> Tensor:
 
 
 def train_content(
-    real: Path, out: Path, plan: Plan | None = None, cache: Path | None = None
+    real: Path,
+    out: Path,
+    plan: Plan | None = None,
+    cache: Path | None = None,
+    teacher: Path | None = None,
 ) -> dict[str, float]:
     """Train the content network and write it to `out`.
 
@@ -300,17 +319,23 @@ def train_content(
         real: The folder of real media with its `manifest.csv`.
         out: The safetensors file.
         plan: How long and on what.
-        cache: Where prepared examples are kept between runs; None: beside `out`.
+        cache: Where clips are kept between runs; None: beside `out`.
+        teacher: A network to go on from, whose sure answers are believed where there is no label.
 
     Returns:
         Figures on people, files and languages that were not trained on, see `figures`.
     """
     plan = plan or Plan()
     torch.manual_seed(plan.seed)
-    made = prepare(real, plan, cache or out.with_suffix(".examples.npz"))
+    clips = prepare(real, plan, cache or out.with_suffix(".clips.npz"))
+    model = ContentModel()
+    if teacher:
+        model = ContentModel.load(teacher)
+        clips = [filled(clip, model) for clip in clips]
+    made = list(examples(clips, plan))
     train = [e for e in made if not e.test]
     batches, weights = Batches(train, plan), class_weights(train)
-    model = ContentModel()
+    model.train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=plan.rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, plan.rate, plan.steps, pct_start=0.1)
     begin = monotonic()
@@ -347,7 +372,7 @@ def figures(model: ContentModel, made: list[Example]) -> dict[str, float]:
         chosen = [e for e in made if e.test and e.source == source]
         if not chosen:
             continue
-        heard = np.concatenate([_classes(model, e.rows) for e in chosen])
+        heard = np.concatenate([_chances(model, e.rows).argmax(1) for e in chosen])
         true = np.concatenate([e.labels[: len(e.labels) // 2 * 2] for e in chosen])
         sure = true != UNKNOWN
         closed, said = true == CLOSED, heard == CLOSED
@@ -365,10 +390,10 @@ def figures(model: ContentModel, made: list[Example]) -> dict[str, float]:
 
 
 @torch.inference_mode()
-def _classes(model: ContentModel, rows: np.ndarray) -> np.ndarray:
-    """The likeliest class [T] of rows [T or T + 1, 80]."""
+def _chances(model: ContentModel, rows: np.ndarray) -> np.ndarray:
+    """Class probabilities [T, C] of rows [T or T + 1, 80], T even."""
     even = torch.from_numpy(rows[: len(rows) // 2 * 2].astype(np.float32))
-    return model(even[None])[0].argmax(1).numpy()
+    return torch.softmax(model(even[None])[0], 1).numpy()
 
 
 def _found(true: np.ndarray, said: np.ndarray) -> float:
@@ -382,4 +407,5 @@ if __name__ == "__main__":
     import sys
 
     torch.set_num_threads(1)
-    print(train_content(Path(sys.argv[1]), Path(sys.argv[2])))
+    real_folder, target, *guide = map(Path, sys.argv[1:])
+    print(train_content(real_folder, target, teacher=guide[0] if guide else None))
