@@ -41,10 +41,15 @@ def test_blinks_are_seen_in_landmarks() -> None:
 
 
 def test_head_turn_is_the_pooled_deviation_in_degrees() -> None:
-    yaw = 4 * np.sin(np.arange(100) * 0.2)
+    yaw = 4 * np.sin(np.arange(100) * 0.04)
     found = motion.head_turn(motion.head_pose(landmarks(yaw)))
     assert found == pytest.approx(np.sqrt(yaw.var() / 2), rel=0.05)
-    assert motion.head_turn(motion.head_pose(landmarks(np.zeros(10)))) < 0.01
+    assert motion.head_turn(motion.head_pose(landmarks(np.zeros(30)))) < 0.01
+
+
+def test_head_turn_does_not_count_what_shakes_from_frame_to_frame() -> None:
+    jitter = np.random.default_rng(0).normal(size=(200, 3))
+    assert motion.head_turn(jitter) < 0.4
 
 
 def test_same_movement_is_not_apart_and_another_is() -> None:

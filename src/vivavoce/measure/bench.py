@@ -38,7 +38,7 @@ class BenchResult:
     figures: tuple[Figure, ...]
     takes: tuple[Take, ...]
     failures: tuple[tuple[str, str], ...]
-    """Portraits that could not be made to speak, each with the reason."""
+    """Portraits that could not be made to speak and steps that broke, each with the reason."""
     untracked: tuple[tuple[str, str], ...]
     """Portraits in which `look` finds nobody to animate, each with the reason."""
     about: dict[str, str] = field(default_factory=dict)
@@ -46,8 +46,8 @@ class BenchResult:
 
     @property
     def passed(self) -> bool:
-        """Whether no bound is missed."""
-        return not any(f.passed is False for f in self.figures)
+        """Whether no bound is missed and nothing broke."""
+        return not self.failures and not any(f.passed is False for f in self.figures)
 
 
 def run_bench(
@@ -113,7 +113,10 @@ class _Bench:
         ]  # fmt: skip
         for name, step in steps:
             with _told(name):
-                step()
+                try:
+                    step()
+                except Exception as error:  # what broke is a finding, and the run goes on
+                    self.failures.append((name, f"{type(error).__name__}: {error}"))
 
     def result(self, seconds: float) -> BenchResult:
         """The figures of all steps, in the order of the report."""
@@ -181,7 +184,7 @@ class _Bench:
             )  # fmt: skip
         except NoFace as refusal:
             self.untracked.append((portrait.name, str(refusal)))
-        except Exception as error:  # what broke is a finding, and the run goes on
+        except Exception as error:  # as in `run`
             self.failures.append((portrait.name, f"{type(error).__name__}: {error}"))
         else:
             self.takes.append(take)
@@ -208,7 +211,7 @@ class _Bench:
             try:
                 frames = sum(len(c.frames) for c in self.system(portrait=face, text="Yes.", seed=i))
                 finished += frames > 0
-            except Exception as error:  # as in `film`
+            except Exception as error:  # as in `run`
                 self.failures.append((portrait.name, f"{type(error).__name__}: {error}"))
         able = len(pictures) - refused
         share = finished / able if able else float("nan")

@@ -6,7 +6,7 @@ import numpy as np
 
 from vivavoce.types import OUTER_EYES
 
-MARGIN = 0.35
+MARGIN = 0.75
 """How far around the person pixels may change, in outer-eye distances."""
 PERSON = 0.1
 """From this matte value on a pixel belongs to the person."""
@@ -17,8 +17,8 @@ LEAST_SHARE = 0.01
 def background_mask(frame: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     """The pixels [H, W] (bool) of `frame` outside a soft margin of the person with `landmarks`.
 
-    The person is mediapipe's matte, and everything below the chin's height that it joins, grown by
-    `MARGIN` outer-eye distances.
+    The person is mediapipe's matte and the hull of the face, grown by `MARGIN` outer-eye distances:
+    the strip that gives way when the head moves.
     """
     import cv2
 

@@ -6,6 +6,7 @@ Points are [T, 478, 3] px, rows of NaN where the tracker lost the face.
 from __future__ import annotations
 
 import numpy as np
+from scipy.ndimage import uniform_filter1d
 
 from vivavoce.types import FPS, OUTER_EYES
 
@@ -15,6 +16,8 @@ BLINK_DEPTH = 0.6
 """An eye that is open less than this part of its usual is closing."""
 LONGEST_BLINK_S = 0.6
 """Eyes that stay closed longer are closed, not blinking."""
+MEAN_S = 0.5
+"""Stretch over which head angles are averaged."""
 RIGID = (33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 8, 9)
 """Eye corners, bridge of the nose, between the brows: hardly moved by any muscle."""
 
@@ -68,8 +71,16 @@ def head_pose(landmarks: np.ndarray) -> np.ndarray:
 
 def head_turn(angles: np.ndarray) -> float:
     """Standard deviation of yaw and pitch [T, 3] degrees, pooled: the root of their mean variance;
-    0 is motionless, people who talk: 1 to 5."""
-    return float(np.sqrt(np.nanmean(np.nanvar(angles[:, :2], axis=0))))
+    0 is motionless, people who talk: 0.5 to 5.
+
+    Taken of means over half a second: on heads that are known not to move, the tracker's angles
+    follow the mouth by 0.35 to 0.6 degrees from frame to frame, and by 0.17 to 0.29 in such means.
+    """
+    known = angles[np.isfinite(angles[:, 0]), :2]
+    if len(known) < 2:
+        return float("nan")
+    slow = uniform_filter1d(known, round(MEAN_S * FPS), axis=0, mode="nearest")
+    return float(np.sqrt(slow.var(axis=0).mean()))
 
 
 def apart(first: np.ndarray, second: np.ndarray) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 
 from vivavoce.measure import lips, motion, sync
 from vivavoce.measure.figures import Figure, atleast, bootstrap, info, pooled, upto, within
+from vivavoce.measure.image import MARGIN
 from vivavoce.measure.take import Take
 from vivavoce.types import FPS
 
@@ -187,19 +188,19 @@ def motion_figures(takes: Sequence[Take]) -> list[Figure]:
     rows = [_blink_figure(ours, real)]
     rows.append(
         within("head turn, standard deviation", _median(turns), (0.7, 5), "degrees",
-               len(turns), "yaw and pitch pooled, of each clip; median of the clips",
+               len(turns), "yaw and pitch pooled, means over half a second; median of the clips",
                bootstrap(list(turns[:, None]), _median),
                _median(real_turns) if len(real_turns) else None)
     )  # fmt: skip
     rows += _still_and_seed(takes)
     shakes = [motion.shake(t.landmarks) for t in ours]
     real_shakes = [motion.shake(t.landmarks) for t in real]
-    limit = float(np.nanmedian(real_shakes)) if real_shakes else 0.009
+    natural = float(np.nanmedian(real_shakes)) if real_shakes else None
     rows.append(
-        upto("shake", _mean(np.array(shakes)), round(limit, 4), "", len(shakes),
+        upto("shake", _mean(np.array(shakes)), round(natural or 0.009, 4), "", len(shakes),
              "mean second difference of 12 rigid points over the outer-eye distance, mean of the "
              "clips; bound: the real clips' median", bootstrap([np.array([s]) for s in shakes],
-                                                               _mean), limit)
+                                                               _mean), natural)
     )  # fmt: skip
     return rows
 
@@ -234,8 +235,9 @@ def _still_and_seed(takes: Sequence[Take]) -> list[Figure]:
     rows = []
     if still:
         rows.append(
-            upto("head turn with --still", max(still), 0.3, "degrees", len(still),
-                 "standard deviation as above, the largest of the clips; tracker noise included")
+            upto("head turn with --still", _median(np.array(still)), 0.3, "degrees", len(still),
+                 f"as above; the largest is {max(still):.2f}; all of it is the tracker's noise "
+                 "where the head's pose does not change at all")
         )  # fmt: skip
     if differ:
         rows.append(
@@ -255,8 +257,9 @@ def image_figures(takes: Sequence[Take]) -> list[Figure]:
     named = f"; worst: {worst.name}" if worst else ""
     return [
         upto("background change, before encoding", max(raw, default=float("nan")), 0, "of 255",
-             len(raw), "largest change of any pixel outside the person's margin (0.35 outer-eye "
-             "distances around the matte), any frame against the first, any clip"),
+             len(raw), f"largest change of any pixel outside the person's margin ({MARGIN} "
+             "outer-eye distances around the matte), any frame against the first, any clip; clips "
+             "with under 1 % of background left out"),
         upto("background change, in the mp4", worst.change if worst else float("nan"), ENCODING,
              "of 255", len(ours), f"mean absolute change of those pixels, the worst clip{named}",
              real=float(np.median(real)) if real else None),

@@ -17,6 +17,7 @@ from vivavoce.measure import lips, motion
 from vivavoce.measure.bench import BenchResult
 from vivavoce.measure.figures import Figure
 from vivavoce.measure.take import Take
+from vivavoce.types import Phone
 
 TILE = 512
 """Side of a frame on a contact sheet, in pixels; sheets in the page are a third of that."""
@@ -90,7 +91,8 @@ def print_table(result: BenchResult) -> None:
         colour = COLOURS[f.verdict.split()[0]]
         verdict = f"[{colour}]{f.verdict}[/]"
         table.add_row(f.name, value_words(f), f.bound, verdict, _number(f.real), str(f.n))
-    console = Console()
+    wide = Console().width
+    console = Console(width=max(wide, 150))  # in a file or a pipe: one line a figure
     console.print(table)
     for what, why in result.failures:
         console.print(f"failed: {what}: {why}", style="red", markup=False)
@@ -120,17 +122,23 @@ def moments(take: Take) -> list[tuple[int, str]]:
     yaw = motion.head_pose(take.landmarks)[:, 0]
     closures = [p for p in take.phones if lips.is_closure(p.symbol)]
     middle = closures[len(closures) // 2] if closures else None
-    at = lips.frames_during(middle.start_s, middle.end_s, count).start if middle else count // 3
+    at = _least(gap, middle) if middle else count // 3
     return [
         (0, "first"),
         (_where(gap, np.nanargmax), "widest"),
-        (min(at, count - 1), f"on {middle.symbol}" if middle else "a third"),
+        (at, f"on {middle.symbol}" if middle else "a third"),
         (count // 2, "half"),
         (_where(eyes, np.nanargmin), "lids lowest"),
         (_where(yaw, np.nanargmin), "most left"),
         (_where(yaw, np.nanargmax), "most right"),
         (count - 1, "last"),
     ]
+
+
+def _least(gap: np.ndarray, phone: Phone) -> int:
+    """The frame of the smallest gap during `phone`."""
+    part = lips.frames_during(phone.start_s, phone.end_s, len(gap))
+    return min(part.start + _where(gap[part], np.nanargmin), len(gap) - 1)
 
 
 def _where(values: np.ndarray, which: Any) -> int:
