@@ -1,6 +1,6 @@
 """Time the portrait renderer, stage by stage: milliseconds a frame.
 
-    python scripts/bench_render.py PORTRAIT [SIZE|full]
+python scripts/bench_render.py PORTRAIT [SIZE|full]
 """
 
 from __future__ import annotations

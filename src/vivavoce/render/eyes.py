@@ -66,17 +66,17 @@ class Eye:
         )  # fmt: skip
         blend(frame[top:bottom, left:right], ball, mask)
 
-    def _ball(self, pose: Float) -> tuple[Float, Float]:
+    def _ball(self, pose: Float) -> tuple[np.ndarray, np.ndarray]:
         """The head's motion at the eyeball: target = turn @ source + shift, scene pixels."""
         flip = FLIP[:2]
         turn = rotation_matrix(pose[:3])[:2, :2] * np.outer(flip, flip)
-        pair = self.shape.place(self.middle[None, None], np.stack([pose, 0 * pose])[:1])[0, 0, :2]
+        pair = self.shape.place(self.middle[None, None], pose[None])[0, 0, :2]
         rest = self.shape.place(self.middle[None, None], 0 * pose[None])[0, 0, :2]
         return turn, pair - turn @ rest
 
     def _look(self, gaze: Float) -> Float:
         """How far the iris moves in the picture [2] px."""
-        return self.shape.unit * BALL * np.float32([np.sin(gaze[0]), -np.sin(gaze[1])])
+        return self.shape.unit * BALL * np.asarray([np.sin(gaze[0]), -np.sin(gaze[1])], np.float32)
 
     def _unlook(self, x: Float, y: Float, look: Float) -> tuple[Float, Float]:
         """Where pixels of the moved eyeball come from: the iris shifts, the corners stay."""
@@ -151,8 +151,8 @@ def soften(frame: Bytes, line: Float, width: float) -> None:
     mask = np.zeros(part.shape[:2], np.uint8)
     corners = np.round((line - [left, top]) * 16).astype(np.int32)
     cv2.polylines(mask, [corners], False, (255,), 2 * reach + 1, cv2.LINE_AA, 4)
-    mask = cv2.GaussianBlur(mask, (0, 0), 0.6 * reach)
-    blend(part, cv2.GaussianBlur(part, (0, 0), 0.7 * reach), mask.astype(np.float32) / 255)
+    soft = cv2.GaussianBlur(mask, (0, 0), 0.6 * reach).astype(np.float32) / 255
+    blend(part, cv2.GaussianBlur(part, (0, 0), 0.7 * reach), soft)
 
 
 def blend(under: Bytes, over: np.ndarray, mask: Float) -> None:

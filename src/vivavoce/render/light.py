@@ -10,7 +10,7 @@ import numpy as np
 from vivavoce.render.shape import EYE_CORNERS, IRISES, LOWER_LIDS, UPPER_LIDS
 from vivavoce.types import Bytes, Float
 
-LUMA = np.float32([0.299, 0.587, 0.114])
+LUMA = np.asarray([0.299, 0.587, 0.114], np.float32)
 CHEEKS = (50, 280, 101, 330, 205, 425, 36, 266)
 LIPS = (15, 16, 85, 315, 86, 316, 11, 12, 72, 302)
 
@@ -56,7 +56,7 @@ def _around(image: Bytes, points: Float, radius: float) -> Float:
     height, width = image.shape[:2]
     reach = max(1, round(radius))
     patches = []
-    for x, y in np.int32(np.round(points[:, :2])):
+    for x, y in np.asarray(np.round(points[:, :2]), np.int32):
         top, left = np.clip(y - reach, 0, height - 1), np.clip(x - reach, 0, width - 1)
         patches.append(image[top : y + reach + 1, left : x + reach + 1].reshape(-1, 3))
     return np.median(np.concatenate(patches), 0).astype(np.float32) / 255
@@ -73,7 +73,7 @@ def _sclera(image: Bytes, landmarks: Float) -> Float | None:
     """Colour [3] of the white of the eyes, None if hardly any is seen."""
     mask = np.zeros(image.shape[:2], np.uint8)
     for side in (0, 1):
-        cv2.fillPoly(mask, [np.int32(np.round(eye_outline(landmarks, side)))], (1,))
+        cv2.fillPoly(mask, [np.asarray(np.round(eye_outline(landmarks, side)), np.int32)], (1,))
     for iris in IRISES:
         centre, rim = landmarks[iris[0], :2], landmarks[list(iris[1:]), :2]
         radius = float(np.linalg.norm(rim - centre, axis=1).mean()) * 1.2

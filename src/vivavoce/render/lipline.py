@@ -6,6 +6,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from vivavoce.render.scene import sample
 from vivavoce.render.shape import CLOSED_GAP, LOWER, LOWER_RINGS, UPPER, UPPER_RINGS
 from vivavoce.types import OUTER_EYES, Bytes, Float
 
@@ -30,7 +31,7 @@ def snap(image: Bytes, landmarks: Float) -> Float:
     offsets = np.linspace(-REACH, REACH, STEPS, dtype=np.float32) * unit
     places = (middle[:, None] + offsets[None, :, None] * down).astype(np.float32)  # [9, STEPS, 2]
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    dark = cv2.remap(grey, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    dark = sample(grey, places)
     dark = cv2.GaussianBlur(dark, (3, 1), 0)
     dark = (dark - dark.mean()) / (dark.std() + 4)
     move = _best_line(dark) * unit

@@ -11,7 +11,7 @@ import numpy as np
 from vivavoce.render.eyes import blend, clip_box, polygon_mask, soften
 from vivavoce.render.light import Light
 from vivavoce.render.mesh import FAR, draw
-from vivavoce.render.scene import Scene
+from vivavoce.render.scene import Scene, sample
 from vivavoce.render.shape import FLIP, LOWER, UPPER, HeadShape
 from vivavoce.types import LIP_CORNERS, Bytes, Float, rotation_matrix
 
@@ -42,8 +42,8 @@ class Mouth:
         half = float(np.linalg.norm(corners[0] - corners[1])) / 2
         self.size = float(np.clip(np.sqrt(half / CORNER_HALF), 0.8, 1.2))
         line = (shape.at_rest[UPPER[4]] + shape.at_rest[LOWER[4]]) / 2
-        middle = np.float32([corners[:, 0].mean(), line[1], line[2]])
-        self.edge = middle - np.float32([0, EDGE_BELOW, BEHIND]) * self.size
+        middle = np.asarray([corners[:, 0].mean(), line[1], line[2]], np.float32)
+        self.edge = middle - np.asarray([0, EDGE_BELOW, BEHIND], np.float32) * self.size
         with np.load(ARRAYS) as arrays:
             self.upper = self._sprite(arrays["upper"], 1.0, 0.8)
             self.lower = self._sprite(arrays["lower"], 0.85, 1.6)
@@ -51,7 +51,7 @@ class Mouth:
             self.lower_sheet = self._sheet(arrays["lower_depth"], arrays["extent"])
         self.own = self._own_pixels(scene) if shape.open_mouth else None
 
-    def _sprite(self, baked: Bytes, teeth: float, flesh: float) -> Float:
+    def _sprite(self, baked: Bytes, teeth: float, flesh: float) -> np.ndarray:
         """Colour a baked sprite: premultiplied RGBA [h, w, 4] 0 to 255, as sharp as the picture."""
         light, tooth, cover = (baked[..., k, None].astype(np.float32) / 255 for k in range(3))
         colour = tooth * teeth * self.light.teeth + (1 - tooth) * flesh * self.light.flesh
@@ -123,19 +123,26 @@ class Mouth:
         left, top, right, bottom = box
         height, width = bottom - top, right - left
         mask = polygon_mask(outline - [left, top], height, width)
-        corner = origin + np.float32([left, top])
+        corner = origin + np.asarray([left, top], np.float32)
         inside = self._draw(local, pose, corner, height, width)
         dark = self.light.cavity * 255
         inside = dark + (inside - dark) * self._shade(mask, gap)[..., None]
         if self.own is not None:
-            self._add_own(inside, scene, pose, corner)
+            self._add_own(inside, scene, self.own, pose, corner)
+        mask *= self._activity(outline + origin, pose)
         soft = cv2.GaussianBlur(mask, (0, 0), float(np.clip(0.5 * self.light.blur, 0.4, 3)))
         blend(frame[top:bottom, left:right], inside, np.minimum(soft, mask * 2))
+
+    def _activity(self, outline: Float, pose: Float) -> float:
+        """0 while the lips are as in the picture, whose own pixels then show; else 1."""
+        rest = self.shape.place(self.shape.source[None, OUTLINE], pose[None])[0, :, :2]
+        moved = float(np.abs(outline - rest).max()) / self.shape.unit
+        return float(np.clip((moved - 0.002) / 0.015, 0, 1))
 
     def _draw(self, local: Float, pose: Float, corner: Float, height: int, width: int) -> Float:
         """Cavity, lower jaw, upper jaw [height, width, 3], 0 to 255."""
         chin = (local - self.shape.at_rest)[list(CHIN)].mean(0)
-        jaw = chin * np.float32(JAW_FOLLOW)
+        jaw = chin * np.asarray(JAW_FOLLOW, np.float32)
         jaw[1] = min(jaw[1], 0) + LOWER_TEETH
         image = np.empty((height, width, 3), np.float32)
         image[:] = self.light.cavity * 255
@@ -147,10 +154,10 @@ class Mouth:
             at = self.shape.place((self.edge + move + vertices)[None], pose[None])[0]
             at[:, :2] -= corner
             where = np.full((height, width, 2), -9, np.float32)
-            size = np.float32([sprite.shape[1] - 1, sprite.shape[0] - 1])
+            size = np.asarray([sprite.shape[1] - 1, sprite.shape[0] - 1], np.float32)
             depth = np.full((height, width), FAR, np.float32)
             draw(at, triangles, places * size, where, depth)
-            layer = cv2.remap(sprite, where, None, cv2.INTER_LINEAR)
+            layer = sample(sprite, where, cv2.BORDER_CONSTANT)
             image *= 1 - layer[..., 3:] / 255
             image += layer[..., :3]
         return image
@@ -163,10 +170,12 @@ class Mouth:
         opened = np.clip(gap / (0.06 * self.shape.unit), 0, 1)
         return (0.42 + 0.58 * light) * (0.4 + 0.6 * opened)
 
-    def _add_own(self, inside: Float, scene: Scene, pose: Float, corner: Float) -> None:
+    def _add_own(
+        self, inside: Float, scene: Scene, share: Float, pose: Float, corner: Float
+    ) -> None:
         """Put the picture's own teeth over the drawn ones, moved with the skull."""
         turn = rotation_matrix(pose[:3])[:2, :2] * np.outer(FLIP[:2], FLIP[:2])
-        at = self.shape.place(self.edge[None, None], np.stack([pose, 0 * pose])[:1])[0, 0, :2]
+        at = self.shape.place(self.edge[None, None], pose[None])[0, 0, :2]
         rest = self.shape.place(self.edge[None, None], 0 * pose[None])[0, 0, :2]
         back = np.linalg.inv(turn)
         shift = rest - back @ (at - corner)
@@ -174,5 +183,5 @@ class Mouth:
         size = (inside.shape[1], inside.shape[0])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         own = cv2.warpAffine(scene.image, matrix, size, flags=flags)
-        weight = cv2.warpAffine(self.own, matrix, size, flags=flags)[..., None]
+        weight = cv2.warpAffine(share, matrix, size, flags=flags)[..., None]
         inside += weight * (own.astype(np.float32) - inside)

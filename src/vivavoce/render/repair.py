@@ -44,8 +44,8 @@ class RepairNet(nn.Module):
         self.deep = _block(c, d, 1)
         self.up = nn.ModuleList([_block(d + b, b), _block(b + a, a)])
         self.answer = nn.Conv2d(a, 3, 3, padding=1)
-        nn.init.zeros_(self.answer.weight)
-        nn.init.zeros_(self.answer.bias)  # an untrained network changes nothing
+        for parameter in self.answer.parameters():
+            nn.init.zeros_(parameter)  # an untrained network changes nothing
 
     def forward(self, crops: Tensor) -> Tensor:
         """Differences [B, 3, S/2, S/2] in [-0.5, 0.5] for `crops` [B, 8, S, S], S a multiple of 8,
@@ -70,7 +70,7 @@ class RepairNet(nn.Module):
                 f"The repair network {path} cannot be read ({error}). Install vivavoce again or "
                 "train it with `make train-portrait`."
             ) from error
-        return net.eval().to(memory_format=torch.channels_last)
+        return net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -99,7 +99,7 @@ class Region:
         across = points[OUTER_EYES[1]] - points[OUTER_EYES[0]]
         across = across / np.linalg.norm(across)
         zoom = self.size / 2 / (REACH[self.kind] * unit)
-        linear = zoom * np.float32([[across[0], across[1]], [-across[1], across[0]]])
+        linear = zoom * np.asarray([[across[0], across[1]], [-across[1], across[0]]], np.float32)
         if self.kind == "mouth":
             centre = points[[61, 291, 61, 291, 0, 17]].mean(0)
         else:
@@ -119,13 +119,15 @@ class Region:
             outline = points[OUTLINE]
         else:
             amount = np.clip((1 - self._height(points) / self._height(rest) - 0.1) / 0.5, 0, 1)
-            upper, lower = UPPER_LIDS[self.side][1], LOWER_LIDS[self.side][1]
+            above, below = UPPER_LIDS[self.side][1], LOWER_LIDS[self.side][1]
             first, last = EYE_CORNERS[self.side]
-            outline = points[[first, *upper, last, *lower[::-1]]]
+            outline = points[[first, *above, last, *below[::-1]]]
         mask = np.zeros((self.size, self.size), np.uint8)
         if amount > 0:
             inside = outline @ matrix[:, :2].T + matrix[:, 2]
-            cv2.fillPoly(mask, [np.int32(np.round(inside * 16))], (255,), cv2.LINE_AA, 4)
+            cv2.fillPoly(
+                mask, [np.asarray(np.round(inside * 16), np.int32)], (255,), cv2.LINE_AA, 4
+            )
         soft = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), 1.2)
         soft[[0, -1]] = 0
         soft[:, [0, -1]] = 0
@@ -193,13 +195,13 @@ def add(window: Bytes, change: Float, matrix: Float) -> None:
     """Add `change` [S, S, 3] (levels) to `window` in place, at the place `matrix` took it from."""
     side = len(change) - 1
     back = cv2.invertAffineTransform(matrix)
-    corners = np.float32([[0, 0], [side, 0], [side, side], [0, side]])
+    corners = np.asarray([[0, 0], [side, 0], [side, side], [0, side]], np.float32)
     box = clip_box(corners @ back[:, :2].T + back[:, 2], 0, *window.shape[:2])
     if box is None:
         return
     left, top, right, bottom = box
     moved = matrix.copy()
-    moved[:, 2] += matrix[:, :2] @ np.float32([left, top])
+    moved[:, 2] += matrix[:, :2] @ np.asarray([left, top], np.float32)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     wide = cv2.warpAffine(change, moved, (right - left, bottom - top), flags=flags)
     part = window[top:bottom, left:right]

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
-from vivavoce.render.scene import Scene
+from vivavoce.render.scene import Scene, sample
 from vivavoce.render.shape import (
     EYE_CORNERS,
-    FLIP,
     LOWER,
     LOWER_LIDS,
     UPPER,
@@ -44,19 +43,19 @@ class Rig:
 
     def __init__(self, scene: Scene, shape: HeadShape, model: FaceModel) -> None:
         face = shape.unit * shape.source @ shape.rotation.T + shape.pivot
-        face = face * np.float32([1, -1, 1])  # scene pixels, z toward the viewer
+        face = face * np.asarray([1, -1, 1], np.float32)  # scene pixels, z toward the viewer
         self.follow_map = _follow_map(scene, face, shape.unit)
         around = _around(scene, face, shape.unit)
         oval = face[list(OVAL)]
         outside = self._depth(around, oval, shape)
         self.points = np.concatenate([face, oval, outside]).astype(np.float32)
+        self.places = np.ascontiguousarray(self.points[:, :2])
         self.follow = self._weights(around, scene)
-        offset = 478 - 0
         sheet = Delaunay(np.concatenate([oval, outside])[:, :2].astype(np.float64)).simplices
-        self.triangles = np.concatenate(
-            [sheet + offset, _holes(), model.triangles]
-        ).astype(np.int32)
-        local = outside * np.float32([1, -1, 1])
+        self.triangles = np.concatenate([sheet + len(face), _holes(), model.triangles]).astype(
+            np.int32
+        )
+        local = outside * np.asarray([1, -1, 1], np.float32)
         self.outside = ((local - shape.pivot) / shape.unit) @ shape.rotation
         self.skin = self._skin(around, oval, shape.unit)
         self.shape = shape
@@ -67,18 +66,16 @@ class Rig:
         near = np.exp(-apart / (0.3 * shape.unit)) + 1e-9
         rim = (near @ oval[:, 2]) / near.sum(1)
         back = -shape.unit * 0.45 * np.minimum(apart.min(1) / shape.unit, 1.5)
-        deep = np.maximum(rim + back, shape.pivot[2] + 0.0 * rim)
-        return np.column_stack([around, np.where(rim < shape.pivot[2], rim, deep)])
+        deep = np.maximum(rim + back, np.minimum(rim, shape.pivot[2]))
+        return np.column_stack([around, deep])
 
     def _weights(self, around: Float, scene: Scene) -> Float:
         """How much each outside point follows the head [M]."""
         left, top, right, bottom = scene.window
         columns = (around[:, 0] - left) / (right - left) * GRID - 0.5
         rows = (around[:, 1] - top) / (bottom - top) * GRID - 0.5
-        where = np.float32(np.stack([columns, rows], -1))[None]
-        return cv2.remap(
-            self.follow_map, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )[0]
+        where = np.asarray(np.stack([columns, rows], -1), np.float32)[None]
+        return sample(self.follow_map, where)[0]
 
     def _skin(self, around: Float, oval: Float, unit: float) -> Float:
         """How the outside points feel the expression of the face's rim [M, 36]."""
@@ -90,20 +87,18 @@ class Rig:
 
     def deform(self, points: Float, pose: Float) -> Float:
         """All vertices [T, V, 3] in scene pixels for the head's `points` [T, 478, 3]."""
-        shape, frames = self.shape, len(points)
+        shape = self.shape
         face = shape.place(points, pose)
         change = (points - shape.source)[:, list(OVAL)]
         outside = self.outside + np.einsum("mo,toc->tmc", self.skin, change)
         turned = shape.place(outside, pose)
-        rest = self.points[478 + len(OVAL) :]
+        rest = self.points[len(face[0]) + len(OVAL) :]
         still = shape.place(outside, np.zeros_like(pose))
         moved = still + self.follow[:, None] * (turned - still)
         moved[:, self.follow == 0] = rest[self.follow == 0]
         sheet = np.concatenate([face[:, list(OVAL)], moved], 1)
         sheet[..., 2] -= 1e4  # the face is always in front of the sheet
-        whole = np.concatenate([face, sheet], 1)
-        assert whole.shape == (frames, *self.points.shape)
-        return whole
+        return np.concatenate([face, sheet], 1)
 
 
 def _holes() -> NDArray[np.int32]:
@@ -111,15 +106,13 @@ def _holes() -> NDArray[np.int32]:
     strips = [([LIP_CORNERS[0], *UPPER, LIP_CORNERS[1]], [LIP_CORNERS[0], *LOWER, LIP_CORNERS[1]])]
     for side in (0, 1):
         first, last = EYE_CORNERS[side]
-        strips.append(
-            ([first, *UPPER_LIDS[side][0], last], [first, *LOWER_LIDS[side][0], last])
-        )
+        strips.append(([first, *UPPER_LIDS[side][0], last], [first, *LOWER_LIDS[side][0], last]))
     triangles = []
     for upper, lower in strips:
         for i in range(len(upper) - 1):
             triangles.append((upper[i], lower[i], lower[i + 1]))
             triangles.append((upper[i], lower[i + 1], upper[i + 1]))
-    return np.int32(triangles)
+    return np.asarray(triangles, np.int32)
 
 
 def _around(scene: Scene, face: Float, unit: float) -> Float:
@@ -129,27 +122,25 @@ def _around(scene: Scene, face: Float, unit: float) -> Float:
     columns = np.linspace(left - step, right + step, max(8, int((right - left) / step) + 3))
     rows = np.linspace(top - step, bottom + step, max(8, int((bottom - top) / step) + 3))
     grid = np.stack(np.meshgrid(columns, rows), -1).reshape(-1, 2)
-    oval = np.float32(face[list(OVAL), :2])
-    keep = [
-        cv2.pointPolygonTest(oval, (float(x), float(y)), True) < -0.4 * step for x, y in grid
-    ]
+    oval = np.asarray(face[list(OVAL), :2], np.float32)
+    keep = [cv2.pointPolygonTest(oval, (float(x), float(y)), True) < -0.4 * step for x, y in grid]
     return grid[keep].astype(np.float32)
 
 
 def _follow_map(scene: Scene, face: Float, unit: float) -> Float:
     """How much what is seen follows the head [GRID, GRID] over the window, 0 to 1."""
     left, top, right, bottom = scene.window
-    scale = np.float32([GRID / (right - left), GRID / (bottom - top)])
+    scale = np.asarray([GRID / (right - left), GRID / (bottom - top)], np.float32)
     size = unit * float(scale.mean())  # an outer-eye distance in map pixels
     oval = (face[list(OVAL), :2] - [left, top]) * scale
     inside = np.zeros((GRID, GRID), np.uint8)
-    cv2.fillPoly(inside, [np.int32(np.round(oval))], (1,))
+    cv2.fillPoly(inside, [np.asarray(np.round(oval), np.int32)], (1,))
     from_face = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5) / size
     matte = cv2.resize(
         scene.matte[top:bottom, left:right], (GRID, GRID), interpolation=cv2.INTER_AREA
     )
-    person = ((matte > 0.5) | (from_face < 0.12)).astype(np.uint8)
-    person = cv2.morphologyEx(person, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    seen = ((matte > 0.5) | (from_face < 0.12)).astype(np.uint8)
+    person = cv2.morphologyEx(seen, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     from_person = cv2.distanceTransform(1 - person, cv2.DIST_L2, 5) / size
     follow = _fade(from_person, 0.08, BAND) * _fade(from_face, *HAIR)
     chin, brow = (face[152, :2] - [left, top]) * scale, (face[10, :2] - [left, top]) * scale

@@ -48,7 +48,7 @@ def square(face: Face, size: int) -> Scene:
     box = (left - rim, top - rim, right + rim, bottom + rim)
     image = _resize(_cut(face.picture, box), side)
     matte = _resize(_cut(face.matte, box), side)
-    exact = np.float32([side / (right - left + 2 * rim)] * 2 + [zoom])
+    exact = np.asarray([side / (right - left + 2 * rim)] * 2 + [zoom], np.float32)
     landmarks = (face.landmarks - [box[0] - 0.5, box[1] - 0.5, 0]) * exact - [0.5, 0.5, 0]
     edge = round(rim * zoom)
     window = (edge, edge, edge + size, edge + size)
@@ -59,17 +59,30 @@ def whole(face: Face) -> Scene:
     """The whole picture, even-sized and at most `LONGEST_SIDE` long; the face's box moves."""
     height, width = face.picture.shape[:2]
     zoom = min(1.0, LONGEST_SIDE / max(height, width))
-    image, matte, landmarks = face.picture, face.matte, face.landmarks
+    image: np.ndarray = face.picture
+    matte: np.ndarray = face.matte
+    landmarks = face.landmarks
     if zoom < 1:
         shape = (round(width * zoom), round(height * zoom))
         image = cv2.resize(image, shape, interpolation=cv2.INTER_AREA)
         matte = cv2.resize(matte, shape, interpolation=cv2.INTER_AREA)
-        landmarks = (landmarks + [0.5, 0.5, 0]) * zoom - [0.5, 0.5, 0]
+        half = np.array([0.5, 0.5, 0], np.float32)  # pixel centres are whole numbers
+        landmarks = (landmarks + half) * zoom - half
     height, width = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2
     left, top, right, bottom = (round(edge * zoom) for edge in face.box)
     window = (max(left, 0), max(top, 0), min(right, width), min(bottom, height))
     view = (0, 0, width, height)
     return Scene(image, matte, landmarks.astype(np.float32), window, view, True)
+
+
+def sample(
+    image: np.ndarray,
+    places: Float,
+    border: int = cv2.BORDER_REPLICATE,
+    kind: int = cv2.INTER_LINEAR,
+) -> np.ndarray:
+    """`image` [H, W, ...] at the `places` [h, w, 2] (x, y in pixels)."""
+    return cv2.remap(image, places, None, kind, borderMode=border)  # type: ignore[call-overload]
 
 
 def _cut(image: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:

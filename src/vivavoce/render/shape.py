@@ -23,7 +23,7 @@ from vivavoce.types import (
     rotation_matrix,
 )
 
-FLIP = np.float32([1, -1, -1])
+FLIP = np.asarray([1, -1, -1], np.float32)
 """Picture axes (y down, z away) to head axes (y up, z toward the viewer), and back."""
 UPPER, LOWER = list(INNER_UPPER_LIP), list(INNER_LOWER_LIP)
 UPPER_RINGS = (
@@ -102,7 +102,7 @@ class HeadShape:
         right, left = head[list(OUTER_EYES)]
         self.unit = float(np.linalg.norm(right - left))
         self.rotation = rotation_matrix(face.pose[:3]).astype(np.float32)
-        self.pivot = (right + left) / 2 + self.unit * (self.rotation @ np.float32(NECK))
+        self.pivot = (right + left) / 2 + self.unit * (self.rotation @ np.asarray(NECK, np.float32))
         seen = _flatten_hidden((head - self.pivot) / self.unit, model.triangles)
         self.source = seen @ self.rotation
         self.basis = model.expression.copy()
@@ -115,7 +115,9 @@ class HeadShape:
         self.own_gap = np.maximum(self.own @ self.gap_basis, 0)
         self.relaxed = self.source - np.tensordot(self.own, self.basis, 1)
         self.lip_follow = self._lip_follow()
-        self.at_rest = self._lips(self.relaxed[None].copy(), np.zeros((1, len(ARKIT))))[0]
+        self.at_rest = self._lips(self.relaxed[None].copy(), np.zeros((1, len(ARKIT)), np.float32))[
+            0
+        ]
 
     @staticmethod
     def _gaps(points: Float) -> Float:
@@ -217,4 +219,4 @@ class HeadShape:
         turn = (rotation_matrix(pose[:, :3]) @ self.rotation).astype(np.float32)
         shift = self.pivot + self.unit * pose[:, None, 3:]
         seen = self.unit * np.einsum("tij,tvj->tvi", turn, points) + shift
-        return (seen * np.float32([1, -1, 1])).astype(np.float32)
+        return (seen * np.asarray([1, -1, 1], np.float32)).astype(np.float32)

@@ -20,7 +20,7 @@ from vivavoce.render.mesh import FAR, draw
 from vivavoce.render.mouth import Mouth
 from vivavoce.render.repair import Repair, RepairNet
 from vivavoce.render.rig import Rig
-from vivavoce.render.scene import square, whole
+from vivavoce.render.scene import sample, square, whole
 from vivavoce.render.shape import HeadShape
 from vivavoce.types import Bytes, Face, FaceModel, Float, Motion
 
@@ -51,9 +51,11 @@ class Renderer:
         self.mouth = Mouth(self.scene, self.shape, self.light)
         self.repair = Repair(repair, self.scene, self.shape) if repair is not None else None
         left, top, right, bottom = self.scene.window
-        self.origin = np.float32([left, top])
+        self.origin = np.asarray([left, top], np.float32)
         self.grid = np.mgrid[0 : bottom - top, 0 : right - left][::-1].transpose(1, 2, 0)
         self.grid = (self.grid + self.origin).astype(np.float32)
+        self.flow = np.empty_like(self.grid)
+        self.depth = np.empty(self.grid.shape[:2], np.float32)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -81,7 +83,7 @@ class Renderer:
         for t in range(len(points)):
             frames[t] = self.scene.still
             window = self._window(frames[t])
-            window[:] = self._warp(vertices[t])
+            self._warp(window, vertices[t])
             for eye in self.eyes:
                 eye.paint(window, vertices[t], pose[t], gaze[t], self.origin)
             self.mouth.paint(window, self.scene, vertices[t], points[t], pose[t], self.origin)
@@ -90,18 +92,16 @@ class Renderer:
             self.repair.correct(windows, vertices[:, :478, :2] - self.origin)
         return frames
 
-    def _warp(self, vertices: Float) -> Bytes:
-        """The window [h, w, 3] with the sheet's `vertices` [V, 3] at their new places."""
-        height, width = self.grid.shape[:2]
-        at = vertices - np.float32([*self.origin, 0])
-        back = self.rig.points[:, :2] - vertices[:, :2]
-        flow = np.zeros((height, width, 2), np.float32)
-        depth = np.full((height, width), FAR, np.float32)
-        draw(at, self.rig.triangles, back, flow, depth)
-        flow += self.grid
-        return cv2.remap(
-            self.scene.image, flow, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-        )
+    def _warp(self, window: Bytes, vertices: Float) -> None:
+        """Draw into `window` [h, w, 3] the sheet with its `vertices` [V, 3] at their new places.
+
+        Where nothing moves, places are whole numbers to a hundredth of a pixel and the picture's
+        values come through unchanged."""
+        self.flow[:] = self.grid
+        self.depth[:] = FAR
+        at = vertices - np.asarray([*self.origin, 0], np.float32)
+        draw(at, self.rig.triangles, self.rig.places, self.flow, self.depth)
+        window[:] = sample(self.scene.image, self.flow, kind=cv2.INTER_CUBIC)
 
     def _window(self, frame: Bytes) -> Bytes:
         """The part of `frame` [H, W, 3] that moves, as a view."""

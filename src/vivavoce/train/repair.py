@@ -11,6 +11,7 @@ import csv
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,8 @@ GRID_CLIPS = 24
 """Clips taken of the one GRID speaker, so that one person does not outweigh the rest."""
 HELD_OUT = ("latentsync_demo3", "styletalk_reagan", "videoretalking_1", "style_nice", "real3d_may")
 """Clips of people who are only measured on, never trained on."""
+LONGEST = 700
+"""Frames read from a clip."""
 BATCH = {"mouth": 12, "eye": 12}
 
 
@@ -81,8 +84,8 @@ def _frames(path: Path) -> list[Bytes]:
     import av
 
     with av.open(str(path)) as container:
-        decoded = container.decode(video=0)
-        return [frame.to_ndarray(format="rgb24") for _, frame in zip(range(700), decoded)]  # noqa: B905
+        first = islice(container.decode(video=0), LONGEST)
+        return [np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for frame in first]
 
 
 def _clip_pairs(path: Path, rng: np.random.Generator, sources: int) -> Iterator[tuple]:
@@ -92,8 +95,9 @@ def _clip_pairs(path: Path, rng: np.random.Generator, sources: int) -> Iterator[
     from vivavoce.look.track import track_video
 
     frames = _frames(path)
-    tracked = list(track_video(frames))
-    seen = [i for i, points in enumerate(tracked) if points is not None]
+    found = list(track_video(frames))
+    seen = [i for i, points in enumerate(found) if points is not None]
+    tracked = [np.zeros((478, 3), np.float32) if p is None else p for p in found]
     if len(seen) < 20:
         return
     for first in _sources(seen, tracked, sources, rng):
@@ -101,7 +105,7 @@ def _clip_pairs(path: Path, rng: np.random.Generator, sources: int) -> Iterator[
             face = look(frames[first], name=path.name)
         except NoFace:
             continue
-        near = [i for i in _targets(seen, tracked, first, rng)]
+        near = _targets(seen, tracked, first, rng)
         yield from _render_pairs(face, [frames[i] for i in near], [tracked[i] for i in near])
 
 
@@ -152,7 +156,9 @@ def _render_pairs(face: Face, frames: list[Bytes], points: list[Float]) -> Itera
     for frame, tracked in zip(frames, points, strict=True):
         local, pose = _as_motion(renderer, (tracked - [*face.box[:2], 0]) * zoom)
         drawn = renderer.draw(local, pose, np.zeros((1, 2), np.float32))[0]
-        to_view = np.float32([[zoom, 0, -face.box[0] * zoom], [0, zoom, -face.box[1] * zoom]])
+        to_view = np.asarray(
+            [[zoom, 0, -face.box[0] * zoom], [0, zoom, -face.box[1] * zoom]], np.float32
+        )
         real = cv2.warpAffine(frame, to_view, (SIZE, SIZE), borderMode=cv2.BORDER_REPLICATE)
         at = renderer.rig.deform(local, pose)[0, :478, :2] - renderer.origin
         rest = scene.landmarks[:, :2]
@@ -163,7 +169,7 @@ def _render_pairs(face: Face, frames: list[Bytes], points: list[Float]) -> Itera
                 continue
             own = region.crop(scene.image, region.matrix(rest, unit))
             crops = (region.crop(drawn, matrix), own, region.crop(real, matrix))
-            yield (region.kind, *crops, np.uint8(mask * 255))
+            yield (region.kind, *crops, np.asarray(mask * 255, np.uint8))
 
 
 def _as_motion(renderer: object, landmarks: Float) -> tuple[Float, Float]:
@@ -174,9 +180,9 @@ def _as_motion(renderer: object, landmarks: Float) -> tuple[Float, Float]:
     from vivavoce.types import NECK, rotation_angles, rotation_matrix
 
     shape = renderer.shape  # type: ignore[attr-defined]
-    seen = (landmarks + [*renderer.origin, 0]) * FLIP  # type: ignore[attr-defined]
+    seen = (landmarks + np.append(renderer.origin, 0)) * FLIP  # type: ignore[attr-defined]
     turn = rotation_matrix(fit(landmarks[None].astype(np.float32), 2).pose[0, :3])
-    pivot = seen[[33, 263]].mean(0) + shape.unit * (turn @ np.float32(NECK))
+    pivot = seen[[33, 263]].mean(0) + shape.unit * (turn @ np.asarray(NECK, np.float32))
     local = ((seen - pivot) / shape.unit) @ turn
     gap = local[UPPER, 1] - local[LOWER, 1]
     if gap.mean() < 0.03:
@@ -294,7 +300,7 @@ def train_repair(shards: Path, out: Path, steps: int = 6000, seed: int = 0) -> d
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     data = {kind: load(shards, kind, held_out=False) for kind in BATCH}
-    net = RepairNet().to(memory_format=torch.channels_last)
+    net = RepairNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     steadied = {name: value.clone() for name, value in net.state_dict().items()}
     optimiser = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, steps, pct_start=0.05)
@@ -312,11 +318,11 @@ def train_repair(shards: Path, out: Path, steps: int = 6000, seed: int = 0) -> d
         for name, value in net.state_dict().items():
             steadied[name].lerp_(value, min(0.005, 1 / (step + 1)) if step > 200 else 1.0)
         if step % 250 == 0:
-            print(f"{step} loss {float(error):.4f} {time.monotonic() - begun:.0f} s", flush=True)
+            print(f"{step} loss {error.item():.4f} {time.monotonic() - begun:.0f} s", flush=True)
     net.load_state_dict(steadied)
     out.parent.mkdir(parents=True, exist_ok=True)
     save_file({k: v.half().contiguous() for k, v in net.state_dict().items()}, out)
-    figures = {}
+    figures: dict[str, float] = {}
     for kind in BATCH:
         found = measure(net, load(shards, kind, held_out=True), kind)
         figures |= {f"{kind}_{name}": round(float(value), 3) for name, value in found.items()}
