@@ -157,16 +157,18 @@ def motion(
     quiet: Quiet = False,
 ) -> None:
     """Write how a face moves with speech: 52 ARKit curves and the head, for 3D programs."""
-    from vivavoce.media.export import SUFFIXES, write_motion
+    from vivavoce.media.export import MOTION_SUFFIXES, write_motion
     from vivavoce.media.files import check_output
+    from vivavoce.media.provenance import Provenance
 
-    check_output(output, force, SUFFIXES)
+    check_output(output, force, MOTION_SUFFIXES)
     talker = _load(system)
     moves = talker.motion(
         _text(text, text_file), speech, voice=voice, emotion=emotion, seed=seed, still=still
     )
-    frames = write_motion(moves, output, talker.model)
-    _say(f"{output}: {frames} frames at 25 a second", quiet)
+    made_by = Provenance(talker.folder.name, seed)
+    written = write_motion(moves, output, talker.model, provenance=made_by, force=force)
+    _say(f"{written.path}: {written.seconds:.1f} s, {written.frames} frames", quiet)
 
 
 @app.command()
@@ -183,7 +185,7 @@ def sheet(
     from vivavoce.media.sheet import contact_sheet
 
     check_output(output, force, (".png",))
-    contact_sheet(clip, output)
+    contact_sheet(clip, output, force=force)
     _say(str(output), quiet)
 
 

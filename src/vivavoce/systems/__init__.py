@@ -20,8 +20,8 @@ WEIGHTS = Path(__file__).parents[1] / "weights"
 def load_system(name: str) -> Any:
     """The system called `name`: a built-in name, a checkpoint folder, or a hub id "owner/name".
 
-    Raises: UnknownName: nothing is called so. BadCheckpoint: the folder is incomplete or was made
-    for a system that this version does not have.
+    Raises: UnknownName: nothing is called so. RequestError: the folder is no checkpoint.
+    BadCheckpoint: it is incomplete, or for a system that this version does not have.
     """
     if name in SYSTEMS:
         return _class_of(name)(WEIGHTS / f"{name}-tiny")
@@ -43,7 +43,7 @@ def _system_of(folder: Path) -> str:
     try:
         system = json.loads((folder / "config.json").read_text("utf-8"))["system"]
     except FileNotFoundError:
-        raise BadCheckpoint(f"{folder} is not a checkpoint: it has no config.json.") from None
+        raise RequestError(f"{folder} is not a checkpoint: it has no config.json.") from None
     except (OSError, ValueError, KeyError, TypeError):
         raise BadCheckpoint(f"{folder}/config.json does not say which system it is for.") from None
     if system not in SYSTEMS:
