@@ -44,7 +44,7 @@ PROSODY = 3
 _JAW_IN_CLOSURE = 0.25  # of the jaw's opening stays while the lips are sealed
 _CLOSE_PER_JAW = 0.347 / 0.424  # mouthClose that cancels the lip gap of jawOpen in face478
 _PRESS_IN_CLOSURE, _ROLL_IN_CLOSURE = 0.15, 0.10
-_SURE, _UNSURE = 0.70, 0.25  # above: fully sealed (or at rest); below: not at all
+_SURE, _UNSURE = 0.50, 0.20  # above: fully sealed (or at rest); below: not at all
 
 
 def control_matrix() -> Float:
