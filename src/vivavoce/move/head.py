@@ -32,11 +32,16 @@ CUES = 3 * PROSODY_KNOTS + 2
 """Numbers that tell a knot about prosody: the last four knots', the last seconds' loudness, and
 whether prosody is known at all."""
 EULER_STEPS = 8
+GUIDANCE = 2.5
+"""How far the flow with prosody is followed past the flow without (Ho & Salimans, "Classifier-free
+diffusion guidance", 2022); 1 is what was learned, more makes prosody matter more."""
 LIMITS = np.array([0.22, 0.15, 0.14, 0.10, 0.08, 0.7])
 """No motion goes beyond these, whatever is drawn."""
 SLOW_KNOTS = 40
 """Knots (6.4 s) over which the mean that pulls the head back is taken."""
 _SPLINE = np.array([[1, 4, 1, 0], [-3, 0, 3, 0], [3, -6, 3, 0], [-1, 3, -3, 1]]) / 6
+CENTRE_KNOTS = 150
+"""Knots (24 s) over which the motion is centred on the picture's own pose; so it cannot drift."""
 LOUDNESS_KNOTS = 12
 """Knots (1.9 s) over which loudness is averaged."""
 _SPEAKING = 0.3  # energy above which somebody speaks
@@ -50,20 +55,29 @@ class HeadNet(nn.Module):
     def __init__(self, width: int = 192) -> None:
         super().__init__()
         dims = len(DIMS)
+        self.past = nn.Linear(dims * (TAIL + 1) + CUES, width)
+        self.now = nn.Linear(dims + 4, width, bias=False)
         self.layers = nn.Sequential(
-            nn.Linear(dims + 4 + dims * (TAIL + 1) + CUES, width),
             nn.GELU(),
-            nn.Dropout(0.15),
+            nn.Dropout(0.2),
             nn.Linear(width, width),
             nn.GELU(),
-            nn.Dropout(0.15),
+            nn.Dropout(0.2),
             nn.Linear(width, dims),
         )
 
     def forward(self, x: Tensor, t: Tensor, past: Tensor) -> Tensor:
         """Velocity [B, 6] at x [B, 6], t [B, 1] in [0, 1]; past [B, 6 * 13 + 14]: `context`."""
-        time = torch.cat([t, t * t, torch.sin(torch.pi * t), torch.cos(torch.pi * t)], 1)
-        return self.layers(torch.cat([x, time, past], 1))
+        return self.velocity(x, times(t), self.past(past))
+
+    def velocity(self, x: Tensor, time: Tensor, past: Tensor) -> Tensor:
+        """The same with `times(t)` and the past's own layer done, once for all steps of a knot."""
+        return self.layers(self.now(torch.cat([x, time], 1)) + past)
+
+
+def times(t: Tensor) -> Tensor:
+    """Features [B, 4] of the flow's time t [B, 1]."""
+    return torch.cat([t, t * t, torch.sin(torch.pi * t), torch.cos(torch.pi * t)], 1)
 
 
 def context(tail: np.ndarray, slow: np.ndarray, cues: np.ndarray) -> np.ndarray:
@@ -88,7 +102,8 @@ class Head:
         self.step_spread = step_spread
         """Standard deviation of its steps from knot to knot [6], in units of `spread`."""
         self.gain = gain
-        """Factor on the angles that gives the amount of movement we want."""
+        """Factor on the motion that gives the amount of movement we want."""
+        self._times = [times(torch.full((2, 1), i / EULER_STEPS)) for i in range(EULER_STEPS)]
 
     @classmethod
     def load(cls, file: Path) -> Head:
@@ -106,11 +121,13 @@ class Head:
     @torch.inference_mode()
     def draw(self, past: np.ndarray, noise: np.ndarray) -> np.ndarray:
         """The step to the next knot [6] in standard deviations, from noise [6]."""
-        given = torch.from_numpy(past.astype(np.float32))[None]
+        both = np.stack([past, past]).astype(np.float32)
+        both[1, -CUES:] = 0
+        given = self.net.past(torch.from_numpy(both))
         x = torch.from_numpy(noise.astype(np.float32))[None]
-        for i in range(EULER_STEPS):
-            t = torch.full((1, 1), i / EULER_STEPS)
-            x = x + self.net(x, t, given) / EULER_STEPS
+        for time in self._times:
+            heard, deaf = self.net.velocity(x.expand(2, -1), time, given)
+            x = x + (deaf + GUIDANCE * (heard - deaf)) / EULER_STEPS
         return x[0].numpy() * self.step_spread
 
     def stream(self, rng: np.random.Generator) -> HeadStream:
@@ -129,6 +146,7 @@ class HeadStream:
         self._head, self._rng = head, rng
         self._tail = np.zeros((TAIL, len(DIMS)))  # as drawn, in standard deviations
         self._slow = np.zeros(len(DIMS))
+        self._centre = np.zeros(len(DIMS))
         self._knots = np.zeros((4, len(DIMS)))  # as shown: the spline's last control points
         self._prosody = np.zeros(((PROSODY_KNOTS - 1) * STEP, 3))
         self._loudness = self._presence = 0.0
@@ -158,7 +176,9 @@ class HeadStream:
         knot = np.clip(self._tail[-1] + step, -_FAR, _FAR)
         self._tail = np.concatenate([self._tail[1:], knot[None]])
         self._slow += (knot - self._slow) / SLOW_KNOTS
-        self._knots = np.concatenate([self._knots[1:], self._shown(knot)[None]])
+        self._centre += (knot - self._centre) / CENTRE_KNOTS
+        shown = self._shown(knot - self._centre)
+        self._knots = np.concatenate([self._knots[1:], shown[None]])
 
     def _shown(self, knot: np.ndarray) -> np.ndarray:
         """A drawn knot in its own units: calmer in silence, breathing, bounded."""
