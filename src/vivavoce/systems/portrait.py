@@ -23,6 +23,7 @@ from vivavoce.media.clip import Clip
 from vivavoce.media.provenance import Provenance
 from vivavoce.media.read import probe_speech, read_picture, read_speech
 from vivavoce.move import PortraitMover, load_mover
+from vivavoce.nn.threads import one_threaded
 from vivavoce.render.repair import RepairNet
 from vivavoce.render.warp import Renderer
 from vivavoce.speak.text import clean_text
@@ -98,7 +99,7 @@ class Portrait:
             person = portrait if isinstance(portrait, Face) else self.look(portrait, face)
             renderer = Renderer(person, self.model, size, self.repair)
         chunks = self._chunks(renderer, person, spoken, Emotion.parse(emotion), seed, still)
-        return Clip(chunks, renderer.size, Provenance(self.folder.name, seed), seconds)
+        return Clip(one_threaded(chunks), renderer.size, Provenance(self.folder.name, seed), seconds)
 
     def look(self, portrait: str | Path | Bytes, face: int | None = None) -> Face:
         """Find and measure the person; do it once to make many clips of one picture."""
@@ -140,7 +141,7 @@ class Portrait:
         """How a face moves with this text or speech, without a picture: for 3D and for study."""
         spoken, _ = self.speech(text, speech, voice, emotion)
         cues = (cue for cue, _ in self._listen(spoken, Emotion.parse(emotion)))
-        return self._move(cues, None, seed, still)
+        return one_threaded(self._move(cues, None, seed, still))
 
     def _listen(self, spoken: Iterable[Speech], emotion: Emotion) -> Iterator[tuple[Cues, Float]]:
         return self.clock.watch("listen", self.listener(spoken, emotion))
