@@ -10,7 +10,7 @@ import torch
 pytest.importorskip("pocketsphinx")
 from vivavoce.listen.content import ContentModel
 from vivavoce.listen.sounds import CLASSES, CLOSED, INDEX, SILENCE
-from vivavoce.train.augment import other_voice, spoil
+from vivavoce.train.augment import masked, other_voice, spoil
 from vivavoce.train.content import (
     UNKNOWN,
     Clip,
@@ -52,6 +52,15 @@ def test_spoilt_sound_stays_in_range_and_in_time() -> None:
         assert np.isfinite(heard).all()
         loud = np.convolve(heard**2, np.ones(400), "same").argmax()
         assert loud == pytest.approx(8_100, abs=400)
+
+
+def test_masking_keeps_most_of_what_is_heard() -> None:
+    rng = np.random.default_rng(0)
+    rows = np.repeat(np.linspace(-1, 1, 80, dtype=np.float32)[None], 100, 0)
+    for _ in range(20):
+        seen = masked(rows.copy(), rng)
+        assert seen.shape == rows.shape
+        assert (np.abs(seen - rows) < 0.3).mean() > 0.6
 
 
 def test_grid_file_names() -> None:

@@ -88,3 +88,21 @@ def coded(sound: Float, rng: Rng) -> Float:
         steps = np.round(np.sign(scaled) * np.log1p(255 * np.abs(scaled)) / np.log(256) * 127) / 127
         sound = np.sign(steps) * (256 ** np.abs(steps) - 1) / 255
     return sound.astype(np.float32)
+
+
+def masked(rows: Float, rng: Rng) -> Float:
+    """Log-mel rows [T, 80] of a longer or shorter throat, with a band or two and a moment missing.
+
+    Jaitly & Hinton, "Vocal tract length perturbation", 2013; Park et al., "SpecAugment", 2019.
+    """
+    bins = np.clip(np.arange(80) * rng.uniform(0.9, 1.12), 0, 79)
+    low = np.minimum(bins.astype(int), 78)
+    part = (bins - low).astype(np.float32)
+    rows = rows[:, low] * (1 - part) + rows[:, low + 1] * part
+    for _ in range(int(rng.integers(0, 3))):
+        start, width = int(rng.integers(0, 72)), int(rng.integers(2, 13))
+        rows[:, start : start + width] = rows.mean() if rng.random() < 0.5 else -1
+    if rng.random() < 0.5:
+        start = int(rng.integers(0, len(rows)))
+        rows[start : start + int(rng.integers(2, 9))] = rows.mean()
+    return rows

@@ -27,7 +27,7 @@ from vivavoce.speak import espeak
 from vivavoce.speak.phones import phones_from_starts
 from vivavoce.speak.text import Piece
 from vivavoce.speak.voices import find_voice, finish_piece
-from vivavoce.train.augment import coloured_noise, other_voice, spoil
+from vivavoce.train.augment import coloured_noise, masked, other_voice, spoil
 from vivavoce.train.speech_texts import HELD_OUT, WORDS, draw_text
 from vivavoce.types import HOP, RATE, Float, Phone, Speech
 
@@ -291,18 +291,19 @@ class Batches:
             start = 2 * int(rng.integers(0, max(len(example.labels) - plan.crop, 0) // 2 + 1))
             part = slice(start, start + plan.crop)
             count = len(example.labels[part])
-            rows[b, :count], labels[b, :count] = example.rows[part], example.labels[part]
+            rows[b, :count] = masked(example.rows[part].astype(np.float32), rng)
+            labels[b, :count] = example.labels[part]
         return torch.from_numpy(rows), torch.from_numpy(labels)
 
 
 def class_weights(train: list[Example]) -> Tensor:
-    """Rare sounds count more (frequency to the power -0.35), closures half as much again."""
+    """Rare sounds count more (frequency to the power -0.35), closures twice as much."""
     counts = np.ones(len(CLASSES))
     for example in train:
         sure = example.labels[example.labels >= 0]
         counts += np.bincount(sure, minlength=len(CLASSES))
     weights = (counts / counts.sum()) ** -0.35
-    weights[CLOSED] *= 1.5
+    weights[CLOSED] *= 2
     return torch.tensor(weights / weights.mean(), dtype=torch.float32)
 
 
