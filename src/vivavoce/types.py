@@ -313,15 +313,25 @@ class Mover(Protocol):
 class FaceModel(Protocol):
     """A linear 3D face: neutral + identity + expression. FLAME, BFM, ICT-FaceKit, face478."""
 
-    neutral: Float
-    """[V, 3] in outer-eye distances: x to the picture's right, y up, z toward the viewer."""
-    identity: Float
-    """[I, V, 3]: one standard deviation each."""
-    expression: Float
-    """[E, V, 3]: the full action each."""
-    expression_names: tuple[str, ...]
-    triangles: NDArray[np.int32]
-    """[F, 3] vertex indices, counter-clockwise seen from outside."""
+    @property
+    def neutral(self) -> Float:
+        """[V, 3] in outer-eye distances: x to the picture's right, y up, z toward the viewer."""
+
+    @property
+    def identity(self) -> Float:
+        """[I, V, 3]: one standard deviation each."""
+
+    @property
+    def expression(self) -> Float:
+        """[E, V, 3]: the full action each."""
+
+    @property
+    def expression_names(self) -> tuple[str, ...]:
+        """E names."""
+
+    @property
+    def triangles(self) -> NDArray[np.int32]:
+        """[F, 3] vertex indices, counter-clockwise seen from outside."""
 
     def vertices(self, identity: Float, expression: Float) -> Float:
         """The face with these coefficients [V, 3] (or [T, V, 3] for [T, E] expression)."""

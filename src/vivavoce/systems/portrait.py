@@ -99,7 +99,8 @@ class Portrait:
             person = portrait if isinstance(portrait, Face) else self.look(portrait, face)
             renderer = Renderer(person, self.model, size, self.repair)
         chunks = self._chunks(renderer, person, spoken, Emotion.parse(emotion), seed, still)
-        return Clip(one_threaded(chunks), renderer.size, Provenance(self.folder.name, seed), seconds)
+        made_by = Provenance(self.folder.name, seed)
+        return Clip(one_threaded(chunks), renderer.size, made_by, seconds)
 
     def look(self, portrait: str | Path | Bytes, face: int | None = None) -> Face:
         """Find and measure the person; do it once to make many clips of one picture."""
