@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -94,7 +95,7 @@ def paint(head: Head) -> None:
     head.colour[: len(face)][lips] = (170, 80, 80)
     for brow in (head.points68[17:22], head.points68[22:27]):
         line = head.neutral[brow, :2]
-        dense = np.concatenate([np.linspace(p, q, 8) for p, q in zip(line, line[1:], strict=False)])
+        dense = np.concatenate([np.linspace(p, q, 8) for p, q in pairwise(line)])
         near = np.linalg.norm(face[:, None, :2] - dense, axis=-1).min(1) < 0.32
         head.colour[: len(face)][near & (face[:, 2] > 5)] = (60, 40, 30)
     for side in ("left", "right"):

@@ -82,7 +82,7 @@ def coded(sound: Float, rng: Rng) -> Float:
     """Through a narrow band (3.4 to 7 kHz) and, half the time, eight-bit mu-law."""
     spectrum = np.fft.rfft(sound)
     spectrum[int(rng.uniform(3400, 7000) / RATE * len(sound)) :] = 0
-    sound = np.fft.irfft(spectrum, len(sound))
+    sound = np.fft.irfft(spectrum, len(sound)).astype(np.float32)
     if rng.random() < 0.5:
         scaled = sound / (np.abs(sound).max() + 1e-9)
         steps = np.round(np.sign(scaled) * np.log1p(255 * np.abs(scaled)) / np.log(256) * 127) / 127
