@@ -60,7 +60,7 @@ LOOKS: dict[str, Look] = {
     "neutral": Look({}),
     "happy": Look(
         {
-            "mouthSmile": 0.48, "mouthDimple": 0.12, "cheekSquint": 0.45, "eyeSquint": 0.16,
+            "mouthSmile": 0.60, "mouthDimple": 0.12, "cheekSquint": 0.50, "eyeSquint": 0.16,
             "browInnerUp": 0.10, "browOuterUp": 0.10, "mouthUpperUp": 0.10,
         },
         speech=1.05, head=1.2, pose_deg=(0, 1, 1),
@@ -82,13 +82,13 @@ LOOKS: dict[str, Look] = {
     "fearful": Look(
         {
             "browInnerUp": 0.72, "browOuterUp": 0.32, "browDown": 0.18, "eyeWide": 0.58,
-            "eyeSquint": 0.06, "mouthStretch": 0.38, "jawOpen": 0.06,
+            "eyeSquint": 0.06, "mouthStretch": 0.42, "jawOpen": 0.05,
         },
         speech=1.0, head=1.1, pose_deg=(0, 1, 0),
     ),
     "disgusted": Look(
         {
-            "noseSneer": 0.60, "mouthUpperUp": 0.30, "mouthFrown": 0.25, "browDown": 0.34,
+            "noseSneer": 0.55, "mouthUpperUp": 0.16, "mouthFrown": 0.28, "browDown": 0.34,
             "eyeSquint": 0.28, "cheekSquint": 0.20, "mouthLowerDown": 0.08,
         },
         speech=0.95, head=0.9, pose_deg=(2, 1, 0),
@@ -99,7 +99,7 @@ LOOKS: dict[str, Look] = {
     ),
     "contempt": Look(
         {
-            "mouthSmileLeft": 0.34, "mouthDimpleLeft": 0.45, "mouthPressLeft": 0.18,
+            "mouthSmileLeft": 0.42, "mouthDimpleLeft": 0.45, "mouthPressLeft": 0.18,
             "cheekSquintLeft": 0.12, "eyeSquint": 0.16, "browDownLeft": 0.12,
             "browOuterUpRight": 0.18,
         },
@@ -110,6 +110,7 @@ LOOKS: dict[str, Look] = {
 
 _EXTRA = 7  # speech, head, yaw, pitch, roll, gaze yaw, gaze pitch
 _GAPS = np.array([LIP_GAP.get(name, 0.0) for name in ARKIT], np.float32)
+_PARTS = np.array([n in LIP_GAP and not n.startswith("nose") for n in ARKIT], np.float32)
 
 
 def look_of(emotion: Emotion) -> Float:
@@ -151,10 +152,10 @@ class EmotionStream:
 def felt(lips: Float, closed: Float, looks: Float) -> Float:
     """Lips [T, 52] with emotion [T, 52 + 7]; where the lips are closed [T] they stay closed.
 
-    What an emotion opens is given back to `mouthClose` in proportion to the closure, so that a
-    disgusted p is still a p.
+    What parts the lips fades with the closure; what the nose still lifts, `mouthClose` gives back,
+    so that a disgusted p is a p.
     """
-    shape = looks[:, : len(ARKIT)]
+    shape = looks[:, : len(ARKIT)] * (1 - closed[:, None] * _PARTS)
     both = lips * looks[:, len(ARKIT), None] + shape
     both[:, ARKIT_INDEX["mouthClose"]] += closed * (shape @ _GAPS) / CLOSE_GAP
     return both
