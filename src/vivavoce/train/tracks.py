@@ -267,9 +267,13 @@ def load_phones(path: Path) -> dict[str, tuple[Phone, ...]]:
     return {name: tuple(Phone(*phone) for phone in phones) for name, phones in found.items()}
 
 
+def prepare(real: Path, folder: Path) -> None:
+    """Write all that training and evaluation need into `folder`: train.npz, eval.npz and phones."""
+    for name, trainable in (("eval", False), ("train", True)):
+        clips = prepare_tracks(real, folder / f"{name}.npz", trainable)
+        aligned = align_tracks(folder / f"{name}.npz", folder / f"{name}_phones.json")
+        print(f"{name}: {clips} clips tracked, {aligned} aligned", flush=True)
+
+
 if __name__ == "__main__":
-    folder, target = Path(sys.argv[1]), Path(sys.argv[2])
-    for file, allowed in (("eval.npz", False), ("train.npz", True)):
-        print(file, prepare_tracks(folder, target / file, allowed), "clips")
-        phones = target / file.replace(".npz", "_phones.json")
-        print(phones.name, align_tracks(target / file, phones), "clips")
+    prepare(Path(sys.argv[1]), Path(sys.argv[2]))
