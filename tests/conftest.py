@@ -27,3 +27,11 @@ def astronaut(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("portrait") / "astronaut.png"
     Image.fromarray(data.astronaut()).save(path)
     return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Small networks with two threads wait for each other when another program runs."""
+    import torch
+
+    torch.set_num_threads(1)
