@@ -34,6 +34,8 @@ HELD_OUT = ("latentsync_demo3", "styletalk_reagan", "videoretalking_1", "style_n
 LONGEST = 700
 """Frames read from a clip."""
 BATCH = {"mouth": 12, "eye": 12}
+RATE = 6e-4
+"""Learning rate; at 2e-3 the network falls into its tanh's saturation and stays there."""
 
 
 @dataclass(frozen=True)
@@ -302,8 +304,8 @@ def train_repair(shards: Path, out: Path, steps: int = 6000, seed: int = 0) -> d
     data = {kind: load(shards, kind, held_out=False) for kind in BATCH}
     net = RepairNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     steadied = {name: value.clone() for name, value in net.state_dict().items()}
-    optimiser = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, steps, pct_start=0.05)
+    optimiser = torch.optim.AdamW(net.parameters(), RATE, weight_decay=1e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, steps, pct_start=0.1)
     begun = time.monotonic()
     for step in range(steps):
         kind = "eye" if step % 3 == 2 else "mouth"
@@ -313,6 +315,7 @@ def train_repair(shards: Path, out: Path, steps: int = 6000, seed: int = 0) -> d
         error = loss(answer, asked, target) + 0.02 * answer.float().abs().mean()
         optimiser.zero_grad()
         error.backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimiser.step()
         schedule.step()
         for name, value in net.state_dict().items():
