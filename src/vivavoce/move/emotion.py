@@ -156,6 +156,6 @@ def felt(lips: Float, closed: Float, looks: Float) -> Float:
     so that a disgusted p is a p.
     """
     shape = looks[:, : len(ARKIT)] * (1 - closed[:, None] * _PARTS)
-    both = lips * looks[:, len(ARKIT), None] + shape
+    both = np.asarray(lips * looks[:, len(ARKIT), None] + shape, np.float32)
     both[:, ARKIT_INDEX["mouthClose"]] += closed * (shape @ _GAPS) / CLOSE_GAP
     return both
