@@ -43,6 +43,8 @@ from vivavoce.types import (
 
 SIZE = 512
 """Side of the square video in pixels unless another is asked for."""
+RENDERED = 5
+"""Frames that are rendered at once."""
 SMALLEST, LARGEST = 64, 2160
 """Bounds of the sizes that can be asked for."""
 
@@ -164,10 +166,21 @@ class Portrait:
     ) -> Iterator[Chunk]:
         sound = SoundQueue()
         cues = sound.keep(self._listen(spoken, emotion))  # 1. what is said, and how
-        for motion in self._move(cues, face, seed, still):  # 2. how the face moves
+        moves = self._move(cues, face, seed, still)  # 2. how the face moves
+        for motion in short(moves):
             with self.clock("render"):
                 frames = renderer.render(motion)  # 3. what is seen
             yield Chunk(frames, sound.take(len(motion)))
+
+
+def short(motions: Iterable[Motion]) -> Iterator[Motion]:
+    """The same frames in pieces of at most `RENDERED`, the first one alone: it is waited for."""
+    most = 1
+    for motion in motions:
+        start = 0
+        while start < len(motion):
+            yield motion[start : start + most]
+            start, most = start + most, RENDERED
 
 
 class SoundQueue:
