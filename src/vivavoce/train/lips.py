@@ -52,7 +52,7 @@ WINDOW = 50
 """Frames of one training window."""
 HELD_OUT = ("aoc", "vrt4", "g10")
 """People of the trainable clips that only validate."""
-OPEN_GAP = 0.125
+OPEN_GAP = 0.14
 """Mean gap above rest on open vowels that the gain is set for (outer-eye distances)."""
 _REAL = 0.35  # of the windows come from real people
 _MISSED = 2.5  # a missed closure is seen more easily than a false one
