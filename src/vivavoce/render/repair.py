@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -28,6 +29,9 @@ SIDES = {"mouth": 96, "eye": 64}
 REACH = {"mouth": 0.46, "eye": 0.27}
 """Half of what a crop shows, in outer-eye distances."""
 WIDTHS = (16, 32, 64, 96)
+STRENGTH = {"mouth": 0.5, "eye": 1.0}
+"""How much of the network's answer is used. It leans to the mean of all mouths; half of it keeps
+three quarters of the gain in error and the dark of an open mouth."""
 CHANNELS = 8
 """Rendered RGB, the picture's RGB, mask, 1 for eyes: what the network sees."""
 
@@ -62,14 +66,19 @@ class RepairNet(nn.Module):
         """Read the weights at `path` (safetensors), ready to use.
 
         Raises: BadCheckpoint: missing, damaged, or not of this network."""
+        if not path.is_file():
+            raise BadCheckpoint(
+                f"{path} is missing: the checkpoint is incomplete. Install vivavoce again, or "
+                "train it with `make train-portrait`."
+            )
         net = cls()
         try:
             net.load_state_dict({k: v.float() for k, v in load_file(path).items()})
-        except Exception as error:
+        except (SafetensorError, RuntimeError, OSError) as error:
             raise BadCheckpoint(
-                f"The repair network {path} cannot be read ({error}). Install vivavoce again or "
-                "train it with `make train-portrait`."
-            ) from error
+                f"{path} is damaged or not a repair network ({type(error).__name__}). "
+                "Copy or train the checkpoint again."
+            ) from None
         return net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
@@ -185,7 +194,7 @@ class Repair:
         masks = np.stack([job[2] for job in jobs])
         asked = stack(rendered, np.broadcast_to(own, rendered.shape), masks, region.kind == "eye")
         answer = self.net(asked.contiguous(memory_format=torch.channels_last))
-        changes = answer.float().permute(0, 2, 3, 1).numpy() * 255
+        changes = answer.float().permute(0, 2, 3, 1).numpy() * (255 * STRENGTH[region.kind])
         for (window, matrix, mask, _), change in zip(jobs, changes, strict=True):
             wide = cv2.resize(change, (region.size, region.size), interpolation=cv2.INTER_LINEAR)
             add(window, wide * mask[..., None], matrix)
