@@ -23,7 +23,7 @@ test: $(STAMP) lint  ## the checks and the whole test suite
 	$(BIN)/python -m pytest
 
 bench: $(STAMP)  ## figures over real portraits and recordings (REAL=folder): out/bench.json, .html
-	$(BIN)/python scripts/bench.py $(REAL)
+	$(BIN)/vivavoce bench $(wildcard $(REAL))
 
 lint: $(STAMP)  ## format, style and types, checked
 	$(BIN)/ruff format --check .

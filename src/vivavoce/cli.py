@@ -227,17 +227,19 @@ def train(
 @app.command()
 def bench(
     real: Annotated[
-        Path, typer.Argument(help="Folder of portraits and recordings.")
-    ] = Path("../shared/real"),
+        Path | None,
+        typer.Argument(help="Folder of portraits and recordings; one built-in portrait if none."),
+    ] = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the report.")] = Path(
         "out"
     ),
     quick: Annotated[bool, typer.Option("--quick", help="Two portraits, fewer figures.")] = False,
-) -> None:  # fmt: skip
+) -> None:
     """Measure how good and how fast the default system is: bench.json and bench.html."""
     from vivavoce.measure.bench import run_bench
 
-    run_bench(real, output, quick=quick)
+    if not run_bench(real, output, quick=quick).passed:
+        raise typer.Exit(1)
 
 
 def _version(wanted: bool) -> None:

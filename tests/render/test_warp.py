@@ -168,5 +168,5 @@ def test_an_untrained_repair_network_changes_nothing(smiling, renderer):
 
 def test_a_damaged_repair_network_is_named(tmp_path):
     (tmp_path / "repair.safetensors").write_bytes(b"nothing")
-    with pytest.raises(BadCheckpoint, match=r"repair\.safetensors cannot be read"):
+    with pytest.raises(BadCheckpoint, match=r"repair\.safetensors is damaged"):
         RepairNet.load(tmp_path / "repair.safetensors")
