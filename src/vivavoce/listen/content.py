@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from vivavoce.errors import BadCheckpoint
 from vivavoce.listen.mel import MELS, MelStream
 from vivavoce.listen.sounds import CLASSES
+from vivavoce.nn.weights import read_weights
 from vivavoce.types import Float
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "portrait-tiny" / "content.safetensors"
@@ -115,7 +115,8 @@ class ContentModel(nn.Module):
         weights = {
             k: v.half() if v.is_floating_point() else v for k, v in self.state_dict().items()
         }
-        save_file(weights, path, {**sizes, "classes": " ".join(CLASSES), **(note or {})})
+        about = {"part": "content", "classes": " ".join(CLASSES), **(note or {})}
+        save_file(weights, path, {**sizes, **about})
 
     @classmethod
     def load(cls, path: Path = WEIGHTS) -> ContentModel:
@@ -124,21 +125,14 @@ class ContentModel(nn.Module):
         Raises:
             BadCheckpoint: The file is missing, damaged, or made for other sound classes.
         """
-        if not path.is_file():
-            raise BadCheckpoint(
-                f"The content model {path} is missing. Reinstall vivavoce, or train it with "
-                "`python -m vivavoce.train.content`."
-            )
+        weights, note = read_weights(path, "content")
+        if note.get("classes") != " ".join(CLASSES):
+            raise BadCheckpoint(f"{path} knows other sound classes than this version.")
         try:
-            with safe_open(path, "pt") as file:
-                note = file.metadata() or {}
-                weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-            if note.get("classes") != " ".join(CLASSES):
-                raise BadCheckpoint(f"The content model {path} knows other sound classes.")
             model = cls(_settings(note))
             model.load_state_dict(weights)
-        except (SafetensorError, RuntimeError, KeyError, ValueError) as error:
-            raise BadCheckpoint(f"The content model {path} is damaged: {error}") from error
+        except (RuntimeError, KeyError, ValueError) as error:
+            raise BadCheckpoint(f"{path} is damaged ({error}). Copy or train it again.") from None
         return model.float().eval()
 
 

@@ -14,6 +14,8 @@ from vivavoce.types import FPS
 
 LEAST_LIKENESS = 0.3
 """Under this correlation with the expected opening, a lag is not a finding."""
+LEAST_SECONDS = 4.0
+"""Shorter clips hold too few syllables: several lags fit them about as well."""
 STILL = 0.006
 """Lips whose gap bends less than this from frame to frame rest: about twice the tracker's noise."""
 KNOWN = 0.6
@@ -117,7 +119,8 @@ def lag_figures(takes: Sequence[Take]) -> list[Figure]:
                 bool(abs(worst) <= 40) if clear else None, len(clear),
                 f"largest of all clips; positive: late; median {np.median(clear or [np.nan]):.0f}, "
                 f"by cross-correlation of the tracked gap with {what}; "
-                f"{len(found) - len(clear)} clips under r = {LEAST_LIKENESS} left out; "
+                f"{len(found) - len(clear)} clips under r = {LEAST_LIKENESS} and those under "
+                f"{LEAST_SECONDS:.0f} s left out; "
                 "real: median of real clips",
                 real=typical,
             )
@@ -132,7 +135,7 @@ def lag_figures(takes: Sequence[Take]) -> list[Figure]:
 
 
 def _lags(takes: list[Take]) -> list[tuple[float, float]]:
-    return [sync.lag_ms(t.gap, expected(t)) for t in takes]
+    return [sync.lag_ms(t.gap, expected(t)) for t in takes if t.seconds >= LEAST_SECONDS]
 
 
 def silence_figures(takes: Sequence[Take]) -> list[Figure]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from vivavoce.errors import BadCheckpoint
-from vivavoce.move.weights import read_weights
+from vivavoce.nn.weights import read_weights
 from vivavoce.types import ARKIT_INDEX, FPS, Float
 
 SINCE_S = (0.5, 1.0, 2.0, 3.0, 4.5, 6.0)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from vivavoce.errors import BadCheckpoint
-from vivavoce.move.weights import read_weights
+from vivavoce.nn.weights import read_weights
 from vivavoce.types import FPS, Float
 
 STEP = 4

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vivavoce.errors import BadCheckpoint
-from vivavoce.move.weights import read_weights
+from vivavoce.nn.weights import read_weights
 from vivavoce.types import ARKIT, ARKIT_INDEX, Cues, Float
 
 CONTROLS: dict[str, tuple[str, ...]] = {

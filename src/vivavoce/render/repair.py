@@ -13,11 +13,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from vivavoce.errors import BadCheckpoint
+from vivavoce.nn.weights import read_weights
 from vivavoce.render.eyes import clip_box
 from vivavoce.render.mouth import OUTLINE
 from vivavoce.render.scene import Scene
@@ -66,19 +65,12 @@ class RepairNet(nn.Module):
         """Read the weights at `path` (safetensors), ready to use.
 
         Raises: BadCheckpoint: missing, damaged, or not of this network."""
-        if not path.is_file():
-            raise BadCheckpoint(
-                f"{path} is missing: the checkpoint is incomplete. Install vivavoce again, or "
-                "train it with `make train-portrait`."
-            )
+        weights, _ = read_weights(path, "repair")
         net = cls()
         try:
-            net.load_state_dict({k: v.float() for k, v in load_file(path).items()})
-        except (SafetensorError, RuntimeError, OSError) as error:
-            raise BadCheckpoint(
-                f"{path} is damaged or not a repair network ({type(error).__name__}). "
-                "Copy or train the checkpoint again."
-            ) from None
+            net.load_state_dict({k: v.float() for k, v in weights.items()})
+        except RuntimeError as error:
+            raise BadCheckpoint(f"{path} is damaged ({error}). Copy or train it again.") from None
         return net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 

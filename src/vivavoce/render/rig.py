@@ -26,7 +26,7 @@ OVAL = (
 """The rim of the face's mesh, in order."""
 SPACING = 0.17
 """Distance of the sheet's points, in outer-eye distances."""
-BAND = 0.45
+BAND = 0.4
 """Width of the strip around the person that gives way, in outer-eye distances."""
 HAIR = (0.75, 2.0)
 """Up to the first distance from the face all of the person follows, beyond the second nothing."""

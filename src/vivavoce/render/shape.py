@@ -60,7 +60,7 @@ LOWER_SHARE = 0.1
 """The lower lid's part of a blink."""
 LID_GAZE = 1.3
 """How much lids open or close with a look up or down, in openings a radian."""
-CLOSED_GAP = 0.035
+CLOSED_GAP = 0.012
 """Lips nearer than this in the picture (outer-eye distances) count as closed."""
 SLEEPING = 0.1
 """Eyes less open than this (height over width) stay as they are."""

@@ -344,7 +344,8 @@ def train_repair(shards: Path, out: Path, steps: int = 6000, seed: int = 0) -> d
             print(f"{step} loss {error.item():.4f} {time.monotonic() - begun:.0f} s", flush=True)
     net.load_state_dict(steadied)
     out.parent.mkdir(parents=True, exist_ok=True)
-    save_file({k: v.half().contiguous() for k, v in net.state_dict().items()}, out)
+    weights = {k: v.half().contiguous() for k, v in net.state_dict().items()}
+    save_file(weights, out, {"part": "repair"})
     figures: dict[str, float] = {}
     for kind in BATCH:
         found = measure(net, load(shards, kind, held_out=True), kind)

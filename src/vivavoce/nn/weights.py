@@ -1,4 +1,4 @@
-"""Read the movers' checkpoints."""
+"""Read checkpoint files."""
 
 from __future__ import annotations
 
