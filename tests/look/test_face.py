@@ -87,4 +87,7 @@ def test_frame_stays_inside_where_it_can() -> None:
     points = np.zeros((478, 3), np.float32)
     points[33, :2], points[263, :2] = (900, 300), (1000, 300)
     points[10, :2], points[152, :2] = (950, 230), (950, 390)
-    assert frame(points, 800, 1000) == (484, 62, 1000, 578)
+    left, top, right, bottom = frame(points, 800, 1000)
+    assert right - left == bottom - top == round(4.2 * 160 / 1.55)
+    assert right == 1000  # moved in from the edge
+    assert top < 230 < 390 < bottom

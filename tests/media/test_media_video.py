@@ -149,7 +149,8 @@ def test_nothing_is_left_after_a_failure(tmp_path: Path, error: BaseException) -
 
 
 ENDLESS = """
-import sys, numpy as np
+import signal, sys, numpy as np
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell ignores it
 from vivavoce.media.clip import Clip
 from vivavoce.media.provenance import Provenance
 from vivavoce.types import Chunk
