@@ -91,3 +91,12 @@ def test_frame_stays_inside_where_it_can() -> None:
     assert right - left == bottom - top == round(4.2 * 160 / 1.55)
     assert right == 1000  # moved in from the edge
     assert top < 230 < 390 < bottom
+
+
+def test_a_giant_face_is_worked_on_at_a_size_that_a_video_can_show(picture: np.ndarray) -> None:
+    giant = cv2.resize(picture[60:300, 110:350], None, fx=11, fy=11)
+    face = look(giant)
+    eyes = np.linalg.norm(face.landmarks[33, :2] - face.landmarks[263, :2])
+    assert eyes == pytest.approx(700, abs=2)
+    assert face.picture.shape[0] < giant.shape[0]
+    assert face.matte.shape == face.picture.shape[:2]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from vivavoce.errors import NoFace, RequestError
@@ -12,6 +14,9 @@ from vivavoce.types import Bytes, Face, Float
 
 MIN_EYE_PX = 24
 """Outer eye corners closer than this leave too few pixels to animate."""
+MOST_EYE_PX = 700
+"""Faces larger than this between the outer eye corners are worked on at this size: a square of
+2160 px around a head shows no more."""
 MAX_TURN = np.radians(42)
 """Heads turned or tilted further hide half of the face."""
 MIN_HUMAN = 0.6
@@ -44,7 +49,7 @@ def look(picture: Bytes, face: int | None = None, name: str = "the picture") -> 
             f"--face {face} was asked for, but {name} shows {seen}. Faces are numbered from 1, "
             "the largest first."
         )
-    chosen = faces[(face or 1) - 1]
+    picture, chosen = _reduced(picture, faces[(face or 1) - 1])
     found = fit(chosen.landmarks[None])
     person = matte(picture, chosen.landmarks)
     refuse(chosen, found, person, name)
@@ -57,6 +62,17 @@ def look(picture: Bytes, face: int | None = None, name: str = "the picture") -> 
         matte=person,
         box=frame(chosen.landmarks, picture.shape[0], picture.shape[1]),
     )
+
+
+def _reduced(picture: Bytes, face: Tracked) -> tuple[Bytes, Tracked]:
+    """The picture and the face, smaller where the face has more pixels than a video can show."""
+    scale = MOST_EYE_PX / face.eye_px
+    if scale >= 1:
+        return picture, face
+    import cv2
+
+    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8), replace(face, landmarks=face.landmarks * np.float32(scale))
 
 
 def refuse(face: Tracked, found: Fit, person: Float, name: str) -> None:
