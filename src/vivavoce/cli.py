@@ -14,7 +14,9 @@ import typer
 from vivavoce.errors import RequestError, VivavoceError
 
 if TYPE_CHECKING:
-    from vivavoce.types import Progress
+    from collections.abc import Iterator
+
+    from vivavoce.types import Motion, Progress
 
 app = typer.Typer(
     name="vivavoce",
@@ -167,7 +169,9 @@ def motion(
         _text(text, text_file), speech, voice=voice, emotion=emotion, seed=seed, still=still
     )
     made_by = Provenance(talker.folder.name, seed)
-    written = write_motion(moves, output, talker.model, provenance=made_by, force=force)
+    with _progress("moving", quiet) as progress:
+        told = _telling(moves, progress(None))
+        written = write_motion(told, output, talker.model, provenance=made_by, force=force)
     _say(f"{written.path}: {written.seconds:.1f} s, {written.frames} frames", quiet)
 
 
@@ -283,6 +287,16 @@ def _text(text: str | None, file: Path | None) -> str | None:
     from vivavoce.speak.text import read_text_file
 
     return read_text_file(file)
+
+
+def _telling(moves: Iterator[Motion], progress: Progress | None) -> Iterator[Motion]:
+    """The same motion; `progress` hears how much of it there is."""
+    frames = 0
+    for move in moves:
+        frames += len(move)
+        if progress is not None:
+            progress(frames / 25, "move")
+        yield move
 
 
 class _progress:
