@@ -1,0 +1,157 @@
+"""Sets of samples on disk: `SET/set.json` and `SET/<split>/*.tar`, WebDataset shards.
+
+A shard is written beside its place and renamed when it is whole, so that one that exists is
+complete and an interrupted run goes on after the last. The same samples give the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vivavoce.data.schema import VERSION, Sample, from_members, to_members
+from vivavoce.errors import BadMedia, CannotWrite, RequestError, UnknownName
+
+SPLITS = ("train", "val", "test")
+MEMBERS = ("wav", "frames", "tracks", "masks", "depth", "mp4")
+"""What may be left unread; `json` always comes."""
+
+
+def write_shard(path: Path, samples: Iterable[Sample]) -> int:
+    """Write a whole shard, or nothing; how many samples it holds.
+
+    Raises: CannotWrite: no space, no permission.
+    """
+    import webdataset
+
+    part = path.with_name(f".{path.name}.part-{os.getpid()}")
+    count = 0
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            part.open("wb") as file,
+            webdataset.TarWriter(file, user="", group="", mtime=0, encoder=False) as tar,
+        ):
+            for sample in samples:
+                _check_key(sample.key)
+                tar.write({"__key__": sample.key, **dict(to_members(sample))})
+                count += 1
+        part.replace(path)
+    except OSError as error:
+        raise CannotWrite(
+            f"{path} cannot be written: {error.strerror or error}. What was finished before is "
+            "whole; free space or choose another folder, and run the same command again."
+        ) from None
+    finally:
+        part.unlink(missing_ok=True)
+    return count
+
+
+def read_shard(path: Path, members: Collection[str] = MEMBERS) -> Iterator[Sample]:
+    """The samples of one shard, with these members only.
+
+    Raises: BadMedia: the shard is damaged, or of another version of the table.
+    """
+    import webdataset
+
+    wanted = {"json", *(m if m in ("wav", "mp4") else f"{m}.npz" for m in members)}
+    raw = webdataset.WebDataset(
+        str(path),
+        shardshuffle=False,
+        empty_check=False,
+        select_files=lambda name: name.partition(".")[2] in wanted,
+    )
+    try:
+        for files in raw:
+            parts = {k: v for k, v in files.items() if not k.startswith("__")}
+            sample = from_members(files["__key__"], parts)
+            _check_version(path, sample)
+            yield sample
+    except BadMedia:
+        raise
+    except Exception as error:  # whatever tar, zip, json and wave say of damaged bytes
+        raise BadMedia(
+            f"The shard {path} is damaged ({error}). Delete it and run the command that made it "
+            "again: it makes only what is missing."
+        ) from None
+
+
+@dataclass(frozen=True)
+class ShardSet:
+    """A prepared data set, or a corpus."""
+
+    folder: Path
+    about: dict[str, Any]
+    """`set.json`: name, size, seed or source, and what else its maker says."""
+
+    @property
+    def name(self) -> str:
+        """Of the set, for figures."""
+        return str(self.about["name"])
+
+    def shards(self, split: str) -> list[Path]:
+        """The shards of a split, in order; "all": of every split.
+
+        Raises: UnknownName: no such split. RequestError: it has no shards.
+        """
+        if split not in (*SPLITS, "all"):
+            raise UnknownName("split", split, (*SPLITS, "all"))
+        names = SPLITS if split == "all" else (split,)
+        found = [p for name in names for p in sorted((self.folder / name).glob("*.tar"))]
+        if not found:
+            have = [s for s in SPLITS if any((self.folder / s).glob("*.tar"))]
+            raise RequestError(
+                f"{self.folder} has no {split} shards; it has {', '.join(have) or 'none at all'}."
+            )
+        return found
+
+    def samples(self, split: str = "all", members: Collection[str] = MEMBERS) -> Iterator[Sample]:
+        """The samples of a split, in order; see `read_shard`."""
+        for path in self.shards(split):
+            yield from read_shard(path, members)
+
+
+def open_set(folder: Path | str) -> ShardSet:
+    """The set in `folder`.
+
+    Raises: RequestError: there is no set, or its `set.json` is not one.
+    """
+    file = Path(folder) / "set.json"
+    if not file.is_file():
+        raise RequestError(
+            f"{folder} is no set of shards: it has no set.json. Make one with `vivavoce corpus "
+            "make` or `vivavoce data prepare` (an interrupted run writes it when it is finished)."
+        )
+    try:
+        about = json.loads(file.read_text("utf-8"))
+        about["name"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise RequestError(f"{file} cannot be read ({error}). Make the set again.") from None
+    return ShardSet(Path(folder), about)
+
+
+def write_set(folder: Path, about: dict[str, Any]) -> ShardSet:
+    """Say that the set in `folder` is complete. `about` needs a `name`."""
+    text = json.dumps({"version": VERSION} | about, indent=1, ensure_ascii=False) + "\n"
+    part = folder / ".set.json.part"
+    part.write_text(text, "utf-8")
+    part.replace(folder / "set.json")
+    return open_set(folder)
+
+
+def _check_key(key: str) -> None:
+    if not key or "." in key or "/" in key:
+        raise ValueError(f"The key {key!r} of a sample may not hold dots or slashes.")
+
+
+def _check_version(path: Path, sample: Sample) -> None:
+    version = sample.about.get("version")
+    if version != VERSION:
+        raise BadMedia(
+            f"The shard {path} is of version {version}; this vivavoce reads {VERSION}. Make it "
+            "again with this version."
+        )
