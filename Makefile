@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 REAL   ?= ../shared/real
 STAMP  := $(VENV)/.made
 
-.PHONY: help demo test bench lint format train-portrait lock clean
+.PHONY: help demo test bounds lint format train-portrait lock clean
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
@@ -22,8 +22,8 @@ demo: $(STAMP)  ## a portrait speaks: out/demo.mp4 and out/demo.png
 test: $(STAMP) lint  ## the checks and the whole test suite
 	$(BIN)/python -m pytest
 
-bench: $(STAMP)  ## figures over real portraits and recordings (REAL=folder): out/bench.json, .html
-	$(BIN)/vivavoce bench $(wildcard $(REAL))
+bounds: $(STAMP)  ## the default system against its bounds (REAL=folder): out/bounds.json, .html
+	$(BIN)/vivavoce bounds $(wildcard $(REAL))
 
 lint: $(STAMP)  ## format, style and types, checked
 	$(BIN)/ruff format --check .

@@ -229,7 +229,7 @@ def train(
 
 
 @app.command()
-def bench(
+def bounds(
     real: Annotated[
         Path | None,
         typer.Argument(help="Folder of portraits and recordings; one built-in portrait if none."),
@@ -239,10 +239,10 @@ def bench(
     ),
     quick: Annotated[bool, typer.Option("--quick", help="Two portraits, fewer figures.")] = False,
 ) -> None:
-    """Measure how good and how fast the default system is: bench.json and bench.html."""
-    from vivavoce.measure.bench import run_bench
+    """Measure the default system against its bounds: bounds.json and bounds.html."""
+    from vivavoce.measure.bounds import run_bounds
 
-    if not run_bench(real, output, quick=quick).passed:
+    if not run_bounds(real, output, quick=quick).passed:
         raise typer.Exit(1)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from vivavoce.errors import BadMedia
 from vivavoce.measure import figures
-from vivavoce.measure.bench import BenchResult
+from vivavoce.measure.bounds import BoundsResult
 from vivavoce.measure.cases import find_cases, grid_words, spread
 from vivavoce.measure.report import as_dict, as_page, value_words
 
@@ -90,7 +90,7 @@ def test_the_shared_folder_has_enough_of_everything(real: Path) -> None:
 def test_report_says_figure_bound_and_verdict() -> None:
     good = figures.upto("lag <ours>", 12.345, 40, "ms", 3, "what it includes", (10.0, 15.0), 11.0)
     bad = figures.atleast("closed", float("nan"), 0.9, "", 2, "")
-    result = BenchResult((good, bad), (), (("cat.jpg", "no face"),), (), {"judge": "me"})
+    result = BoundsResult((good, bad), (), (("cat.jpg", "no face"),), (), {"judge": "me"})
     assert not result.passed
     assert value_words(good) == "12.3 ms (10 to 15)"
     page = as_page(result, {})

@@ -1,4 +1,4 @@
-"""The benchmark as a table on the terminal, as JSON, and as a page with pictures."""
+"""The bounds as a table on the terminal, as JSON, and as a page with pictures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from vivavoce.measure import lips, motion
-from vivavoce.measure.bench import BenchResult
+from vivavoce.measure.bounds import BoundsResult
 from vivavoce.measure.figures import Figure
 from vivavoce.measure.take import Take
 from vivavoce.types import Phone
@@ -24,9 +24,9 @@ TILE = 512
 COLOURS = {"pass": "green", "FAIL": "red", "info": "dim", "unmeasured": "yellow"}
 
 
-def write_report(result: BenchResult, out: Path) -> None:
-    """Write `bench.json`, `bench.html` and `bench/sheets/*.png` into `out` and print the table."""
-    sheets = out / "bench" / "sheets"
+def write_report(result: BoundsResult, out: Path) -> None:
+    """Write `bounds.json`, `bounds.html` and `bounds/sheets/*.png` into `out` and print the table."""
+    sheets = out / "bounds" / "sheets"
     sheets.mkdir(parents=True, exist_ok=True)
     pictures = {}
     for take in result.takes:
@@ -35,12 +35,12 @@ def write_report(result: BenchResult, out: Path) -> None:
             path = sheets / f"{take.path.stem}.png"
             sheet.save(path)
             pictures[take.path.stem] = _as_data(sheet)
-    (out / "bench.json").write_text(json.dumps(as_dict(result), indent=1), "utf-8")
-    (out / "bench.html").write_text(as_page(result, pictures), "utf-8")
+    (out / "bounds.json").write_text(json.dumps(as_dict(result), indent=1), "utf-8")
+    (out / "bounds.html").write_text(as_page(result, pictures), "utf-8")
     print_table(result)
 
 
-def as_dict(result: BenchResult) -> dict[str, Any]:
+def as_dict(result: BoundsResult) -> dict[str, Any]:
     """Everything that was found, as plain values; NaN and infinity become null."""
     return {
         "passed": result.passed,
@@ -81,12 +81,12 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def print_table(result: BenchResult) -> None:
+def print_table(result: BoundsResult) -> None:
     """The figures on the terminal."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("figure", "value", "bound", "", "real clips", "n", title="vivavoce bench")
+    table = Table("figure", "value", "bound", "", "real clips", "n", title="vivavoce bounds")
     for f in result.figures:
         colour = COLOURS[f.verdict.split()[0]]
         verdict = f"[{colour}]{f.verdict}[/]"
@@ -98,7 +98,7 @@ def print_table(result: BenchResult) -> None:
         console.print(f"failed: {what}: {why}", style="red", markup=False)
     for key, value in result.about.items():
         console.print(f"{key}: {value}", style="dim", markup=False, highlight=False)
-    console.print("What each figure is made of: bench.html and bench.json.", style="dim")
+    console.print("What each figure is made of: bounds.html and bounds.json.", style="dim")
 
 
 def value_words(figure: Figure) -> str:
@@ -183,7 +183,7 @@ td small { color: #666 } img { width: 100%; margin: .3rem 0 1.4rem } h3 { margin
 """
 
 
-def as_page(result: BenchResult, pictures: dict[str, str]) -> str:
+def as_page(result: BoundsResult, pictures: dict[str, str]) -> str:
     """One self-contained page; `pictures`: JPEG contact sheets in base64 by the clip's name."""
     say = html.escape
     about = "".join(f"<li><b>{say(k)}</b>: {say(v)}</li>" for k, v in result.about.items())
@@ -196,8 +196,8 @@ def as_page(result: BenchResult, pictures: dict[str, str]) -> str:
         if t.path.stem in pictures
     )
     return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>vivavoce bench</title>'
-        f"<style>{_STYLE}</style><h1>vivavoce bench</h1>"
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>vivavoce bounds</title>'
+        f"<style>{_STYLE}</style><h1>vivavoce bounds</h1>"
         f"<ul>{about}</ul><table>{head}{''.join(_row(f) for f in result.figures)}</table>"
         f"{failed}<h2>Clips</h2><p>Synthetic media, made by vivavoce.</p>{clips}</html>\n"
     )

@@ -8,32 +8,32 @@ from pathlib import Path
 import pytest
 
 from vivavoce.errors import BadMedia, CannotWrite
-from vivavoce.measure.bench import run_bench
+from vivavoce.measure.bounds import run_bounds
 
 
-def test_quick_bench_writes_figures_and_pictures(tmp_path: Path) -> None:
-    result = run_bench(None, tmp_path / "out", quick=True)
+def test_quick_bounds_writes_figures_and_pictures(tmp_path: Path) -> None:
+    result = run_bounds(None, tmp_path / "out", quick=True)
     assert not result.failures
-    saved = json.loads((tmp_path / "out" / "bench.json").read_text("utf-8"))
+    saved = json.loads((tmp_path / "out" / "bounds.json").read_text("utf-8"))
     by_name = {f["name"]: f for f in saved["figures"]}
     assert abs(by_name["lag of the picture, spoken text"]["value"]) <= 40
     assert by_name["lips closed on p b m, spoken text"]["value"] >= 0.9
     assert by_name["background change, before encoding"]["value"] == 0
     assert by_name["lips closed on p b m, recordings"]["verdict"] == "unmeasured"
     assert "astronaut" in saved["about"]["data"]
-    page = (tmp_path / "out" / "bench.html").read_text("utf-8")
+    page = (tmp_path / "out" / "bounds.html").read_text("utf-8")
     assert page.count("data:image/jpeg;base64,") == len(result.takes)
-    assert list((tmp_path / "out" / "bench" / "sheets").glob("*.png"))
+    assert list((tmp_path / "out" / "bounds" / "sheets").glob("*.png"))
 
 
 def test_a_folder_without_pictures_is_refused_before_any_work(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(BadMedia, match="no pictures"):
-        run_bench(empty, tmp_path / "out", quick=True)
+        run_bounds(empty, tmp_path / "out", quick=True)
 
 
 def test_a_report_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CannotWrite, match="cannot be made"):
-        run_bench(None, tmp_path / "file" / "out", quick=True)
+        run_bounds(None, tmp_path / "file" / "out", quick=True)

@@ -1,6 +1,6 @@
 """The benchmark: the default system over real portraits and recordings, against its bounds.
 
-make bench REAL=folder      # out/bench.json, out/bench.html, out/bench/: clips and sheets
+make bounds REAL=folder     # out/bounds.json, out/bounds.html, out/bounds/: clips and sheets
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SIZE = 512
 
 
 @dataclass(frozen=True)
-class BenchResult:
+class BoundsResult:
     """Everything that a run found out."""
 
     figures: tuple[Figure, ...]
@@ -50,10 +50,10 @@ class BenchResult:
         return not self.failures and not any(f.passed is False for f in self.figures)
 
 
-def run_bench(
+def run_bounds(
     real: Path | None, out: Path, portraits: int = 20, recordings: int = 10, quick: bool = False
-) -> BenchResult:
-    """Measure the system `portrait` and write `bench.json`, `bench.html` and `bench/` into `out`.
+) -> BoundsResult:
+    """Measure the system `portrait` and write `bounds.json`, `bounds.html` and `bounds/` into `out`.
 
     Args:
         real: Folder with portraits and recordings (see `cases.find_cases`); None: scikit-image's
@@ -69,9 +69,9 @@ def run_bench(
 
     started = perf_counter()
     work = _make_folder(out)
-    bench = _Bench(real, work, 2 if quick else portraits, 1 if quick else recordings, quick)
-    bench.run()
-    result = bench.result(perf_counter() - started)
+    run = _Bounds(real, work, 2 if quick else portraits, 1 if quick else recordings, quick)
+    run.run()
+    result = run.result(perf_counter() - started)
     write_report(result, out)
     return result
 
@@ -80,13 +80,13 @@ def _make_folder(out: Path) -> Path:
     from vivavoce.errors import CannotWrite
 
     try:
-        (out / "bench").mkdir(parents=True, exist_ok=True)
+        (out / "bounds").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CannotWrite(f"The folder {out} cannot be made: {error.strerror}.") from None
-    return out / "bench"
+    return out / "bounds"
 
 
-class _Bench:
+class _Bounds:
     """One run, step by step; each step adds takes or figures."""
 
     def __init__(
@@ -118,7 +118,7 @@ class _Bench:
                 except Exception as error:  # what broke is a finding, and the run goes on
                     self.failures.append((name, f"{type(error).__name__}: {error}"))
 
-    def result(self, seconds: float) -> BenchResult:
+    def result(self, seconds: float) -> BoundsResult:
         """The figures of all steps, in the order of the report."""
         figures = [f for part in parts.PARTS for f in part(self.takes)] + self.figures
         about = {
@@ -132,7 +132,7 @@ class _Bench:
             "parts": "quick: two portraits; memory skipped" if self.quick else "all",
             "seconds": f"{seconds:.0f}",
         }
-        return BenchResult(
+        return BoundsResult(
             tuple(figures), tuple(self.takes), tuple(self.failures), tuple(self.untracked), about
         )
 
