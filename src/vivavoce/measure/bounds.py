@@ -53,7 +53,7 @@ class BoundsResult:
 def run_bounds(
     real: Path | None, out: Path, portraits: int = 20, recordings: int = 10, quick: bool = False
 ) -> BoundsResult:
-    """Measure the system `portrait` and write `bounds.json`, `bounds.html` and `bounds/` into `out`.
+    """Measure the system `portrait`; `bounds.json`, `bounds.html` and `bounds/` come into `out`.
 
     Args:
         real: Folder with portraits and recordings (see `cases.find_cases`); None: scikit-image's

@@ -25,7 +25,7 @@ COLOURS = {"pass": "green", "FAIL": "red", "info": "dim", "unmeasured": "yellow"
 
 
 def write_report(result: BoundsResult, out: Path) -> None:
-    """Write `bounds.json`, `bounds.html` and `bounds/sheets/*.png` into `out` and print the table."""
+    """Write `bounds.json`, `bounds.html`, `bounds/sheets/*.png` into `out`; print the table."""
     sheets = out / "bounds" / "sheets"
     sheets.mkdir(parents=True, exist_ok=True)
     pictures = {}
