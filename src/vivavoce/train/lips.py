@@ -35,7 +35,7 @@ from vivavoce.move.lips import (
     control_matrix,
     quiet_cues,
 )
-from vivavoce.train.articulation import TARGETS, articulate
+from vivavoce.data.corpus.articulation import TARGETS, articulate
 from vivavoce.train.sentences import spoken_sentences
 from vivavoce.train.tracks import TrackedClip, load_phones, load_tracks
 from vivavoce.types import (

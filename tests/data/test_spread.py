@@ -1,0 +1,90 @@
+"""Work over processes and over Ray: every item once, errors as values, a clean stop."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from vivavoce.data.spread import check_workers, spread
+from vivavoce.errors import RequestError, VivavoceError
+
+
+def square(x: int) -> int:
+    if x == 3:
+        raise ValueError("three")
+    return x * x
+
+
+def environment(_: int) -> tuple[str | None, int]:
+    return os.environ.get("OMP_NUM_THREADS"), os.getpid()
+
+
+def slow(folder: str) -> None:
+    Path(folder, str(os.getpid())).touch()
+    time.sleep(60)
+
+
+def die(_: int) -> None:
+    os._exit(9)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_item_once_and_an_error_is_a_value(workers: int) -> None:
+    done = sorted(spread(square, range(6), workers), key=lambda d: d.item)
+    assert [d.item for d in done] == list(range(6))
+    assert [d.result for d in done] == [0, 1, 4, None, 16, 25]
+    assert [str(d.error) for d in done if d.error] == ["three"]
+
+
+def test_workers_are_other_processes_with_one_thread_and_ours_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    seen = [d.result for d in spread(environment, range(4), 2)]
+    assert {threads for threads, _ in seen if threads} == {"1"}
+    assert os.getpid() not in {pid for _, pid in seen}
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+
+
+def test_leaving_early_ends_the_workers(tmp_path: Path) -> None:
+    results = spread(_slow_or_quick, [("", 0), (str(tmp_path), 1), (str(tmp_path), 1)], 2)
+    assert next(results).item == ("", 0)
+    start = time.monotonic()
+    while not list(tmp_path.iterdir()) and time.monotonic() - start < 30:
+        time.sleep(0.05)
+    results.close()  # type: ignore[attr-defined]
+    for file in tmp_path.iterdir():
+        assert not Path("/proc", file.name).exists()
+    assert time.monotonic() - start < 30
+
+
+def _slow_or_quick(job: tuple[str, int]) -> None:
+    if job[1]:
+        slow(job[0])
+
+
+def test_a_dead_worker_is_told() -> None:
+    with pytest.raises(VivavoceError, match="died"):
+        list(spread(die, range(2), 2))
+
+
+@pytest.mark.parametrize("workers", [0, -1, "many", "1.5", ""])
+def test_wrong_numbers_are_refused(workers: int | str) -> None:
+    with pytest.raises(RequestError, match="--workers"):
+        check_workers(workers)
+
+
+def test_numbers_may_be_words() -> None:
+    assert check_workers("3") == 3
+
+
+def test_ray_does_the_same() -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'vivavoce[cluster]'")
+    # Ray's workers import the function by name, so it is one that is installed.
+    done = sorted(spread(math.sqrt, [16, 9, -1, 4], "ray"), key=lambda d: d.item)
+    assert [d.result for d in done] == [None, 2, 3, 4]
+    assert isinstance(done[0].error, ValueError)
