@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from vivavoce.data.corpus.articulation import articulate
 from vivavoce.listen.sounds import CLASSES
 from vivavoce.move.lips import CONTROL_INDEX, CONTROLS
-from vivavoce.data.corpus.articulation import articulate
 from vivavoce.train.head import blink_starts, spline_knots
 from vivavoce.train.lips import Batches, Lesson, find_lag
 from vivavoce.train.tracks import TrackedClip, load_tracks, save_tracks, track_clip

@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
+from vivavoce.data.corpus.articulation import TARGETS, articulate
 from vivavoce.listen.content import WEIGHTS, ContentModel, ContentStream
 from vivavoce.listen.prosody import ProsodyStream
 from vivavoce.listen.sounds import CLASSES, OPEN, SILENCE, content_from_phones
@@ -35,7 +36,6 @@ from vivavoce.move.lips import (
     control_matrix,
     quiet_cues,
 )
-from vivavoce.data.corpus.articulation import TARGETS, articulate
 from vivavoce.train.sentences import spoken_sentences
 from vivavoce.train.tracks import TrackedClip, load_phones, load_tracks
 from vivavoce.types import (
