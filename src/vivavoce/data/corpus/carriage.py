@@ -1,0 +1,142 @@
+"""How corpus people carry their heads: slow pose modes drawn at random, and rhythm that follows
+prosody. The two parts are stored apart, and they add up to the pose.
+
+One utterance admits many head motions; what is free is slow, what the voice decides is fast (the
+premise of Zhang et al., "Shallow Diffusion Motion Model for Talking Face Generation from Speech",
+2022). So here:
+
+- a *pose mode* is one direction in the six numbers of a pose times one slow curve; a clip draws 2
+  to 4 of them, below `MODE_HZ[1]`;
+- *rhythm* is a linear filter of loudness and pitch between about 0.7 and 3 Hz, the same in every
+  clip of a person but for the prosody itself: nothing in it is drawn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from vivavoce.data.corpus.person import Person
+from vivavoce.types import FPS, Float
+
+MODES = (2, 4)
+"""How many modes a clip may draw, both included."""
+MODE_HZ = (0.10, 0.45)
+"""Lowest and highest frequency of a mode."""
+MODE_STD = np.array([0.090, 0.062, 0.042, 0.045, 0.025, 0.040])
+"""Standard deviation of the modes' sum: yaw, pitch, roll in rad (5.2, 3.6, 2.4 degrees); x, y, z in
+outer-eye distances. Within one sentence that is about 3.5 degrees; real clips: 3.9."""
+REST_STD = np.array([0.045, 0.035, 0.030, 0.020, 0.015, 0.040])
+"""How far the resting poses of people lie apart."""
+LIMITS = np.array([0.30, 0.20, 0.17, 0.14, 0.09, 0.16])
+"""No head leaves these, whatever is drawn."""
+_WAVES = 2  # sine waves in a mode: enough that it does not look like a pendulum
+_FAST, _SLOW = 1.7, 9.0  # frames: smoothing that bounds the band of the rhythm, about 3 and 0.7 Hz
+
+
+@dataclass(frozen=True)
+class HeadHabits:
+    """How one person moves the head; drawn once for each person."""
+
+    rest: Float
+    """Resting pose [6]."""
+    amount: float
+    """Times the modes."""
+    energy_gain: Float
+    """Pose [6] that one unit of loudness accent brings; a nod lowers the chin."""
+    pitch_gain: Float
+    """Pose [6] that one octave of pitch accent brings; high pitch lifts the chin."""
+    lag_s: float
+    """By how much the head comes after the voice (before it where negative)."""
+    brow: float
+    """Height of the brows that one octave of pitch accent brings."""
+
+    @classmethod
+    def of(cls, person: Person) -> HeadHabits:
+        """Those of `person`."""
+        rng = person.rng("head habits")
+        gain = np.clip(rng.normal(1, 0.35), 0.3, 1.8)
+        aside = rng.normal(0, 1, 2)
+        return cls(
+            rest=(REST_STD * np.clip(rng.normal(size=6), -2, 2)).astype(np.float32),
+            amount=float(np.clip(rng.normal(1, 0.2), 0.6, 1.4)),
+            energy_gain=gain * np.array([0.03 * aside[0], -0.11, 0.03 * aside[1], 0, -0.03, 0.03]),
+            pitch_gain=gain * np.array([0, 0.10, 0.04 * aside[1], 0, 0.02, 0]),
+            lag_s=float(rng.uniform(-0.04, 0.12)),
+            brow=float(np.clip(rng.normal(1.4, 0.6), 0.2, 3.0)),
+        )
+
+
+@dataclass(frozen=True)
+class Carriage:
+    """The head of one clip."""
+
+    pose_modes: Float
+    """Slow part [T, 6], the resting pose included."""
+    rhythm: Float
+    """What follows prosody [T, 6]."""
+    brows: Float
+    """Height of the brows over rest [T], 0 and up."""
+
+    @property
+    def pose(self) -> Float:
+        """[T, 6]: the sum of the two."""
+        return self.pose_modes + self.rhythm
+
+
+def carry(
+    person: Person, prosody: Float, offset: Float, amount: float, rng: np.random.Generator
+) -> Carriage:
+    """The head of `person` over a clip with `prosody` [T, 3] (`Cues.prosody`).
+
+    Args:
+        offset: Pose [6] that the feeling adds.
+        amount: How much the feeling moves the head, 1 = usual.
+    """
+    habits = HeadHabits.of(person)
+    modes = draw_modes(len(prosody), rng) * habits.amount * amount
+    slow = LIMITS * np.tanh((habits.rest + offset + modes) / LIMITS)
+    loud, high = accents(prosody, habits.lag_s)
+    rhythm = (loud[:, None] * habits.energy_gain + high[:, None] * habits.pitch_gain) * amount
+    brows = np.maximum(high * habits.brow * amount, 0)
+    return Carriage(slow.astype(np.float32), rhythm.astype(np.float32), brows.astype(np.float32))
+
+
+def draw_modes(frames: int, rng: np.random.Generator) -> Float:
+    """The sum of 2 to 4 random modes [T, 6], with `MODE_STD` over many clips.
+
+    Band-limited exactly: sine waves; a longer clip from the same `rng` begins with the shorter.
+    """
+    at = (np.arange(frames) + 0.5) / FPS
+    count = int(rng.integers(MODES[0], MODES[1] + 1))
+    total = np.zeros((frames, 6))
+    for _ in range(count):
+        direction = rng.normal(size=6)
+        hertz = rng.uniform(*MODE_HZ, _WAVES)
+        phase = rng.uniform(0, 2 * np.pi, _WAVES)
+        curve = np.sin(2 * np.pi * hertz * at[:, None] + phase).sum(1) * np.sqrt(2 / _WAVES)
+        total += curve[:, None] * direction
+    return (total / np.sqrt(count) * MODE_STD).astype(np.float32)
+
+
+def accents(prosody: Float, lag_s: float = 0.0) -> tuple[Float, Float]:
+    """Accents of loudness and of pitch [T] each, `lag_s` later than they are heard.
+
+    Differences of two Gaussian means: what is louder (in `Cues.prosody`'s energy) or higher (in
+    octaves) than about a third of a second around it.
+    """
+    energy, pitch, voicing = prosody.T.astype(np.float64)
+    at = np.arange(len(energy)) - lag_s * FPS
+    voiced = voicing > 0.5
+    curves = []
+    for values, weight in ((energy, np.ones_like(energy)), (pitch, voiced.astype(np.float64))):
+        near, far = (
+            gaussian_filter1d(values * weight, sigma, mode="nearest")
+            / (gaussian_filter1d(weight, sigma, mode="nearest") + 0.05)
+            for sigma in (_FAST, _SLOW)
+        )
+        loud_enough = gaussian_filter1d(np.clip(energy / 0.5, 0, 1), _FAST, mode="nearest")
+        curves.append(np.interp(at, np.arange(len(at)), (near - far) * loud_enough))
+    return curves[0].astype(np.float32), curves[1].astype(np.float32)
