@@ -14,7 +14,7 @@ import typer
 from vivavoce.errors import RequestError, VivavoceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from vivavoce.types import Motion, Progress
 
@@ -27,6 +27,13 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+corpus = typer.Typer(
+    help="The open corpus: people who do not exist, made here from a seed.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(corpus, name="corpus")
 
 Portrait = Annotated[Path, typer.Argument(help="A picture of a person, any common format.")]
 Text = Annotated[str | None, typer.Option(help="What to say.")]
@@ -246,6 +253,36 @@ def bounds(
         raise typer.Exit(1)
 
 
+@corpus.command("make")
+def corpus_make(
+    output: Annotated[
+        Path, typer.Option("-o", "--out", help="A new folder, or one to go on with.")
+    ],
+    people: Annotated[int, typer.Option(help="How many people.")] = 8,
+    clips: Annotated[int, typer.Option(help="How many clips of each.")] = 4,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same corpus.")] = 0,
+    size: Annotated[int, typer.Option(help="Side of the pictures: 128, 256 or 512.")] = 128,
+    workers: Annotated[str, typer.Option(help="How many processes, or ray.")] = "1",
+    words_share: Annotated[
+        float, typer.Option(help="Share of clips that are single words of 1.16 s, as in LRW.")
+    ] = 0.2,
+    layers: Annotated[
+        bool, typer.Option("--layers/--no-layers", help="Keep masks and depth as well.")
+    ] = True,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Make people who speak: video, sound, and the truth about both. A stopped run goes on."""
+    from vivavoce.data.corpus.make import make_corpus
+
+    with _counter("people", quiet) as told:
+        made = make_corpus(output, people, clips, seed, size, workers, words_share, layers, told)
+    about = made.about
+    _say(
+        f"{output}: {about['people']} people, {about['clips_in_all']} clips, "
+        f"{about['seconds'] / 60:.1f} minutes at {size}x{size}", quiet,
+    )  # fmt: skip
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         from vivavoce import __version__
@@ -324,6 +361,42 @@ class _progress:
         task = self._bar.add_task(self._what, total=total)
         self._bar.start()
         return lambda seconds, step: self._bar.update(task, completed=seconds)
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+class _counter:
+    """Things finished of things asked for: a bar on a terminal, lines elsewhere."""
+
+    def __init__(self, what: str, quiet: bool) -> None:
+        self._what, self._quiet = what, quiet
+        self._bar: Any = None
+
+    def __enter__(self) -> Callable[[int, int, str], None]:
+        if self._quiet:
+            return lambda done, of, line: None
+        if not sys.stderr.isatty():
+            return lambda done, of, line: print(f"{done}/{of} {line}", file=sys.stderr, flush=True)
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        self._bar = Progress(
+            TextColumn(self._what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+            TextColumn("{task.description}"), console=Console(stderr=True), transient=True,
+        )  # fmt: skip
+        task = self._bar.add_task("", total=None)
+        self._bar.start()
+        return lambda done, of, line: self._bar.update(
+            task, completed=done, total=of, description=line
+        )
 
     def __exit__(self, *error: object) -> None:
         if self._bar is not None:

@@ -10,13 +10,17 @@ from pathlib import Path
 import pytest
 
 from vivavoce.data.spread import check_workers, spread
-from vivavoce.errors import RequestError, VivavoceError
+from vivavoce.errors import RequestError, ShapeError, VivavoceError
 
 
 def square(x: int) -> int:
     if x == 3:
         raise ValueError("three")
     return x * x
+
+
+def misshapen(_: int) -> None:
+    raise ShapeError("Motion.pose", "[T, 6]", (3, 5))
 
 
 def environment(_: int) -> tuple[str | None, int]:
@@ -38,6 +42,11 @@ def test_every_item_once_and_an_error_is_a_value(workers: int) -> None:
     assert [d.item for d in done] == list(range(6))
     assert [d.result for d in done] == [0, 1, 4, None, 16, 25]
     assert [str(d.error) for d in done if d.error] == ["three"]
+
+
+def test_our_own_errors_come_back_from_another_process() -> None:
+    (done,) = spread(misshapen, [0], 2)
+    assert "Motion.pose must have shape [T, 6], but has [3, 5]" in str(done.error)
 
 
 def test_workers_are_other_processes_with_one_thread_and_ours_stays(

@@ -6,6 +6,7 @@ for result in spread(make_person, range(100), workers=4): ...
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -84,7 +85,16 @@ def _attempt(function: Callable[[Item], Result], item: Item) -> Done[Item, Resul
     try:
         return Done(item, function(item))
     except Exception as error:
-        return Done(item, error=error)
+        return Done(item, error=_portable(error))
+
+
+def _portable(error: Exception) -> Exception:
+    """The error if it survives the way between processes, otherwise one of ours that says it."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return VivavoceError(f"{type(error).__name__}: {error}")
+    return error
 
 
 def _over_processes(

@@ -57,11 +57,14 @@ class VideoWriter:
         size: tuple[int, int],
         provenance: Provenance,
         force: bool = False,
+        threads: int = 0,
     ) -> None:
-        """`size`: width and height of the frames that will be added."""
+        """`size`: width and height of the frames that will be added. `threads` of the encoder: 0 as
+        many as the machine likes; 1 gives the same bytes whatever its number of cores."""
         self.target = check_output(path, force, VIDEO_SUFFIXES)
         self.size = size
         self.provenance = provenance
+        self.threads = threads
         self.frames = 0
         """Frames added so far."""
 
@@ -115,6 +118,7 @@ class VideoWriter:
         )
         self._container.metadata.update(self.provenance.tags())
         video = self._container.add_stream("libx264", rate=FPS, options=QUALITY)
+        video.codec_context.thread_count = self.threads
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
         video.codec_context.colorspace = Colorspace.ITU709
         video.codec_context.color_range = ColorRange.MPEG

@@ -1,0 +1,240 @@
+"""`vivavoce corpus make`: people, each a shard, made in parallel and resumable.
+
+A corpus folder holds `corpus.json` (what decides its bits), `<split>/p00012.tar` (a person each),
+and when it is finished `set.json` and `report.json`. Shards appear whole; a run that was stopped
+goes on with the people who are missing. More people can be added later: nobody who is there
+changes, neither do the splits.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from vivavoce.data.corpus.draw import Painter
+from vivavoce.data.corpus.film import SET, Studio
+from vivavoce.data.corpus.people import draw_person
+from vivavoce.data.corpus.person import Person
+from vivavoce.data.corpus.script import lines
+from vivavoce.data.corpus.splits import split_of
+from vivavoce.data.schema import Sample
+from vivavoce.data.shards import ShardSet, read_shard, write_set, write_shard
+from vivavoce.data.spread import check_workers, spread
+from vivavoce.errors import CannotWrite, RequestError, VivavoceError
+from vivavoce.systems.clock import Clock
+
+REVISION = 1
+"""Of everything that decides the bits besides the recipe: raised when people, voices, movement or
+pictures change, so that one folder never mixes two kinds."""
+SIZES = (128, 256, 512)
+MOST_PEOPLE = 100_000
+
+Told = Callable[[int, int, str], None]
+"""Called with people finished, people asked for, and a line about the last one."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What decides the bits of a corpus. The number of people does not: each is on their own."""
+
+    seed: int
+    size: int
+    clips: int
+    words_share: float
+    layers: bool
+    revision: int = REVISION
+
+
+@dataclass(frozen=True)
+class Made:
+    """One finished person."""
+
+    name: str
+    clips: int
+    frames: int
+    cpu_s: dict[str, float]
+    """Seconds in each stage; empty if the shard was there already."""
+
+
+def make_corpus(
+    out: Path,
+    people: int,
+    clips: int,
+    seed: int = 0,
+    size: int = 128,
+    workers: int | str = 1,
+    words_share: float = 0.2,
+    layers: bool = True,
+    told: Told | None = None,
+) -> ShardSet:
+    """Make a corpus in `out`, or what of it is missing.
+
+    Args:
+        out: A new or empty folder, or one with the same corpus begun.
+        people: How many.
+        clips: Of each person.
+        seed: The same seed gives the same bits on one kind of machine, however many workers.
+        size: Side of the pictures, one of `SIZES`.
+        workers: Processes, or "ray".
+        words_share: How many of the clips are single words in LRW's manner, 0 to 1.
+        layers: Keep masks and depth too; they cost about a third of the time and space.
+
+    Raises: RequestError: a number out of range, or the folder holds something else. CannotWrite:
+    no space or no permission; what was finished stays.
+    """
+    recipe = Recipe(seed, size, clips, words_share, layers)
+    _check(recipe, people)
+    workers = check_workers(workers)
+    _claim(out, recipe)
+    start = perf_counter()
+    made: list[Made] = []
+    for done in spread(partial(make_person, out, recipe), range(people), workers):
+        if done.error is not None or done.result is None:
+            raise _failure(done.item, done.error)
+        made.append(done.result)
+        if told is not None:
+            told(len(made), people, _line(done.result))
+    made.sort(key=lambda one: one.name)
+    _sweep(out)
+    _report(out, made, recipe, workers, perf_counter() - start)
+    return write_set(out, _about(made, recipe))
+
+
+def make_person(out: Path, recipe: Recipe, index: int) -> Made:
+    """Write the shard of one person, if it is not there; what workers do."""
+    split = split_of(index)
+    person = draw_person(recipe.seed, index)
+    path = out / split / f"{person.name}.tar"
+    if path.exists():
+        frames = [len(sample) for sample in read_shard(path, ())]
+        return Made(person.name, len(frames), sum(frames), {})
+    clock = Clock()
+    frames = []
+
+    def samples() -> Iterator[Sample]:
+        for sample in _film(person, split, recipe, clock):
+            frames.append(len(sample))
+            with clock("write"):
+                yield sample
+
+    write_shard(path, samples())
+    return Made(person.name, len(frames), sum(frames), dict(clock.seconds))
+
+
+def _film(person: Person, split: str, recipe: Recipe, clock: Clock) -> Iterator[Sample]:
+    """All clips of a person."""
+    with clock("build"):
+        painter = Painter(person, recipe.size)
+    studio = Studio(person, painter, split, recipe.seed, recipe.layers, clock)
+    for line in lines(person, recipe.clips, recipe.words_share):
+        yield studio.film(line)
+
+
+def _check(recipe: Recipe, people: int) -> None:
+    if recipe.size not in SIZES:
+        sizes = ", ".join(map(str, SIZES))
+        raise RequestError(f"--size is one of {sizes}, not {recipe.size}.")
+    if not 1 <= people <= MOST_PEOPLE:
+        raise RequestError(f"--people is a number from 1 to {MOST_PEOPLE}, not {people}.")
+    if recipe.clips < 1:
+        raise RequestError(f"--clips is a number from 1, not {recipe.clips}.")
+    if recipe.seed < 0:
+        raise RequestError(f"--seed is a number from 0, not {recipe.seed}.")
+    if not 0 <= recipe.words_share <= 1:
+        raise RequestError(f"--words-share is a number from 0 to 1, not {recipe.words_share}.")
+
+
+def _claim(out: Path, recipe: Recipe) -> None:
+    """Make the folder ours, or find that it is.
+
+    Raises: RequestError: it holds another corpus, or something else.
+    """
+    file = out / "corpus.json"
+    wanted = asdict(recipe)
+    try:
+        if file.is_file():
+            _compare(out, json.loads(file.read_text("utf-8")), wanted)
+            return
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise RequestError(
+                f"{out} is there already and is no corpus. Give a new or an empty folder."
+            )
+        out.mkdir(parents=True, exist_ok=True)
+        part = out / ".corpus.json.part"
+        part.write_text(json.dumps(wanted, indent=1) + "\n", "utf-8")
+        part.replace(file)
+    except OSError as error:
+        raise CannotWrite(f"{out} cannot be written: {error.strerror or error}.") from None
+    except ValueError:
+        raise RequestError(f"{file} cannot be read. Delete the folder, or give another.") from None
+
+
+def _compare(out: Path, there: dict[str, Any], wanted: dict[str, Any]) -> None:
+    other = [f"{k} {there.get(k)}, not {v}" for k, v in wanted.items() if there.get(k) != v]
+    if other:
+        raise RequestError(
+            f"{out} holds a corpus made with {'; '.join(other)}. Give another folder, or the same "
+            "settings to go on with it."
+        )
+
+
+def _failure(index: int, error: Exception | None) -> VivavoceError:
+    if isinstance(error, VivavoceError):
+        return error
+    told = f"{type(error).__name__}: {error}"
+    failure = VivavoceError(f"Person {index} of the corpus could not be made ({told}).")
+    failure.__cause__ = error
+    return failure
+
+
+def _sweep(out: Path) -> None:
+    """Remove what runs that were killed left beside the shards."""
+    for part in out.glob("*/.p*.tar.part-*"):
+        part.unlink(missing_ok=True)
+
+
+def _line(one: Made) -> str:
+    spent = sum(one.cpu_s.values())
+    how = f"{spent:.1f} s, {1000 * spent / one.frames:.0f} ms a frame" if spent else "was there"
+    return f"{one.name}: {one.clips} clips, {one.frames / 25:.1f} s of video ({how})"
+
+
+def _about(made: list[Made], recipe: Recipe) -> dict[str, Any]:
+    splits = Counter(split_of(int(one.name[1:])) for one in made)
+    return {
+        "name": SET,
+        **asdict(recipe),
+        "people": len(made),
+        "clips_in_all": sum(one.clips for one in made),
+        "seconds": sum(one.frames for one in made) / 25,
+        "people_by_split": dict(sorted(splits.items())),
+    }
+
+
+def _report(out: Path, made: list[Made], recipe: Recipe, workers: int | str, wall_s: float) -> None:
+    """`report.json`: what this run made, how fast, and where its time went."""
+    new = [one for one in made if one.cpu_s]
+    frames = sum(one.frames for one in new)
+    stages: Counter[str] = Counter()
+    for one in new:
+        stages.update(one.cpu_s)
+    report = {
+        "people_made": len(new),
+        "people_there_before": len(made) - len(new),
+        "size": recipe.size,
+        "workers": workers,
+        "frames": frames,
+        "seconds_of_video": frames / 25,
+        "wall_s": round(wall_s, 2),
+        "frames_per_s": round(frames / wall_s, 1),
+        "ms_per_frame": {k: round(1000 * v / frames, 3) for k, v in sorted(stages.items())}
+        if frames
+        else {},
+    }
+    (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")

@@ -1,0 +1,138 @@
+"""What a corpus person says, in which feeling, and the recording of it: cut to whole frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vivavoce.data.corpus.person import Person
+from vivavoce.data.corpus.sentences import SENTENCES, WORDS
+from vivavoce.data.corpus.splits import split_of
+from vivavoce.data.corpus.voice import say
+from vivavoce.types import EMOTIONS, RATE, SAMPLES_PER_FRAME, Emotion, Phone, Speech
+
+NEUTRAL_SHARE = 0.2
+"""Of the clips; the seven feelings share the rest, at three levels."""
+LEVELS = 3
+WORD_FRAMES = 29
+"""LRW's clips: 1.16 s with the word in the middle (Chung & Zisserman, "Lip Reading in the Wild",
+2016)."""
+_BEFORE_S, _AFTER_S = (0.16, 0.40), (0.28, 0.56)  # silence around a sentence
+
+
+@dataclass(frozen=True)
+class Line:
+    """What one clip is about, before it is spoken."""
+
+    number: int
+    text: str
+    single: bool
+    """A single word in LRW's manner instead of a sentence."""
+    split: str
+    """Of the sentence."""
+    feeling: Emotion
+    level: int
+    """MEAD's intensity 1 to 3."""
+    instruction: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The clip in shards, e.g. "c003"."""
+        return f"c{self.number:03d}"
+
+
+@dataclass(frozen=True)
+class Take:
+    """A recorded line."""
+
+    speech: Speech
+    """Whole frames, with phones."""
+    words: tuple[tuple[str, float, float], ...]
+    """Word, start, end in s."""
+
+
+def lines(person: Person, clips: int, words_share: float) -> list[Line]:
+    """The lines of a person's clips; more clips begin with the same ones."""
+    rng = person.rng("script")
+    sentences, words = rng.permutation(len(SENTENCES)), rng.permutation(len(WORDS))
+    return [
+        _line(person, number, words_share, int(sentences[number % len(sentences)]),
+              int(words[number % len(words)]))
+        for number in range(clips)
+    ]  # fmt: skip
+
+
+def _line(person: Person, number: int, words_share: float, sentence: int, word: int) -> Line:
+    rng = person.rng("line", number)
+    single = bool(rng.random() < words_share)
+    text, index = (WORDS[word], word) if single else (SENTENCES[sentence], sentence)
+    feeling, level = draw_feeling(rng)
+    return Line(number, text, single, split_of(index), feeling, level, {})
+
+
+def draw_feeling(rng: np.random.Generator) -> tuple[Emotion, int]:
+    level = int(rng.integers(1, LEVELS + 1))
+    if rng.random() < NEUTRAL_SHARE:
+        return Emotion("neutral"), level
+    return Emotion(str(rng.choice(EMOTIONS[1:])), level / LEVELS), level
+
+
+def record(person: Person, line: Line) -> Take:
+    """`line`, spoken by `person` and cut to whole frames."""
+    said = say(person, line.text, line.feeling, person.rng("voice", line.number))
+    if line.single:
+        return frame_word(said.speech, said.words)
+    return frame_sentence(said.speech, said.words, person.rng("silence", line.number))
+
+
+def frame_sentence(
+    speech: Speech, words: tuple[tuple[str, float, float], ...], rng: np.random.Generator
+) -> Take:
+    """The sentence with a short silence before and after, in whole frames."""
+    spoken = [p for p in speech.phones or () if p.symbol not in ("", "_")]
+    start = spoken[0].start_s - rng.uniform(*_BEFORE_S)
+    end = spoken[-1].end_s + rng.uniform(*_AFTER_S)
+    frames = int(np.ceil((end - start) * RATE / SAMPLES_PER_FRAME))
+    return _cut(speech, words, start, frames)
+
+
+def frame_word(speech: Speech, words: tuple[tuple[str, float, float], ...]) -> Take:
+    """29 frames with the word in the middle."""
+    middle = (words[0][1] + words[-1][2]) / 2
+    start = middle - WORD_FRAMES * SAMPLES_PER_FRAME / RATE / 2
+    return _cut(speech, words, start, WORD_FRAMES)
+
+
+def _cut(
+    speech: Speech, words: tuple[tuple[str, float, float], ...], start_s: float, frames: int
+) -> Take:
+    """`frames` frames from `start_s`, which may lie before the sound; times move along."""
+    first, length = round(start_s * RATE), frames * SAMPLES_PER_FRAME
+    start_s = first / RATE  # exactly, so that phones stay on their samples
+    samples = np.zeros(length, np.float32)
+    source = speech.samples[max(first, 0) : first + length]
+    at = max(-first, 0)
+    samples[at : at + len(source)] = source
+    end_s = length / RATE
+    phones = [
+        Phone(p.symbol, max(p.start_s - start_s, 0.0), min(p.end_s - start_s, end_s))
+        for p in speech.phones or ()
+        if p.end_s - start_s > 0 and p.start_s - start_s < end_s
+    ]
+    moved = tuple((w, max(a - start_s, 0.0), min(b - start_s, end_s)) for w, a, b in words)
+    return Take(Speech(samples, speech.text, _filled(phones, end_s)), moved)
+
+
+def _filled(phones: list[Phone], end_s: float) -> tuple[Phone, ...]:
+    """Phones with pauses where none was, so that they cover the clip."""
+    whole: list[Phone] = []
+    at = 0.0
+    for phone in [*phones, Phone("", end_s, end_s)]:
+        if phone.start_s - at > 1e-6:
+            whole.append(Phone("_", at, phone.start_s))
+        if phone.end_s > phone.start_s:
+            whole.append(phone)
+        at = phone.end_s
+    return tuple(whole)
