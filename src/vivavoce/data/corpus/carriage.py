@@ -32,6 +32,7 @@ REST_STD = np.array([0.045, 0.035, 0.030, 0.020, 0.015, 0.040])
 """How far the resting poses of people lie apart."""
 LIMITS = np.array([0.30, 0.20, 0.17, 0.14, 0.09, 0.16])
 """No head leaves these, whatever is drawn."""
+BROW_LIMIT = 0.5
 _WAVES = 2  # sine waves in a mode: enough that it does not look like a pendulum
 _FAST, _SLOW = 1.7, 9.0  # frames: smoothing that bounds the band of the rhythm, about 3 and 0.7 Hz
 
@@ -100,7 +101,7 @@ def carry(
     slow = LIMITS * np.tanh((habits.rest + offset + modes) / LIMITS)
     loud, high = accents(prosody, habits.lag_s)
     rhythm = (loud[:, None] * habits.energy_gain + high[:, None] * habits.pitch_gain) * amount
-    brows = np.maximum(high * habits.brow * amount, 0)
+    brows = BROW_LIMIT * np.tanh(np.maximum(high * habits.brow * amount, 0) / BROW_LIMIT)
     return Carriage(slow.astype(np.float32), rhythm.astype(np.float32), brows.astype(np.float32))
 
 
@@ -128,15 +129,17 @@ def accents(prosody: Float, lag_s: float = 0.0) -> tuple[Float, Float]:
     octaves) than about a third of a second around it.
     """
     energy, pitch, voicing = prosody.T.astype(np.float64)
-    at = np.arange(len(energy)) - lag_s * FPS
+    frames = np.arange(len(energy))
     voiced = voicing > 0.5
-    curves = []
-    for values, weight in ((energy, np.ones_like(energy)), (pitch, voiced.astype(np.float64))):
-        near, far = (
-            gaussian_filter1d(values * weight, sigma, mode="nearest")
-            / (gaussian_filter1d(weight, sigma, mode="nearest") + 0.05)
-            for sigma in (_FAST, _SLOW)
-        )
-        loud_enough = gaussian_filter1d(np.clip(energy / 0.5, 0, 1), _FAST, mode="nearest")
-        curves.append(np.interp(at, np.arange(len(at)), (near - far) * loud_enough))
-    return curves[0].astype(np.float32), curves[1].astype(np.float32)
+    if voiced.any():  # through unvoiced sounds in a straight line; octave errors are bounded
+        pitch = np.interp(frames, frames[voiced], np.clip(pitch[voiced], -0.6, 0.6))
+    speaking = _smooth(np.clip(energy / 0.5, 0, 1), _FAST)
+    singing = _smooth(voiced.astype(np.float64), _FAST)
+    loud = (_smooth(energy, _FAST) - _smooth(energy, _SLOW)) * speaking
+    high = (_smooth(pitch, _FAST) - _smooth(pitch, _SLOW)) * speaking * singing
+    late = (np.interp(frames - lag_s * FPS, frames, curve) for curve in (loud, high))
+    return next(late).astype(np.float32), next(late).astype(np.float32)
+
+
+def _smooth(curve: np.ndarray, sigma: float) -> np.ndarray:
+    return gaussian_filter1d(curve, sigma, mode="nearest")

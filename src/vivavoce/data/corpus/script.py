@@ -73,6 +73,7 @@ def _line(person: Person, number: int, words_share: float, sentence: int, word: 
 
 
 def draw_feeling(rng: np.random.Generator) -> tuple[Emotion, int]:
+    """A feeling and its level 1 to 3."""
     level = int(rng.integers(1, LEVELS + 1))
     if rng.random() < NEUTRAL_SHARE:
         return Emotion("neutral"), level
