@@ -283,6 +283,24 @@ def corpus_make(
     )  # fmt: skip
 
 
+@corpus.command("sheet")
+def corpus_sheet(
+    output: Annotated[Path, typer.Option("-o", "--output", help="The PNG to write.")] = Path(
+        "people.png"
+    ),
+    people: Annotated[int, typer.Option(help="How many people.")] = 64,
+    seed: Annotated[int, typer.Option(help="Of the corpus.")] = 0,
+    size: Annotated[int, typer.Option(help="Side of a portrait in pixels, 64 to 512.")] = 192,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Draw the first people of a seed side by side, without making a corpus."""
+    from vivavoce.data.corpus.sheet import people_sheet
+
+    people_sheet(output, people, seed, size, force)
+    _say(str(output), quiet)
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         from vivavoce import __version__
