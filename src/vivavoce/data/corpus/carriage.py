@@ -63,8 +63,8 @@ class HeadHabits:
         return cls(
             rest=(REST_STD * np.clip(rng.normal(size=6), -2, 2)).astype(np.float32),
             amount=float(np.clip(rng.normal(1, 0.2), 0.6, 1.4)),
-            energy_gain=gain * np.array([0.03 * aside[0], -0.11, 0.03 * aside[1], 0, -0.03, 0.03]),
-            pitch_gain=gain * np.array([0, 0.10, 0.04 * aside[1], 0, 0.02, 0]),
+            energy_gain=gain * np.array([0.03 * aside[0], -0.16, 0.03 * aside[1], 0, -0.04, 0.04]),
+            pitch_gain=gain * np.array([0, 0.15, 0.05 * aside[1], 0, 0.02, 0]),
             lag_s=float(rng.uniform(-0.04, 0.12)),
             brow=float(np.clip(rng.normal(1.4, 0.6), 0.2, 3.0)),
         )
