@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 
@@ -42,7 +43,7 @@ def test_phones_cover_the_clip() -> None:
     phones = take.speech.phones or ()
     assert phones[0].start_s == 0
     assert phones[-1].end_s == take.speech.seconds
-    assert all(a.end_s == b.start_s for a, b in zip(phones, phones[1:], strict=False))
+    assert all(a.end_s == b.start_s for a, b in pairwise(phones))
     assert [p.symbol for p in phones] == ["_", "a", "_"]
 
 
