@@ -19,7 +19,8 @@ from vivavoce.data.corpus.carriage import carry
 from vivavoce.data.corpus.person import Person
 from vivavoce.listen.prosody import ProsodyStream
 from vivavoce.listen.sounds import CLOSED, classes_of
-from vivavoce.move.emotion import felt, look_of
+from vivavoce.look.face478 import load
+from vivavoce.move.emotion import CLOSE_GAP, felt, look_of
 from vivavoce.move.eyes import REFRACTORY_S, BlinkStream, EyeHabits, GazeStream, show_eyes
 from vivavoce.move.lips import compose, control_matrix
 from vivavoce.types import (
@@ -32,6 +33,7 @@ from vivavoce.types import (
     Motion,
     Phone,
     Speech,
+    lip_gap,
 )
 
 SEAL_S = 0.055
@@ -40,6 +42,8 @@ BLINKS_A_MINUTE = (17.0, 23.0)
 """Between people who never pause; pauses bring it to 20 to 27. Tracked real clips: about 25."""
 BLINK = (0.0, 0.0, 0.10, 0.62, 1.0, 0.80, 0.42, 0.15, 0.03, 0.0, 0.0, 0.0)
 """Course of a lid [12] at 25 a second: it closes in 80 ms and opens in 150 ms."""
+TOUCHING_GAP = 0.010
+"""The inner-lip points of lips that touch are this far apart, in outer-eye distances."""
 _PAUSE_ODDS = 2.0  # a blink is this much likelier in a pause
 _GLANCE = np.array([0.11, 0.06])  # rad, how far people look away
 _STAY_S = (0.35, 1.6)
@@ -77,6 +81,7 @@ def perform(
     lips, closed = speech_lips(person, speech.phones or (), prosody[:, 0], float(speaking))
     rows[:, len(ARKIT)] = 1  # the lips have it already
     expression = felt(lips, closed, rows)
+    expression[:, ARKIT_INDEX["mouthClose"]] += relaxed_close(person)
     for name, part in _BROWS.items():
         expression[:, ARKIT_INDEX[name]] += part * head.brows
     habits = eye_habits(person)
@@ -108,6 +113,12 @@ def speech_lips(
     )
     lips = compose(free, shut, rest, torch.from_numpy(control_matrix())).numpy()
     return lips, np.maximum(closed, aim.rest)
+
+
+def relaxed_close(person: Person) -> float:
+    """The mouthClose that lets lips touch which the shape of this face holds apart at rest."""
+    relaxed = load().vertices(person.looks.identity, np.zeros(len(ARKIT), np.float32))
+    return max(float(lip_gap(relaxed)) - TOUCHING_GAP, 0.0) / CLOSE_GAP
 
 
 def seals(phones: tuple[Phone, ...], frames: int) -> Float:
