@@ -43,4 +43,6 @@ class Part:
     strands: bool = False
     """Whether `normals` are strand tangents, shaded as hair (Kajiya & Kay 1989)."""
     opacity: float = 1.0
-    """Below 1 for spectacle lenses: blended over what is behind."""
+    """Below 1 for spectacle lenses: blended over what is behind; such parts come last."""
+    bind: NDArray[np.int64] | None = None
+    """[V] the head vertex that each vertex moves along with (beards, brows); None: none."""
