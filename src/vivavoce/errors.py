@@ -59,3 +59,8 @@ class OutputRefused(RequestError, CannotWrite):
 
 class BadCheckpoint(VivavoceError):
     """A checkpoint folder is incomplete, damaged, or made for another system or version."""
+
+
+class TrainingStopped(VivavoceError):
+    """Training ended before its last step: a signal, a loss that is no number, a frozen part that
+    changed. The last checkpoint is whole."""

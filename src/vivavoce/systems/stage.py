@@ -60,8 +60,8 @@ class Optimiser:
     """Decay of the two moments; GANs often take (0, 0.99)."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     """Decoupled from the gradient; 0 makes this plain Adam."""
-    warmup: Natural = 0
-    """Steps over which the rate rises."""
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the stage's steps over which the rate rises, so that it fits any number of steps."""
     schedule: Literal["constant", "cosine", "one-cycle"] = "constant"
     """After the warm-up; "one-cycle" (Smith & Topin 2018) also moves the first beta."""
     clip: Positive | None = None
@@ -118,7 +118,6 @@ class Stage:
         return {name: now.get(name, weight) for name, weight in self.losses.items()}
 
 
-@dataclass(frozen=True)
 class Turn:
     """One optimiser's turn at one batch: what `Trainable.losses` may depend on beside the batch.
 
@@ -126,17 +125,26 @@ class Turn:
     resumed run and a run on more processes see the same noise.
     """
 
-    name: str
-    """The optimiser's."""
-    step: int
-    """From 0."""
-    settings: Mapping[str, float]
-    """The curriculum's, see `Stage.settings_at`."""
-    numbers: Tensor
-    """The samples' numbers in the stage [B], from 0, never repeated."""
-    seed: int
-    """Of the run, the stage and this turn."""
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    def __init__(
+        self,
+        name: str,
+        step: int,
+        settings: Mapping[str, float],
+        numbers: Tensor,
+        seed: int,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.name = name
+        """The optimiser's."""
+        self.step = step
+        """From 0."""
+        self.settings = settings
+        """The curriculum's, see `Stage.settings_at`."""
+        self.numbers = numbers
+        """The samples' numbers in the stage [B], from 0, never repeated."""
+        self.seed = seed
+        """Of the run, the stage and this turn."""
+        self.device = device
 
     def setting(self, name: str, otherwise: float) -> float:
         """A setting of the curriculum."""

@@ -2,30 +2,137 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from vivavoce.errors import RequestError, UnknownName
+from vivavoce.errors import OutputRefused, RequestError, UnknownName
 
-SYSTEMS = ("portrait",)
+if TYPE_CHECKING:
+    from vivavoce.systems.stage import Stage, Trainable
+    from vivavoce.train.checkpoint import State
+
+TRAINABLE: dict[str, str] = {
+    "portrait": "vivavoce.train.portrait:PortraitTraining",
+}
+"""Name → what gives a `systems.stage.Trainable` for a preset; imported on demand."""
+PRESETS = ("tiny", "paper")
+PRECISIONS = ("32", "bf16")
+STRATEGIES = ("ddp", "fsdp")
 
 
-def train_system(system: str, stage: str, real: Path, output: Path, seed: int) -> None:
-    """Train a stage of a system, or all of them, into the checkpoint folder `output`.
+def train_system(
+    system: str,
+    out: Path,
+    data: Path | None = None,
+    *,
+    preset: str = "tiny",
+    stage: str = "all",
+    changes: Sequence[str] = (),
+    resume: bool = False,
+    dry_run: bool = False,
+    seed: int | None = None,
+    devices: int = 1,
+    precision: str = "32",
+    strategy: str = "ddp",
+    minutes: float = 10.0,
+    log: Path | None = None,
+) -> None:
+    """Train a stage of a system, or all of them, into the checkpoint folder `out`.
 
-    Raises: UnknownName: no such system or stage. RequestError: there is no training data in `real`.
+    Args:
+        system: A name of `TRAINABLE`.
+        out: Gets config.json, *.safetensors, README.md; `training/` in it holds the run.
+        data: Shards, or what else the system learns from.
+        preset: "tiny" or "paper".
+        stage: Its name, or "all".
+        changes: "key=value" settings, see `train.settings`.
+        resume: Go on with the run in `out`, with its settings and seed; `changes` come on top.
+        dry_run: Print what would be trained, and what memory it takes.
+        seed: Of weights, samples and noise; 0 for a new run.
+        devices: Processes, one a device; under `torchrun` it decides.
+        precision: "32" or "bf16".
+        strategy: "ddp" or "fsdp", with several devices.
+        minutes: Between checkpoints.
+        log: TensorBoard's folder.
+
+    Raises: UnknownName: no such system, preset, stage, setting. RequestError: a setting of the
+    wrong kind, no data. OutputRefused: `out` holds a run and not `resume`. BadCheckpoint: the run
+    in `out` is damaged or of something else. TrainingStopped: see `train.loop`.
     """
-    if system not in SYSTEMS:
-        raise UnknownName("system to train", system, SYSTEMS)
-    from vivavoce.train.portrait import STAGES
+    for kind, value, known in (
+        ("preset", preset, PRESETS),
+        ("precision", precision, PRECISIONS),
+        ("strategy", strategy, STRATEGIES),
+    ):
+        if value not in known:
+            raise UnknownName(kind, value, known)
+    make = _find(system)
+    import torch
 
-    if stage not in (*STAGES, "all"):
-        raise UnknownName("stage", stage, (*STAGES, "all"))
-    if not (real / "manifest.csv").is_file():
+    from vivavoce.train import checkpoint, loop
+    from vivavoce.train import dry_run as table
+
+    state = checkpoint.read_state(out) if resume else None
+    first_seed = state.seed if state else seed or 0
+    torch.manual_seed(first_seed)
+    trainable = make(preset)
+    chosen = _stages(trainable, stage, changes, state)
+    if dry_run:
+        print(table.report(trainable, chosen, data, out, first_seed))
+        return
+    state = _state(trainable, state, seed, out)
+    state.settings |= checkpoint.settings_of(chosen)
+    options = loop.Options(out, data, precision, devices, strategy, minutes, log)
+    fabric = loop.make_fabric(options)
+    fabric.launch()
+    loop.Trainer(fabric, trainable, state, options).run(chosen)
+
+
+def _find(system: str) -> Callable[[str], Trainable]:
+    if system not in TRAINABLE:
+        raise UnknownName("system to train", system, TRAINABLE)
+    module, _, name = TRAINABLE[system].partition(":")
+    made: Callable[[str], Trainable] = getattr(import_module(module), name)
+    return made
+
+
+def _stages(
+    trainable: Trainable, wanted: str, changes: Sequence[str], state: State | None
+) -> tuple[Stage, ...]:
+    """The stages to train with their settings: the system's, the resumed run's, then `changes`."""
+    from vivavoce.train import settings
+
+    names = [stage.name for stage in trainable.stages]
+    if wanted not in (*names, "all"):
+        raise UnknownName("stage", wanted, (*names, "all"))
+    known = state.settings if state else {}
+    if state and state.stage and wanted not in (state.stage, "all"):
         raise RequestError(
-            f"There is no manifest.csv in {real}. Give the folder of real clips with --real; "
-            "its manifest says for each clip whether it may train what ships."
+            f"The run is in the middle of stage {state.stage!r}. Finish it first: --stage "
+            f"{state.stage} --resume."
         )
-    output.mkdir(parents=True, exist_ok=True)
-    for name in STAGES if stage == "all" else (stage,):
-        print(f"stage {name}", flush=True)
-        STAGES[name](real, output, seed)
+    chosen = [
+        settings.build(known[s.name]) if s.name in known else s
+        for s in trainable.stages
+        if wanted in (s.name, "all")
+    ]
+    return settings.apply(chosen, changes)
+
+
+def _state(trainable: Trainable, state: State | None, seed: int | None, out: Path) -> State:
+    """The run to go on with, its weights in the network; or a new one."""
+    from vivavoce.train import checkpoint
+    from vivavoce.train.sharding import load_into
+
+    if state is None:
+        file = checkpoint.state_file(out)
+        if file.exists():
+            raise OutputRefused(
+                f"{out} holds a run already. Go on with it by --resume, or choose another folder."
+            )
+        return checkpoint.State(trainable.system, trainable.preset, seed or 0)
+    checkpoint.check_fits(state, trainable, seed, out)
+    load_into(trainable.network, state.network)
+    return state

@@ -1,0 +1,178 @@
+"""The state of a run on disk: `<out>/training/state.pt` and `losses.jsonl` beside it.
+
+It is written beside its place and renamed when it is whole, so there is always a good one. It
+holds tensors, numbers and names only, and is read without running any code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, BinaryIO
+
+import torch
+
+import vivavoce
+from vivavoce.errors import BadCheckpoint, CannotWrite
+from vivavoce.media.files import beside, writing
+from vivavoce.systems.stage import Trainable
+
+FORMAT = 1
+"""Of the file; another one is refused."""
+
+
+@dataclass
+class State:
+    """Where a run stands."""
+
+    system: str
+    preset: str
+    seed: int
+    done: list[str] = field(default_factory=list)
+    """Stages that are finished."""
+    stage: str = ""
+    """The one in progress; "" between stages."""
+    step: int = 0
+    """Steps of it that are done."""
+    drawn: int = 0
+    """Samples of it that are used up, over all processes."""
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Stage → its settings."""
+    figures: dict[str, float] = field(default_factory=dict)
+    """Measured so far, by "stage: figure"."""
+    network: dict[str, Any] = field(default_factory=dict)
+    optimisers: dict[str, Any] = field(default_factory=dict)
+    schedules: dict[str, Any] = field(default_factory=dict)
+    mean: dict[str, Any] | None = None
+    """Of the weights that learn, if the stage keeps one."""
+    frozen: dict[str, str] = field(default_factory=dict)
+    """Fingerprints of what stands still, taken when the stage began."""
+    format: int = FORMAT
+    version: str = vivavoce.__version__
+
+
+def state_file(out: Path) -> Path:
+    """The checkpoint of the run whose product goes to `out`."""
+    return out / "training" / "state.pt"
+
+
+def write_state(state: State, out: Path) -> None:
+    """Replace the checkpoint; the old one stays if that fails.
+
+    Raises: CannotWrite: no space, no permission.
+    """
+    target = state_file(out)
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    content = {f.name: getattr(state, f.name) for f in fields(State)}
+    with writing(target), beside(target) as part, part.open("wb") as file:
+        _save(content, file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _save(content: dict[str, Any], file: BinaryIO) -> None:
+    try:
+        torch.save(content, file)
+    except RuntimeError as error:  # torch's zip writer hides the file's own failure in it
+        raise error.__context__ if isinstance(error.__context__, OSError) else error from None
+
+
+def read_state(out: Path) -> State:
+    """The run in `out`.
+
+    Raises: BadCheckpoint: there is none, it is damaged, or of another format.
+    """
+    file = state_file(out)
+    if not file.is_file():
+        raise BadCheckpoint(
+            f"{out} holds no run to resume: there is no {file.name} in {file.parent}."
+        )
+    try:
+        content = torch.load(file, "cpu", weights_only=True)
+        found = content["format"]
+    except (RuntimeError, UnpicklingError, EOFError, OSError, ValueError, KeyError, TypeError) as e:
+        reason = (str(e).splitlines() or [type(e).__name__])[0][:100]
+        raise BadCheckpoint(
+            f"{file} is damaged or no checkpoint ({reason}). Restore it from a copy, or start "
+            "again in another folder."
+        ) from None
+    if found != FORMAT:
+        raise BadCheckpoint(
+            f"{file} has format {found} (vivavoce {content.get('version', '?')}); this version "
+            f"reads {FORMAT}. Go on with the version that wrote it, or start again."
+        )
+    return State(**content)
+
+
+def check_fits(state: State, trainable: Trainable, seed: int | None, out: Path) -> None:
+    """Raise `BadCheckpoint` unless the run in `out` is of this system, preset, seed and network."""
+    file = state_file(out)
+    asked = {"system": trainable.system, "preset": trainable.preset}
+    asked |= {} if seed is None else {"seed": seed}  # type: ignore[dict-item]
+    for name, value in asked.items():
+        found = getattr(state, name)
+        if found != value:
+            raise BadCheckpoint(
+                f"{file} is a run of {name} {found!r}, not {value!r}. Ask for {found!r}, or start "
+                "another run in another folder."
+            )
+    own = {name: tuple(t.shape) for name, t in trainable.network.state_dict().items()}
+    saved = {name: tuple(t.shape) for name, t in state.network.items()}
+    for name in sorted(own.keys() | saved.keys()):
+        if own.get(name) != saved.get(name):
+            raise BadCheckpoint(
+                f"{file} was made by vivavoce {state.version}, whose network of "
+                f"{trainable.system!r} differs: {name} is {saved.get(name, 'absent')} there and "
+                f"{own.get(name, 'absent')} here. Go on with that version, or start again."
+            )
+
+
+class LossLog:
+    """`losses.jsonl`: the losses of every step, a line each, so that curves can be compared."""
+
+    def __init__(self, out: Path, upto: State | None = None) -> None:
+        self._path = state_file(out).with_name("losses.jsonl")
+        with writing(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            kept = [line for line in self._lines() if upto and _is_before(json.loads(line), upto)]
+            with beside(self._path) as part:
+                part.write_text("".join(kept), "utf-8")
+            self._file = self._path.open("a", encoding="utf-8")
+
+    def add(self, stage: str, step: int, losses: dict[str, float]) -> None:
+        """Note one step."""
+        try:
+            print(json.dumps({"stage": stage, "step": step} | losses), file=self._file)
+        except OSError as error:
+            raise CannotWrite(f"{self._path} cannot be written ({error.strerror}).") from None
+
+    def flush(self) -> None:
+        """Let others see what was noted."""
+        with writing(self._path):
+            self._file.flush()
+
+    def close(self) -> None:
+        """No more notes."""
+        with writing(self._path):
+            self._file.close()
+
+    def _lines(self) -> Iterator[str]:
+        if self._path.is_file():
+            for line in self._path.read_text("utf-8").splitlines(keepends=True):
+                if line.endswith("\n"):  # a killed run may leave half a line
+                    yield line
+
+
+def _is_before(row: dict[str, Any], state: State) -> bool:
+    """Whether a line of the log is part of what the checkpoint knows."""
+    return row["stage"] in state.done or (row["stage"] == state.stage and row["step"] < state.step)
+
+
+def settings_of(stages: tuple[Any, ...]) -> dict[str, dict[str, Any]]:
+    """Stage name → its settings, as numbers and names alone."""
+    return {stage.name: asdict(stage) for stage in stages}

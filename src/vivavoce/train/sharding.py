@@ -1,0 +1,54 @@
+"""Weights spread over processes (FSDP): cut them up, put them together again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+
+def shard(module: nn.Module, mesh: DeviceMesh) -> nn.Module:
+    """Spread the parameters of every part over the processes (Zhao et al., "PyTorch FSDP", 2023).
+
+    Called once for each stage; parts that are spread already stay as they are.
+    """
+    from torch.distributed.fsdp import FSDPModule, fully_shard
+
+    parts = [m for m in module.network.children() if next(m.parameters(), None) is not None]  # type: ignore[union-attr]
+    for part in [*parts, module]:
+        if not isinstance(part, FSDPModule):
+            fully_shard(part, mesh=mesh["data_parallel"])
+    return module
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """The tensor with the shards of all processes; every process must ask."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def gathered(tree: Any) -> Any:
+    """The same nest of dictionaries, lists and tensors, on the CPU and whole."""
+    if isinstance(tree, Tensor):
+        return whole(tree.detach()).cpu()
+    if isinstance(tree, dict):
+        return {key: gathered(value) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return type(tree)(gathered(value) for value in tree)
+    return tree
+
+
+def like(tensor: Tensor, pattern: Tensor) -> Tensor:
+    """A whole tensor, on the device and spread as `pattern` is."""
+    if isinstance(pattern, DTensor) and tensor.shape == pattern.shape:
+        return distribute_tensor(tensor.to(pattern.device), pattern.device_mesh, pattern.placements)
+    return tensor.to(pattern.device)
+
+
+@torch.no_grad()
+def load_into(network: nn.Module, saved: dict[str, Tensor]) -> None:
+    """Copy whole tensors into a network whose tensors may be spread."""
+    for name, tensor in network.state_dict().items():
+        tensor.copy_(like(saved[name], tensor))

@@ -1,0 +1,143 @@
+"""A pair of small networks on points of a ring: everything that the trainer can do, in seconds.
+
+Run as a program it trains, so that tests can kill it or run it on two processes:
+`python toy_gan.py OUT [key=value ...]`, where a key is an argument of `train_system` or, with a
+dot in it, a setting.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vivavoce.errors import VivavoceError
+from vivavoce.systems.stage import Optimiser, Sample, Stage, Trainable, Turn
+from vivavoce.train import TRAINABLE, train_system
+
+FIT = Stage(
+    "fit",
+    losses={"distance": 1.0},
+    steps=12,
+    batch=8,
+    optimisers={
+        "encoder": Optimiser(trains=("encoder",), lr=1e-2, schedule="one-cycle", warmup=0.3)
+    },
+)
+GAN = Stage(
+    "gan",
+    losses={"critic": 1.0, "fool": 0.5, "distance": 0.1},
+    steps=12,
+    batch=8,
+    optimisers={
+        "critic": Optimiser(trains=("critic",), lr=1e-3, betas=(0.0, 0.99), clip=1.0),
+        "generator": Optimiser(trains=("generator",), lr=1e-3, warmup=0.5, schedule="cosine"),
+    },
+    ema=0.9,
+    curriculum={6: {"distance": 0.0, "spread": 0.5}},
+)
+
+
+class Toy(Trainable):
+    """Three parts: an encoder that the first stage trains, and a pair that competes over it."""
+
+    system = "toy"
+    stages = (FIT, GAN)
+
+    def __init__(self, preset: str = "tiny") -> None:
+        self.preset = preset
+        self.network = nn.ModuleDict(
+            {
+                "encoder": nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 2)),
+                "generator": nn.Sequential(
+                    nn.Linear(4, 16), nn.ReLU(), nn.Dropout(0.1), nn.Linear(16, 2)
+                ),
+                "critic": nn.Sequential(nn.Linear(2, 16), nn.LeakyReLU(0.2), nn.Linear(16, 1)),
+            }
+        )
+        self.pause = 0.0
+        self.poison: tuple[str, int] | None = None
+        self.seen: list[tuple[str, int, dict[str, float]]] = []
+
+    def draw(self, stage: Stage, rng: np.random.Generator) -> Sample:
+        time.sleep(self.pause)
+        angle = rng.uniform(0, 2 * np.pi)
+        point = np.array([np.cos(angle), np.sin(angle)]) + rng.normal(0, 0.05, 2)
+        return {"point": torch.tensor(point, dtype=torch.float32)}
+
+    def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
+        point = batch["point"]
+        code = self.network["encoder"](point)
+        if stage.name == "fit":
+            found = {"distance": (code - point).square().mean()}
+        else:
+            noise = turn.normal(2) * turn.setting("spread", 1.0)
+            made = self.network["generator"](torch.cat([code, noise], -1))
+            answer = self.network["critic"](made if turn.name == "generator" else made.detach())
+            if turn.name == "critic":
+                true = self.network["critic"](point)
+                hinge = torch.relu(1 - true).mean() + torch.relu(1 + answer).mean()
+                found = {"critic": hinge}
+            else:
+                distance = (made - point).square().mean()
+                found = {"fool": -answer.mean(), "distance": distance}
+        if self.poison and self.poison[1] == turn.step and self.poison[0] in found:
+            found[self.poison[0]] = found[self.poison[0]] * float("nan")
+        return found
+
+    def picture(self, stage: Stage, batch: Sample) -> np.ndarray:
+        shade = self.network["critic"](batch["point"]).sigmoid().numpy()
+        return np.repeat((shade[None] * 255).astype(np.uint8), 3, 2)
+
+    def watch(self, stage: Stage, step: int, losses: dict[str, float]) -> str | None:  # type: ignore[override]
+        self.seen.append((stage.name, step, dict(losses)))
+        return "half way" if step == stage.steps // 2 else None
+
+    def figures(self, stage: Stage) -> dict[str, float]:
+        return {"weight": float(next(self.network["generator"].parameters()).abs().mean())}
+
+
+class Undropped(Toy):
+    """Without what depends on the process: dropout, and norms over the batch."""
+
+    stages = (GAN,)
+
+    def __init__(self, preset: str = "tiny") -> None:
+        super().__init__(preset)
+        self.network["generator"][2] = nn.Identity()
+
+
+class Slow(Toy):
+    def __init__(self, preset: str = "tiny") -> None:
+        super().__init__(preset)
+        self.pause = 0.002
+
+
+TRAINABLE |= {"toy": "toy_gan:Toy", "undropped": "toy_gan:Undropped", "slow": "toy_gan:Slow"}
+
+
+def curve(out: Path) -> list[dict[str, float]]:
+    """The losses of every step of the run in `out`."""
+    return [json.loads(x) for x in (out / "training" / "losses.jsonl").read_text().splitlines()]
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    system, out, *rest = sys.argv[1:]
+    pairs = dict(word.split("=", 1) for word in rest)
+    changes = [f"{k}={v}" for k, v in pairs.items() if "." in k]
+    known = {k: json.loads(v) for k, v in pairs.items() if "." not in k}
+    try:
+        train_system(system, Path(out), changes=changes, **known)
+    except VivavoceError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()
