@@ -11,17 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vivavoce.data.corpus import looks as painter_looks
+from vivavoce.data.corpus.backdrop import backdrop
+from vivavoce.data.corpus.draw_math import vertex_normals
 from vivavoce.data.corpus.head import Head, person_scale
+from vivavoce.data.corpus.looks import parts_of
 from vivavoce.data.corpus.person import Person
 from vivavoce.data.corpus.scene import LABEL_INDEX, Part
 from vivavoce.data.corpus.skin import iris_colours, linear, paint
 from vivavoce.render.mesh import compiled
 from vivavoce.types import NECK, Bytes, Float, rotation_matrix
 
-SPAN_CM = 36.0
+SPAN_CM = 33.0
 """What the picture shows at the eyes' depth, from edge to edge."""
-EYES_AT = 0.43
+EYES_AT = 0.44
 """Height of the resting eyes in the picture, from its top."""
 CAMERA_CM = 120.0
 """Distance of the camera: a portrait lens."""
@@ -57,9 +59,9 @@ class Painter:
         self.size = size
         self.head = Head(person.looks.identity, person_scale(person.age, person.height_cm))
         self.lights = _lights(person)
-        self.backdrop = linear(painter_looks.backdrop(person, size).astype(np.float32) / 255)
+        self.backdrop = linear(backdrop(person, size).astype(np.float32) / 255)
         albedo, gloss = paint(person, self.head)
-        self.mesh = _Mesh(self.head, albedo, gloss, person, painter_looks.parts_of(person, self.head))
+        self.mesh = _Mesh(self.head, albedo, gloss, person, parts_of(person, self.head))
 
     def frame(self, expression: Float, pose: Float, gaze: Float) -> Drawn:
         """The person with these ARKit coefficients [52], pose [6] and gaze [2]."""
@@ -93,7 +95,7 @@ class Painter:
         half = self.lights[0, :3] + np.array([0, 0, 1], np.float32)
         half /= np.linalg.norm(half)
         side = canvas.shape[0]
-        reach = 0.16 * self.head.scale * side / SPAN_CM
+        reach = 0.085 * self.head.scale * side / SPAN_CM
         for eye in self.head.eyes:
             ball = _placed(eye.centre[None], turn, shift)[0]
             axis = turn @ eye.turned(gaze) @ np.array([0, 0, 1], np.float32)
@@ -121,7 +123,7 @@ class _Mesh:
         ).astype(np.int32)
         coloured = [iris_colours(person, e.angle, e.around) for e in eyes]
         self.albedo = _stack([albedo, *coloured, *(p.albedo for p in parts)])
-        self.gloss = _stack([gloss, *(np.full(len(e.local), 0.35) for e in eyes),
+        self.gloss = _stack([gloss, *(np.zeros(len(e.local)) for e in eyes),
                              *(p.gloss for p in parts)])  # fmt: skip
         kinds = [np.where(a.is_part("face", "head_neck"), SKIN, MATT),
                  *(np.full(len(e.local), EYE) for e in eyes),
@@ -138,12 +140,12 @@ class _Mesh:
         ).astype(np.float32)  # fmt: skip
         self.mouth = np.flatnonzero(a.is_part("teeth", "gums_tongue", "mouth_socket"))
         depth = head.rest[self.mouth, 2] - head.rest[self.mouth, 2].max()
-        self.mouth_light = np.clip(1 + depth / 4.2, 0.03, 1) ** 1.6
+        self.mouth_light = np.clip(1 + depth / 6.5, 0.05, 1) ** 1.5
         self.starts = starts
 
     def sky(self, expression: Float) -> Float:
         """How open each vertex is [V]; the mouth fills with light as it opens."""
-        self.open[self.mouth] = self.mouth_light * min(0.30 + 1.4 * float(expression[17]), 0.85)
+        self.open[self.mouth] = self.mouth_light * min(0.45 + 1.6 * float(expression[17]), 1.0)
         return self.open
 
     def posed(
@@ -165,11 +167,17 @@ class _Mesh:
             vertices.append(_placed(ball, turn, shift))
             normals.append((ball - eye.centre) @ turn.T / 1.5)
         for part in self.parts:
-            at = part.vertices if part.bind is None else part.vertices + face[part.bind] - head.rest[part.bind]
+            at = (
+                part.vertices
+                if part.bind is None
+                else part.vertices + face[part.bind] - head.rest[part.bind]
+            )
             t, s = (turn, shift) if part.follows == "head" else (body_turn, body_shift)
             vertices.append(_placed(at, t, s))
             normals.append(part.normals @ t.T)
-        return np.concatenate(vertices).astype(np.float32), np.concatenate(normals).astype(np.float32)
+        return np.concatenate(vertices).astype(np.float32), np.concatenate(normals).astype(
+            np.float32
+        )
 
 
 def _stack(arrays: list[Float]) -> Float:
@@ -189,7 +197,9 @@ def _skin_labels(head: Head) -> NDArray[np.uint8]:
     """The label of each vertex of the head."""
     a = head.arrays
     labels = np.full(len(a.part), LABEL_INDEX["skin"], np.uint8)
-    labels[(a.neutral[:, 1] < -13.2) | a.is_part("head_neck") & (a.neutral[:, 1] < -8)] = LABEL_INDEX["neck"]
+    labels[(a.neutral[:, 1] < -13.2) | a.is_part("head_neck") & (a.neutral[:, 1] < -8)] = (
+        LABEL_INDEX["neck"]
+    )
     labels[a.masks["lips"] > 0.5] = LABEL_INDEX["lips"]
     labels[a.is_part("mouth_socket", "gums_tongue")] = LABEL_INDEX["mouth"]
     labels[a.tongue] = LABEL_INDEX["tongue"]
@@ -250,31 +260,15 @@ def _lights(person: Person) -> Float:
 
 
 @compiled
-def vertex_normals(vertices: Float, triangles: NDArray[np.int32]) -> Float:
-    """Unit normals [V, 3], each the mean of its triangles' by area."""
-    out = np.zeros_like(vertices)
-    for f in range(triangles.shape[0]):
-        i, j, k = triangles[f, 0], triangles[f, 1], triangles[f, 2]
-        ax, ay, az = vertices[i, 0], vertices[i, 1], vertices[i, 2]
-        bx, by, bz = vertices[j, 0] - ax, vertices[j, 1] - ay, vertices[j, 2] - az
-        cx, cy, cz = vertices[k, 0] - ax, vertices[k, 1] - ay, vertices[k, 2] - az
-        nx, ny, nz = by * cz - bz * cy, bz * cx - bx * cz, bx * cy - by * cx
-        for v in (i, j, k):
-            out[v, 0] += nx
-            out[v, 1] += ny
-            out[v, 2] += nz
-    for v in range(out.shape[0]):
-        size = np.sqrt(out[v, 0] ** 2 + out[v, 1] ** 2 + out[v, 2] ** 2) + 1e-9
-        out[v, 0] /= size
-        out[v, 1] /= size
-        out[v, 2] /= size
-    return out
-
-
-@compiled
 def shade(
-    vertices: Float, normals: Float, albedo: Float, gloss: Float, sky: Float,
-    kind: NDArray[np.int32], lights: Float, out: Float,
+    vertices: Float,
+    normals: Float,
+    albedo: Float,
+    gloss: Float,
+    sky: Float,
+    kind: NDArray[np.int32],
+    lights: Float,
+    out: Float,
 ) -> None:
     """The light that leaves each vertex towards the camera, linear, into `out` [V, 3].
 
@@ -285,51 +279,65 @@ def shade(
     for v in range(vertices.shape[0]):
         nx, ny, nz = normals[v, 0], normals[v, 1], normals[v, 2]
         px, py, pz = -vertices[v, 0], -vertices[v, 1], 120.0 - vertices[v, 2]
-        size = np.sqrt(px * px + py * py + pz * pz)
-        px, py, pz = px / size, py / size, pz / size
-        k = kind[v]
-        if k != 1 and k != 2 and nx * px + ny * py + nz * pz < 0 and k == 3:
-            nx, ny, nz = -nx, -ny, -nz
+        size = 1 / np.sqrt(px * px + py * py + pz * pz)
+        px, py, pz = px * size, py * size, pz * size
+        k, openness = kind[v], sky[v]
         up = 0.5 + 0.5 * ny
-        openness = sky[v]
-        shine = 0.0
-        for c in range(3):
-            ambient = (lights[3, 3 + c] * up + lights[4, 3 + c] * (1 - up)) * openness
-            if k == 0:  # light that bounces in creases of skin is reddened
-                ambient *= 1.0 + (0.25 if c == 0 else 0.0) * (1 - openness)
-            total = ambient
-            shine = 0.0
-            for i in range(3):
-                lx, ly, lz = lights[i, 0], lights[i, 1], lights[i, 2]
-                cosine = nx * lx + ny * ly + nz * lz
-                hx, hy, hz = lx + px, ly + py, lz + pz
-                half = np.sqrt(hx * hx + hy * hy + hz * hz) + 1e-6
-                middle = (nx * hx + ny * hy + nz * hz) / half
-                blocked = min(1.0, openness * 1.5) if i < 2 else openness
-                if k == 1:
-                    across = np.sqrt(max(0.0, 1 - cosine * cosine))
-                    lit = 0.75 * across
-                    arc = np.sqrt(max(0.0, 1 - middle * middle))
-                    shine += lights[i, 3 + c] * gloss[v] * (0.5 * arc ** 60 + 0.25 * arc ** 14)
-                elif k == 0:
-                    w = wrap[c]
-                    lit = max(0.0, (cosine + w) / (1 + w)) ** 1.2
-                    if cosine > 0 and middle > 0:
-                        fresnel = 0.35 + 0.65 * (1 - nz) ** 3
-                        shine += lights[i, 3 + c] * gloss[v] * fresnel * (
-                            0.30 * middle ** 14 + 0.30 * middle ** 48) * blocked
-                else:
-                    lit = max(0.0, cosine)
-                    if cosine > 0 and middle > 0:
-                        shine += lights[i, 3 + c] * gloss[v] * 0.6 * middle ** 50 * blocked
-                total += lit * lights[i, 3 + c] * blocked
-            out[v, c] = albedo[v, c] * total + shine * (0.5 if k != 1 else 0.35 + albedo[v, c])
+        glow = 0.25 * (1 - openness) if k == 0 else 0.0  # light that bounces in skin is reddened
+        red = (lights[3, 3] * up + lights[4, 3] * (1 - up)) * openness * (1 + glow)
+        green = (lights[3, 4] * up + lights[4, 4] * (1 - up)) * openness
+        blue = (lights[3, 5] * up + lights[4, 5] * (1 - up)) * openness
+        shine_r, shine_g, shine_b = 0.0, 0.0, 0.0
+        for i in range(3):
+            lx, ly, lz = lights[i, 0], lights[i, 1], lights[i, 2]
+            cosine = nx * lx + ny * ly + nz * lz
+            blocked = min(1.0, openness * 1.5) if i < 2 else openness
+            hx, hy, hz = lx + px, ly + py, lz + pz
+            middle = (nx * hx + ny * hy + nz * hz) / (np.sqrt(hx * hx + hy * hy + hz * hz) + 1e-6)
+            mirror = 0.0
+            if k == 1:
+                lit_r = lit_g = lit_b = 0.75 * np.sqrt(max(0.0, 1 - cosine * cosine))
+                arc = max(0.0, 1 - middle * middle)
+                arc8 = arc * arc * arc * arc
+                arc16 = arc8 * arc8
+                mirror = gloss[v] * (0.45 * arc16 * arc16 + 0.25 * arc8)
+            elif k == 0:
+                lit_r = max(0.0, (cosine + wrap[0]) / (1 + wrap[0]))
+                lit_g = max(0.0, (cosine + wrap[1]) / (1 + wrap[1]))
+                lit_b = max(0.0, (cosine + wrap[2]) / (1 + wrap[2]))
+                if cosine > 0 and middle > 0:
+                    edge = (1 - nz) * (1 - nz) * (1 - nz)
+                    m4 = middle * middle * middle * middle
+                    m16 = m4 * m4 * m4 * m4
+                    mirror = gloss[v] * (0.35 + 0.65 * edge) * (0.30 * m16 + 0.30 * m16 * m16 * m16)
+            else:
+                lit_r = lit_g = lit_b = max(0.0, cosine)
+                if cosine > 0 and middle > 0 and gloss[v] > 0:
+                    mirror = 0.6 * gloss[v] * middle**48
+            red += lit_r * lights[i, 3] * blocked
+            green += lit_g * lights[i, 4] * blocked
+            blue += lit_b * lights[i, 5] * blocked
+            shine_r += mirror * lights[i, 3] * blocked
+            shine_g += mirror * lights[i, 4] * blocked
+            shine_b += mirror * lights[i, 5] * blocked
+        tint = 0.10 if k == 1 else 0.5  # highlights of hair take most of their colour from it
+        own = 1.6 if k == 1 else 0.0
+        out[v, 0] = albedo[v, 0] * red + shine_r * (tint + own * albedo[v, 0])
+        out[v, 1] = albedo[v, 1] * green + shine_g * (tint + own * albedo[v, 1])
+        out[v, 2] = albedo[v, 2] * blue + shine_b * (tint + own * albedo[v, 2])
 
 
 @compiled
 def fill(
-    pixels: Float, z: Float, triangles: NDArray[np.int32], colour: Float, label: Bytes,
-    alpha: Float, canvas: Float, depth: Float, labels: Bytes,
+    pixels: Float,
+    z: Float,
+    triangles: NDArray[np.int32],
+    colour: Float,
+    label: Bytes,
+    alpha: Float,
+    canvas: Float,
+    depth: Float,
+    labels: Bytes,
 ) -> None:
     """Fill the triangles that face anywhere into canvas, depth and labels, nearer ones winning;
     those with `alpha` below 1 are blended over what is there and must come last."""
@@ -354,12 +362,24 @@ def fill(
         c1 = (x2 * y0 - x0 * y2) * inverse
         see_through = alpha[f] < 1.0
         for y in range(top, bottom + 1):
-            for x in range(left, right + 1):
+            first, last = left, right
+            for edge in range(3):  # each weight a x + r must not be negative
+                if edge == 0:
+                    a, r = a0, b0 * y + c0
+                elif edge == 1:
+                    a, r = a1, b1 * y + c1
+                else:
+                    a, r = -a0 - a1, 1.0 - (b0 + b1) * y - c0 - c1
+                if a > 1e-9:
+                    first = max(first, int(np.ceil(-r / a - 1e-3)))
+                elif a < -1e-9:
+                    last = min(last, int(np.floor(-r / a + 1e-3)))
+                elif r < -1e-4:
+                    last = -1
+            for x in range(first, last + 1):
                 w0 = a0 * x + b0 * y + c0
                 w1 = a1 * x + b1 * y + c1
                 w2 = 1.0 - w0 - w1
-                if w0 < -1e-5 or w1 < -1e-5 or w2 < -1e-5:
-                    continue
                 near = w0 * z[i] + w1 * z[j] + w2 * z[k]
                 if near <= depth[y, x]:
                     continue
@@ -400,6 +420,6 @@ def finish(canvas: Float, finer: int, exposure: float) -> Bytes:
                     for j in range(finer):
                         total += canvas[y * finer + i, x * finer + j, c]
                 light = 1.0 - np.exp(-exposure * total / (finer * finer))
-                code = 12.92 * light if light <= 0.0031308 else 1.055 * light ** 0.4166667 - 0.055
+                code = 12.92 * light if light <= 0.0031308 else 1.055 * light**0.4166667 - 0.055
                 out[y, x, c] = int(255 * code + 0.5)
     return out

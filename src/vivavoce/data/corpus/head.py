@@ -81,7 +81,7 @@ class Head:
         self.arrays = arrays()
         shape = self.arrays.neutral + (identity @ self.arrays.identity).reshape(-1, 3)
         self.scale = scale
-        self.rest: Float = np.asarray(shape * scale, np.float32)
+        self.rest: Float = np.asarray(_narrowed(shape) * scale, np.float32)
         """[V, 3] cm, the relaxed face."""
         self.eyes = tuple(_Eye(self.arrays, self.rest, side) for side in EYES)
         sockets = self.arrays.masks["sockets"] > 0
@@ -104,6 +104,13 @@ class Head:
         for eye, first in zip(self.eyes, (468, 473), strict=True):
             points[first : first + 5] = eye.iris(gaze)
         return points
+
+
+def _narrowed(shape: Float) -> Float:
+    """The bust's shoulders let down, so that they stay under any clothes."""
+    far = np.hypot(shape[:, 0], shape[:, 2] + 5.5)
+    low = np.clip((-12.5 - shape[:, 1]) / 2, 0, 1) * np.clip((far - 7.2) / 2.5, 0, 1)
+    return np.asarray(shape - np.stack([0 * low, 3.0 * low, 0 * low], 1), np.float32)
 
 
 class _Eye:

@@ -9,24 +9,20 @@ from __future__ import annotations
 
 import numpy as np
 
+from vivavoce.data.corpus.colour import linear, waves
+from vivavoce.data.corpus.hair import covered
 from vivavoce.data.corpus.head import Head
 from vivavoce.data.corpus.person import Person
 from vivavoce.types import Float
 
 SKIN = ((246, 216, 200), (234, 192, 165), (205, 152, 118), (146, 97, 69), (82, 54, 42))
 """sRGB of melanin 0, 1/4, 1/2, 3/4, 1."""
-SCLERA, PUPIL, LIMBUS = (0.80, 0.78, 0.76), (0.004, 0.004, 0.005), 0.25
+SCLERA, PUPIL, LIMBUS = (0.60, 0.58, 0.56), (0.004, 0.004, 0.005), 0.25
 TOOTH, GUM, TONGUE, THROAT = (0.74, 0.68, 0.58), (0.42, 0.13, 0.12), (0.48, 0.17, 0.16), (
     0.10, 0.025, 0.02,
 )  # fmt: skip
 PAINT = (0.42, 0.035, 0.055)
 """Lipstick."""
-
-
-def linear(srgb: Float | tuple[float, ...]) -> Float:
-    """sRGB in 0..1 as linear light (IEC 61966-2-1)."""
-    c = np.asarray(srgb, np.float32)
-    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
 def tone(melanin: float) -> Float:
@@ -42,10 +38,12 @@ def paint(person: Person, head: Head) -> tuple[Float, Float]:
     """Albedo [V, 3] and gloss [V] of every vertex of the head."""
     a = head.arrays
     albedo, gloss = _skin(person, head)
+    under = 0.85 * covered(person, head)[:, None]
+    albedo += under * (0.6 * linear(person.looks.hair_colour) - albedo)
     for part, colour, shine in (("teeth", TOOTH, 0.5), ("gums_tongue", GUM, 0.4),
                                 ("mouth_socket", THROAT, 0.1), ("lacrimal", None, 0.5)):  # fmt: skip
         rows = a.is_part(part)
-        albedo[rows] = tone(person.looks.skin) * [1.0, 0.5, 0.5] if colour is None else colour
+        albedo[rows] = tone(person.looks.skin) * [0.9, 0.66, 0.62] if colour is None else colour
         gloss[rows] = shine
     albedo[a.tongue] = TONGUE
     return np.ascontiguousarray(albedo, np.float32), np.ascontiguousarray(gloss, np.float32)
@@ -60,10 +58,10 @@ def _skin(person: Person, head: Head) -> tuple[Float, Float]:
     albedo *= np.exp(mottle)[:, None] * (1 - blood[:, None] * [0.02, 0.30, 0.26])
     old = np.clip((person.age - 45) / 45, 0, 1)
     spots = np.clip(waves(v, rng, 5.0) - 1.1, 0, 1) * (0.25 * old)
-    freckles = (rng.random(len(v)) < 0.35) * (m["cheeks"] + m["nose"]) * looks.freckles * 0.35
+    freckles = (rng.random(len(v)) < 0.12) * (m["cheeks"] + m["nose"]) * looks.freckles * 0.3
     albedo *= (1 - np.clip(spots + freckles, 0, 0.6))[:, None] ** [0.7, 1.0, 1.2]
     albedo *= (1 - 0.16 * m["sockets"] * (0.4 + 0.6 * old))[:, None] ** [0.8, 1.0, 0.9]
-    if looks.beard == "stubble":
+    if looks.beard in ("stubble", "full"):
         grey = linear(looks.hair_colour)
         albedo += (0.45 * m["beard"] * (0.8 + 0.2 * rng.random(len(v))))[:, None] * (
             0.5 * grey - 0.55 * albedo
@@ -77,15 +75,6 @@ def _skin(person: Person, head: Head) -> tuple[Float, Float]:
     return albedo, gloss
 
 
-def waves(points: Float, rng: np.random.Generator, frequency: float) -> Float:
-    """Smooth noise at `points` [V, 3], about unit variance; `frequency` in radians a cm."""
-    total = np.zeros(len(points), np.float32)
-    for _ in range(8):
-        direction = rng.normal(size=3) * frequency
-        total += np.sin(points @ direction.astype(np.float32) + rng.uniform(0, 2 * np.pi))
-    return total / 2
-
-
 def iris_colours(person: Person, angle: Float, around: Float) -> Float:
     """Albedo [E, 3] of an eyeball's vertices: `angle` from its axis, `around` it, in radians."""
     degrees = np.degrees(angle)
@@ -95,6 +84,6 @@ def iris_colours(person: Person, angle: Float, around: Float) -> Float:
     out = np.asarray(SCLERA)[None] * np.interp(degrees, [23, 45, 95], [0.94, 1.0, 0.72])[:, None]
     red = np.interp(degrees, [30, 80], [0.0, 0.35])[:, None]
     out = out * (1 - red * [0.0, 0.35, 0.35])
-    iris = (colour[None] * (streaks * inner)[:, None]) * 1.3
+    iris = colour[None] * (streaks * inner)[:, None]
     out = np.where((degrees < 23)[:, None], iris, out)
     return np.where((degrees < 7)[:, None], PUPIL, out).astype(np.float32)
