@@ -101,7 +101,8 @@ def carry(
     slow = LIMITS * np.tanh((habits.rest + offset + modes) / LIMITS)
     loud, high = accents(prosody, habits.lag_s)
     rhythm = (loud[:, None] * habits.energy_gain + high[:, None] * habits.pitch_gain) * amount
-    brows = BROW_LIMIT * np.tanh(np.maximum(high * habits.brow * amount, 0) / BROW_LIMIT)
+    raised = _smooth(np.maximum(high * habits.brow * amount, 0), _FAST)
+    brows = BROW_LIMIT * np.tanh(raised / BROW_LIMIT)
     return Carriage(slow.astype(np.float32), rhythm.astype(np.float32), brows.astype(np.float32))
 
 
