@@ -76,7 +76,8 @@ def hair(person: Person, head: Head) -> list[Part]:
     colour = tinted(linear(looks.hair_colour), len(roots), rng)
     width = style.width * rng.uniform(0.7, 1.25, len(roots))
     light = _shading(person, curves)
-    parts = [ribbons(curves, _outward(curves, out), width, colour, 0.55, LABEL_INDEX["hair"],
+    parts = [_shell(person, head, lift)] if style.tufts else []
+    parts += [ribbons(curves, _outward(curves, out), width, colour, 0.55, LABEL_INDEX["hair"],
                      light=light)]  # fmt: skip
     if looks.hair in ("bun", "ponytail"):
         parts.append(_gathered(person, head, rng))
@@ -122,8 +123,10 @@ def _grow(
     widest = (8.0 * head.scale + reach * 1.3) * rng.uniform(0.93, 1.07, count)
     for i in range(1, STEPS):
         pull = style.fall * i / 2
-        direction = unit((0.75 * direction + 0.25 * along if style.comb != "out" else direction)
-                         + pull * ground * 0.7)  # fmt: skip
+        if style.comb == "back":  # along the skull towards the knot
+            along = unit(KNOT * head.scale - points[-1])
+        held = direction if style.comb == "out" else 0.7 * direction + 0.3 * along
+        direction = unit(unit(held) + pull * ground * 0.7)
         moved = points[-1] + direction * step[:, None]
         clear = reach * min(1.0, i / 2)
         moved = skull.outside(moved, clear)
@@ -131,6 +134,8 @@ def _grow(
         points.append(_off_face(moved, head.scale))
         direction = unit(points[-1] - points[-2])
     curves = np.stack(points, 1)
+    for _ in range(3):  # no kinks where a strand met the head
+        curves[:, 1:-1] = 0.25 * curves[:, :-2] + 0.5 * curves[:, 1:-1] + 0.25 * curves[:, 2:]
     return (curves + _curls(style, curves, rng)).astype(np.float32)
 
 
@@ -149,6 +154,23 @@ def _tufts(
     curves = curves + _curls(style, curves, rng)
     flat = _off_face(curves.reshape(-1, 3), head.scale)
     return flat.reshape(curves.shape).astype(np.float32)
+
+
+def _shell(person: Person, head: Head, lift: float) -> Part:
+    """The dark depth of thick curls: the scalp, moved out to half their height."""
+    grown = covered(person, head)
+    rows = np.flatnonzero(grown > 0.05)
+    number = np.full(len(grown), -1)
+    number[rows] = np.arange(len(rows))
+    triangles = number[head.arrays.triangles]
+    triangles = triangles[(triangles >= 0).all(1)].astype(np.int32)
+    away = unit(head.rest[rows] - CENTRE * head.scale)
+    edge = np.clip((head.rest[rows, 1] / head.scale + 7) / 9, 0.35, 1)
+    out = head.rest[rows] + away * (0.55 * lift * edge * grown[rows])[:, None]
+    colour = np.tile(0.55 * linear(person.looks.hair_colour), (len(rows), 1))
+    return Part(out.astype(np.float32), triangles, away.astype(np.float32),
+                colour.astype(np.float32), np.zeros(len(rows), np.float32),
+                LABEL_INDEX["hair"], "head")  # fmt: skip
 
 
 def _combed(comb: str, roots: Float, out: Float, rng: np.random.Generator) -> Float:

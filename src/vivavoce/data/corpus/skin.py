@@ -15,7 +15,7 @@ from vivavoce.data.corpus.head import Head
 from vivavoce.data.corpus.person import Person
 from vivavoce.types import Float
 
-SKIN = ((246, 216, 200), (234, 192, 165), (205, 152, 118), (146, 97, 69), (82, 54, 42))
+SKIN = ((238, 204, 184), (228, 184, 156), (205, 152, 118), (146, 97, 69), (82, 54, 42))
 """sRGB of melanin 0, 1/4, 1/2, 3/4, 1."""
 SCLERA, PUPIL, LIMBUS = (0.60, 0.58, 0.56), (0.004, 0.004, 0.005), 0.25
 TOOTH, GUM, TONGUE, THROAT = (0.74, 0.68, 0.58), (0.42, 0.13, 0.12), (0.48, 0.17, 0.16), (

@@ -1,0 +1,284 @@
+"""Who lives in the corpus: the rules by which looks and voices hang together. All of them are here.
+
+A person is drawn top down; each row depends on those above it and on chance.
+
+| drawn | depends on | how |
+|---|---|---|
+| sex | | even |
+| age | | a tenth each 6-12 and 13-19, three fifths 20-59, a fifth 60-90 |
+| accent | | even; the stand-in for nationality |
+| height | sex, age | growth curve (WHO 2007 means) +- 4 % |
+| face shape | sex, age | normal around a shifted mean: broader jaw and longer chin in men, larger eyes, rounder and shorter faces in children |
+| skin, hair colour | accent, age | normal around the accent's mean; grey from about 50 on |
+| hair, beard, make-up | sex, age | tables |
+| wrinkles, glasses | age | linear; more glasses after 45 |
+| tract length | sex, age, face | growth curve (Fitch & Giedd, JASA 106, 1999), longer with a long face and a broad jaw, +- 0.3 cm |
+| pitch | sex, age, tract | curve (Hollien & Shipp, JSHR 15, 1972; Baken & Orlikoff 2000), lower with a long tract, +- 1.7 semitones |
+| pitch range, rate, breathiness | sex, age | normal: women range wider and breathe more, the old speak slower and breathier |
+| light, clothes, backdrop | | chance alone |
+
+So a voice tells of sex, age, face length, jaw and (by its accent) skin, never all; how much can be
+told at best is computed by `ceiling.py` from the same densities.
+"""  # noqa: E501
+
+from __future__ import annotations
+
+import colorsys
+from functools import cache
+
+import numpy as np
+
+from vivavoce.data.corpus.person import (
+    ACCENTS,
+    BACKDROPS,
+    BEARDS,
+    CLOTHES,
+    GLASSES,
+    HAIR_STYLES,
+    SEXES,
+    Looks,
+    Person,
+    Voice,
+)
+from vivavoce.types import Float
+
+AGE_BANDS = ((6, 13, 0.10), (13, 20, 0.10), (20, 60, 0.60), (60, 90, 0.20))
+"""From, to, share; even within each."""
+HEIGHT_CM = {
+    "female": ((6, 115), (10, 139), (13, 157), (16, 163), (90, 160)),
+    "male": ((6, 116), (10, 138), (13, 156), (16, 173), (19, 177), (90, 172)),
+}
+TRACT_CM = {
+    "female": ((6, 11.2), (10, 12.4), (13, 13.6), (17, 14.6), (90, 14.9)),
+    "male": ((6, 11.3), (10, 12.6), (13, 14.0), (17, 16.9), (90, 17.3)),
+}
+PITCH_HZ = {
+    "female": ((6, 290), (10, 265), (14, 225), (20, 208), (50, 196), (90, 178)),
+    "male": ((6, 285), (10, 255), (12.5, 225), (15, 140), (20, 122), (55, 112), (90, 138)),
+}
+TRACT_SD_CM, PITCH_SD_OCT = 0.3, 0.14
+TRACT_BY_LENGTH, TRACT_BY_JAW = 0.024, 0.018
+"""Share of the tract's length that a standard deviation of face length, or jaw width, adds."""
+PITCH_BY_TRACT = -0.6
+"""Octaves of pitch for an octave of tract length beyond the mean."""
+RANGE_ST, RANGE_SD = {"female": 2.9, "male": 2.3}, 0.45
+RATE, RATE_SD, RATE_OLD = 172.0, 12.0, -0.7
+"""Words a minute; what each year over 55 takes."""
+BREATH, BREATH_SD, BREATH_OLD = {"female": -1.0, "male": -1.7}, 0.6, 0.025
+"""Breathiness as a logit."""
+SHAPE_SD = 0.75
+"""Of each identity coefficient around the mean of sex and age; 1 would make caricatures."""
+SHAPE_BY_SEX, SHAPE_BY_CHILD = 1.15, 2.0
+SKIN = {
+    "en-us": 0.38, "en-gb": 0.26, "en-gb-scotland": 0.12, "en-029": 0.80, "en-us-nyc": 0.48,
+    "en-gb-x-rp": 0.36,
+}  # fmt: skip
+SKIN_SD = 0.20
+WRINKLE_SD = 0.09
+HAIR_ODDS = {
+    ("female", "child"): (0, 0, 2, 1, 3, 1, 4, 5, 6, 5, 2, 0),
+    ("female", "adult"): (0.1, 0.2, 1.5, 1, 3, 1.2, 5, 6, 5, 3, 3, 0),
+    ("female", "old"): (0, 0.2, 5, 2, 4, 0.8, 6, 2, 0.6, 0.4, 3, 0.3),
+    ("male", "child"): (0, 2, 7, 4, 3, 1.2, 0.6, 0.3, 0.2, 0.1, 0, 0),
+    ("male", "adult"): (1.6, 3, 7, 5, 2, 1, 0.2, 0.5, 0.4, 0.4, 0.3, 2.2),
+    ("male", "old"): (4, 2, 3, 2, 0.5, 0.2, 0, 0.1, 0.1, 0.1, 0, 6),
+}
+"""Odds of `HAIR_STYLES`."""
+BEARD_ODDS = {"adult": (5, 2.5, 0.9, 1.0, 1.8), "old": (5, 1, 1.4, 0.8, 2.4)}
+"""Odds of `BEARDS` for men; boys and women have none."""
+GLASSES_ODDS = {"child": (9, 0.6, 0.4, 0), "adult": (7, 1.2, 1.5, 0.3), "old": (4, 1.4, 1.5, 1.6)}
+PAINTED = {"child": 0.02, "adult": 0.45, "old": 0.35}
+"""Share of women with painted lips."""
+IRISES = (
+    ((0.33, 0.20, 0.11), 0.5), ((0.22, 0.13, 0.07), 0.9), ((0.33, 0.46, 0.58), 0.12),
+    ((0.36, 0.42, 0.28), 0.22), ((0.44, 0.38, 0.26), 0.35),
+)  # fmt: skip
+"""sRGB of the iris, and the melanin of skin with which it is commonest."""
+
+
+def draw_person(seed: int, index: int) -> Person:
+    """Person number `index` of the corpus with this seed; independent of all others."""
+    rng = np.random.default_rng([seed, index, 7177])
+    sex, age = str(rng.choice(SEXES)), draw_age(rng)
+    accent = str(rng.choice(ACCENTS))
+    height = curve(HEIGHT_CM[sex], age) * (1 + 0.04 * rng.normal())
+    looks = _draw_looks(sex, age, accent, rng)
+    voice = _draw_voice(sex, age, looks.identity, rng)
+    return Person(index, sex, age, float(height), accent, looks, voice)
+
+
+def draw_age(rng: np.random.Generator) -> float:
+    """Years."""
+    low, high, _ = AGE_BANDS[rng.choice(len(AGE_BANDS), p=[b[2] for b in AGE_BANDS])]
+    return float(rng.uniform(low, high))
+
+
+def curve(points: tuple[tuple[float, float], ...], age: float) -> float:
+    """A curve over age, straight between its points."""
+    ages, values = zip(*points, strict=True)
+    return float(np.interp(age, ages, values))
+
+
+def stage(age: float) -> str:
+    """ "child" under 15, "old" from 62 on, else "adult"."""
+    return "child" if age < 15 else "old" if age >= 62 else "adult"
+
+
+@cache
+def shape_axes() -> dict[str, Float]:
+    """Unit directions [40] in face478's identity space: along "length" faces grow longest for the
+    least change, along "jaw" jaws grow broad; "male" and "child" are mixtures."""
+    from vivavoce.look.face478 import load
+
+    model = load()
+
+    def sizes(v: Float) -> Float:
+        d = [(10, 152), (172, 397), (234, 454), (17, 152), (159, 145), (33, 263), (168, 2),
+             (129, 358)]  # fmt: skip
+        top, jaw, cheeks, chin, lid, eyes, nose, wide = (np.linalg.norm(v[a] - v[b]) for a, b in d)
+        return np.log([top / cheeks, jaw / cheeks, chin / top, lid / eyes, nose / top, wide / eyes])
+
+    rest = sizes(model.neutral)
+    rows = np.array([sizes(model.neutral + 0.5 * k) - rest for k in model.identity]).T
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    length, jaw, chin, lid, nose, wide = rows
+
+    def mixed(*parts: Float) -> Float:
+        total = np.sum(parts, 0)
+        return (total / np.linalg.norm(total)).astype(np.float32)
+
+    return {
+        "length": mixed(length), "jaw": mixed(jaw),
+        "male": mixed(jaw, chin, -lid, 0.5 * length, 0.6 * wide),
+        "child": mixed(-length, lid, -nose, -0.7 * chin, -0.3 * jaw),
+    }  # fmt: skip
+
+
+def mean_shape(sex: str, age: float) -> Float:
+    """Mean identity coefficients [40] of people of this sex and age."""
+    axes = shape_axes()
+    child = np.clip((16 - age) / 8, 0, 1.1)
+    grown = np.clip((age - 8) / 9, 0.2, 1.0)
+    sign = 1.0 if sex == "male" else -1.0
+    shape: Float = (
+        SHAPE_BY_SEX * sign * grown * axes["male"] + SHAPE_BY_CHILD * child * axes["child"]
+    )
+    return shape
+
+
+def odds(table: tuple[float, ...]) -> Float:
+    """Odds as probabilities."""
+    values = np.asarray(table, float)
+    return values / values.sum()
+
+
+def beard_odds(sex: str, age: float) -> Float:
+    """Probabilities of `BEARDS`."""
+    if sex == "female" or age < 17:
+        return odds((1, 0, 0, 0, 0))
+    return odds(BEARD_ODDS["old" if stage(age) == "old" else "adult"])
+
+
+def painted_odds(sex: str, age: float) -> float:
+    """Probability of painted lips."""
+    return PAINTED[stage(age)] if sex == "female" else 0.0
+
+
+def mean_wrinkles(age: float) -> float:
+    """Mean depth of wrinkles before it is cut to 0..1."""
+    return (age - 28) / 58
+
+
+def _draw_looks(sex: str, age: float, accent: str, rng: np.random.Generator) -> Looks:
+    identity = mean_shape(sex, age) + SHAPE_SD * rng.normal(size=40)
+    skin = float(np.clip(SKIN[accent] + SKIN_SD * rng.normal(), 0, 1))
+    hair = str(rng.choice(HAIR_STYLES, p=odds(HAIR_ODDS[sex, stage(age)])))
+    beard = str(rng.choice(BEARDS, p=beard_odds(sex, age)))
+    painted = rng.random() < painted_odds(sex, age)
+    glasses = str(rng.choice(GLASSES, p=odds(GLASSES_ODDS[stage(age)])))
+    near = np.array([np.exp(-(((skin - at) / 0.25) ** 2)) for _, at in IRISES])
+    iris = IRISES[rng.choice(len(IRISES), p=near / near.sum())][0]
+    return Looks(
+        identity=identity.astype(np.float32),
+        skin=skin,
+        ruddiness=float(rng.uniform(0.15, 0.8)),
+        freckles=float(np.clip(rng.normal(0.1 - skin, 0.4), 0, 1)),
+        wrinkles=float(np.clip(mean_wrinkles(age) + WRINKLE_SD * rng.normal(), 0, 1)),
+        lips=float(rng.uniform(0.35, 0.9)) if painted else 0.0,
+        hair=hair,
+        hair_colour=_hair_colour(age, skin, rng),
+        hair_volume=float(rng.uniform(0.1, 1)),
+        brows=float(np.clip(rng.normal(0.55 if sex == "male" else 0.3, 0.2), 0, 1)),
+        iris=iris,
+        beard=beard,
+        glasses=glasses,
+        glasses_colour=_hsv(rng, (0, 1), (0.1, 0.7), (0.05, 0.35)),
+        clothes=str(rng.choice(CLOTHES[:4] if stage(age) == "child" else CLOTHES)),
+        clothes_colour=_hsv(rng, (0, 1), (0.1, 0.65), (0.2, 0.8)),
+        backdrop=str(rng.choice(BACKDROPS)),
+        backdrop_colour=_hsv(rng, (0, 1), (0.06, 0.32), (0.35, 0.8)),
+        light_yaw=float(rng.uniform(-0.95, 0.95)),
+        light_pitch=float(rng.uniform(0.2, 0.75)),
+        light_warmth=float(rng.uniform(0, 1)),
+        light_softness=float(rng.uniform(0.15, 0.95)),
+        texture_seed=int(rng.integers(2**31)),
+    )
+
+
+def _hair_colour(age: float, skin: float, rng: np.random.Generator) -> tuple[float, float, float]:
+    """sRGB: from blond (or red) to black with the skin's melanin, then grey with age."""
+    dark = np.clip(skin * 1.5 + rng.normal(0.15, 0.28), 0, 1)
+    stops = np.array([(0.86, 0.70, 0.44), (0.62, 0.42, 0.22), (0.34, 0.21, 0.12),
+                      (0.15, 0.10, 0.08), (0.06, 0.05, 0.05)])  # fmt: skip
+    colour = np.array([np.interp(dark * 4, range(5), stops[:, k]) for k in range(3)])
+    if dark < 0.5 and rng.random() < 0.15:
+        colour = 0.35 * colour + 0.65 * np.array([0.66, 0.30, 0.12])
+    grey = 1 / (1 + np.exp(-((age - 54) / 7 + rng.normal())))
+    colour = colour * (1 - grey) + grey * np.array([0.74, 0.73, 0.72])
+    return tuple(float(np.clip(c, 0, 1)) for c in colour)  # type: ignore[return-value]
+
+
+def _hsv(
+    rng: np.random.Generator, hue: tuple[float, float], strong: tuple[float, float],
+    bright: tuple[float, float],
+) -> tuple[float, float, float]:  # fmt: skip
+    """An sRGB colour drawn evenly from ranges of hue, saturation and brightness."""
+    return colorsys.hsv_to_rgb(*(float(rng.uniform(*span)) for span in (hue, strong, bright)))
+
+
+def tract_mean(sex: str, age: float, identity: Float) -> float:
+    """Mean tract length in cm of people of this sex, age and face."""
+    axes, rest = shape_axes(), identity - mean_shape(sex, age)
+    more = TRACT_BY_LENGTH * rest @ axes["length"] + TRACT_BY_JAW * rest @ axes["jaw"]
+    return float(curve(TRACT_CM[sex], age) * (1 + more / SHAPE_SD))
+
+
+def pitch_mean(sex: str, age: float, tract_cm: float) -> float:
+    """Mean of log2 pitch (Hz) of people of this sex and age with this tract."""
+    beyond = np.log2(tract_cm / curve(TRACT_CM[sex], age))
+    return float(np.log2(curve(PITCH_HZ[sex], age)) + PITCH_BY_TRACT * beyond)
+
+
+def rate_mean(age: float) -> float:
+    """Mean words a minute at this age."""
+    return RATE + RATE_OLD * max(0.0, age - 55) - 1.5 * max(0.0, 12 - age)
+
+
+def breath_mean(sex: str, age: float) -> float:
+    """Mean logit of breathiness."""
+    return BREATH[sex] + BREATH_OLD * max(0.0, age - 60)
+
+
+def _draw_voice(sex: str, age: float, identity: Float, rng: np.random.Generator) -> Voice:
+    tract = tract_mean(sex, age, identity) + TRACT_SD_CM * rng.normal()
+    pitch = 2 ** (pitch_mean(sex, age, tract) + PITCH_SD_OCT * rng.normal())
+    breath = breath_mean(sex, age) + BREATH_SD * rng.normal()
+    low = sex == "male" and age >= 14
+    return Voice(
+        variant=str(rng.choice(("m1", "m3", "m7") if low else ("f2", "f3", "f5"))),
+        pitch_hz=float(pitch),
+        range_st=float(RANGE_ST[sex] + RANGE_SD * rng.normal()),
+        rate=float(rate_mean(age) + RATE_SD * rng.normal()),
+        breathiness=float(1 / (1 + np.exp(-breath))),
+        tract_cm=float(tract),
+    )
