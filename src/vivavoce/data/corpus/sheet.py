@@ -10,10 +10,11 @@ from PIL import Image
 from vivavoce.data.corpus.carriage import HeadHabits
 from vivavoce.data.corpus.draw import Painter
 from vivavoce.data.corpus.people import draw_person
+from vivavoce.data.corpus.perform import relaxed_close
 from vivavoce.errors import RequestError
 from vivavoce.media.files import beside, check_output, writing
 from vivavoce.move.emotion import look_of
-from vivavoce.types import ARKIT, EMOTIONS, Bytes, Emotion
+from vivavoce.types import ARKIT, ARKIT_INDEX, EMOTIONS, Bytes, Emotion
 
 SIZES = (64, 512)
 """Least and most side of a portrait."""
@@ -47,5 +48,6 @@ def portrait(seed: int, index: int, size: int) -> Bytes:
     person = draw_person(seed, index)
     feeling = Emotion(EMOTIONS[index % len(EMOTIONS)], 0.5)
     expression = look_of(feeling)[: len(ARKIT)]
+    expression[ARKIT_INDEX["mouthClose"]] += relaxed_close(person)
     pose, gaze = HeadHabits.of(person).rest, np.zeros(2, np.float32)
     return np.asarray(Painter(person, size).frame(expression, pose, gaze).picture)
