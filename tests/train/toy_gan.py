@@ -99,7 +99,7 @@ class Toy(Trainable):
         return "half way" if step == stage.steps // 2 else None
 
     def figures(self, stage: Stage) -> dict[str, float]:
-        return {"weight": float(next(self.network["generator"].parameters()).abs().mean())}
+        return {"weight": float(self.network["generator"][0].weight.detach().abs().mean())}
 
 
 class Undropped(Toy):

@@ -1,0 +1,468 @@
+"""The one training loop, on a toy that has all a system may have."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+pytest.importorskip("lightning_fabric")
+from toy_gan import FIT, GAN, Toy, Undropped, curve
+
+from vivavoce.errors import (
+    BadCheckpoint,
+    CannotWrite,
+    OutputRefused,
+    RequestError,
+    TrainingStopped,
+    UnknownName,
+)
+from vivavoce.systems.stage import Optimiser, Sample, Stage, Turn
+from vivavoce.train import train_system
+from vivavoce.train.checkpoint import State, check_fits, read_state, state_file, write_state
+from vivavoce.train.loop import Options, Trainer, make_fabric
+from vivavoce.train.optimise import Mean, build, schedule
+from vivavoce.train.order import batches
+
+PROGRAM = [sys.executable, str(Path(__file__).with_name("toy_gan.py"))]
+
+
+def fit(toy: Toy, out: Path, stages: tuple[Stage, ...], **how: Any) -> list[dict[str, float]]:
+    """Train `toy` here; the losses of every step."""
+    options = Options(out, **how)
+    state = State(toy.system, toy.preset, seed=3)
+    Trainer(make_fabric(options), toy, state, options).run(stages)
+    return curve(out)
+
+
+def toy(kind: type[Toy] = Toy) -> Toy:
+    torch.manual_seed(0)
+    return kind()
+
+
+def changed(stage: Stage, **fields: Any) -> Stage:
+    return Stage(**{name: getattr(stage, name) for name in stage.__dataclass_fields__} | fields)
+
+
+def run(*words: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [*PROGRAM, *words], capture_output=True, text=True, timeout=timeout, env=environment
+    )
+
+
+# ---------------------------------------------------------------- what learns, what stands still
+
+
+def test_a_stage_changes_what_it_trains_and_nothing_else(tmp_path: Path) -> None:
+    pair = toy()
+    before = {name: t.clone() for name, t in pair.network.state_dict().items()}
+    fit(pair, tmp_path, (GAN,))
+    moved = {
+        n.split(".")[0] for n, t in pair.network.state_dict().items() if not t.equal(before[n])
+    }
+    assert moved == {"generator", "critic"}  # the encoder's norm statistics stood still as well
+
+
+class Meddler(Toy):
+    """Writes to a part that the stage freezes."""
+
+    def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
+        if turn.step == 7:
+            with torch.no_grad():
+                self.network["encoder"][1].running_mean[0] += 1e-6
+        return super().losses(stage, batch, turn)
+
+
+def test_a_stage_that_touches_a_frozen_part_is_caught(tmp_path: Path) -> None:
+    with pytest.raises(TrainingStopped, match=r"'gan' changed encoder.1.running_mean"):
+        fit(toy(Meddler), tmp_path, (GAN,))
+    assert not (tmp_path / "model.safetensors").exists()
+
+
+def test_a_turn_moves_its_own_parts_only(tmp_path: Path) -> None:
+    stage = changed(
+        GAN, losses={"critic": 1.0, "fool": 0.0, "distance": 0.0}, ema=None, curriculum={}
+    )
+    pair = toy()
+    before = [p.clone() for p in pair.network["generator"].parameters()]
+    fit(pair, tmp_path, (stage,))
+    # The critic's loss reaches the generator's turn through nothing: without weight decay and
+    # with losses of weight 0 its parameters stay.
+    after = list(pair.network["generator"].parameters())
+    assert all(a.equal(b) for a, b in zip(after, before, strict=True))
+
+
+def test_an_unknown_part_is_named_with_the_nearest(tmp_path: Path) -> None:
+    stage = changed(FIT, optimisers={"encoder": Optimiser(trains=("encodr",), lr=0.1)})
+    with pytest.raises(UnknownName, match=r"encodr.*'encoder'"):
+        fit(toy(), tmp_path, (stage,))
+
+
+def test_losses_that_the_stage_does_not_weigh_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="gave distance"):
+        fit(toy(), tmp_path, (changed(FIT, losses={"other": 1.0}),))
+
+
+def test_it_learns(tmp_path: Path) -> None:
+    rows = fit(toy(), tmp_path, (changed(FIT, steps=300),))
+    assert rows[-1]["distance"] < 0.3 * rows[0]["distance"]
+
+
+# ---------------------------------------------------------------- the arithmetic
+
+
+def test_accumulated_batches_are_one_large_batch(tmp_path: Path) -> None:
+    large = fit(toy(Undropped), tmp_path / "large", (changed(GAN, batch=12),))
+    small = fit(toy(Undropped), tmp_path / "small", (changed(GAN, batch=4, accumulate=3),))
+    assert _apart(large, small) < 1e-4
+
+
+def test_the_mean_of_weights_is_its_closed_form() -> None:
+    network = nn.ModuleDict({"a": nn.Linear(1, 1, bias=False), "b": nn.Linear(1, 1)})
+    weight = network["a"].weight
+    mean, values = Mean(network, ("a",), 0.75), [2.0, -1.0, 4.0, 0.5, 3.0, 7.0]
+    start = float(weight)
+    for value in values:
+        weight.data.fill_(value)
+        mean.update()
+    # 1/2, 1/3, 1/4 are the plain mean; from then on the new weight counts 1/4 (decay 0.75).
+    expected = sum([start, *values[:3]]) / 4
+    for value in values[3:]:
+        expected = 0.75 * expected + 0.25 * value
+    with mean.applied():
+        assert float(weight) == pytest.approx(expected, rel=1e-6)
+    assert float(weight) == values[-1]
+    assert list(mean.mean) == ["a.weight"]
+
+
+@pytest.mark.parametrize("kind", ["constant", "cosine", "one-cycle"])
+def test_learning_rates(kind: str) -> None:
+    optimiser = Optimiser(trains=("",), lr=0.1, warmup=0.2, schedule=kind)  # type: ignore[arg-type]
+    adam = build(optimiser, nn.Linear(1, 1))
+    plan, rates = schedule(optimiser, adam, 50), []
+    for _ in range(50):
+        rates.append(adam.param_groups[0]["lr"])
+        adam.step()
+        plan.step()
+    assert max(rates) == pytest.approx(0.1)
+    assert rates[0] < 0.02
+    assert rates[9] == pytest.approx(0.1, rel=0.02)
+    assert rates[-1] == pytest.approx(0.1) if kind == "constant" else rates[-1] < 0.005
+
+
+def test_the_curriculum_changes_weights_and_settings() -> None:
+    assert GAN.weights_at(5)["distance"] == 0.1
+    assert GAN.weights_at(6)["distance"] == 0
+    assert GAN.settings_at(11) == {"distance": 0, "spread": 0.5}
+
+
+def test_half_precision_makes_a_step_on_a_cpu(tmp_path: Path) -> None:
+    full = fit(toy(), tmp_path / "32", (FIT,))
+    half = fit(toy(), tmp_path / "bf16", (FIT,), precision="bf16")
+    assert 0 < _apart(full, half) < 0.2
+    kept = load_file(tmp_path / "bf16" / "model.safetensors").values()
+    assert {t.dtype for t in kept if t.is_floating_point()} == {torch.float32}
+
+
+def test_noise_belongs_to_the_sample() -> None:
+    together = Turn("a", 0, {}, torch.arange(4), seed=9)
+    apart = Turn("a", 0, {}, torch.arange(2, 4), seed=9)
+    first = together.normal(3)
+    assert first[2:].equal(apart.normal(3))
+    assert not first.equal(together.normal(3))
+    assert together.uniform(1000).min() >= 0
+    assert together.uniform(1000).mean().item() == pytest.approx(0.5, abs=0.03)
+
+
+def test_samples_are_dealt_without_repetition_over_processes() -> None:
+    pair = toy()
+    alone = batches(pair, changed(FIT, batch=4), seed=1)
+    first, second = (batches(pair, changed(FIT, batch=2), 1, 0, rank, 2) for rank in (0, 1))
+    for _ in range(3):
+        numbers, whole = next(alone)
+        parts = [next(first), next(second)]
+        assert torch.cat([n for n, _ in parts]).equal(numbers)
+        assert torch.cat([b["point"] for _, b in parts]).equal(whole["point"])
+
+
+# ---------------------------------------------------------------- resuming
+
+
+def test_a_killed_run_resumes_to_the_same_curve(tmp_path: Path) -> None:
+    long = ["fit.steps=40", "gan.steps=60"]
+    train_system("toy", tmp_path / "whole", changes=long)
+    broken = tmp_path / "broken"
+    process = subprocess.Popen(
+        [*PROGRAM, "slow", str(broken), *long, "minutes=0"], stderr=subprocess.DEVNULL
+    )
+    while not state_file(broken).is_file() or len(_lines(broken)) < 60:
+        time.sleep(0.01)
+        assert process.poll() is None, "it ended before it could be killed"
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    at = read_state(broken)
+    assert at.stage == "gan"
+    assert 0 < at.step < 60
+    assert run("slow", str(broken), "resume=true").returncode == 0
+    assert curve(broken) == curve(tmp_path / "whole")
+    one, two = (load_file(f / "model.safetensors") for f in (broken, tmp_path / "whole"))
+    assert all(one[name].equal(two[name]) for name in two)
+
+
+def _lines(out: Path) -> list[str]:
+    file = out / "training" / "losses.jsonl"
+    return file.read_text().splitlines() if file.is_file() else []
+
+
+def test_a_signal_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*PROGRAM, "slow", str(tmp_path), "fit.steps=100000"], stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    assert "fit 1/100000" in process.stderr.readline()
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=20)[1]
+    assert process.returncode == 1
+    assert "--resume" in said
+    assert "Traceback" not in said
+    assert read_state(tmp_path).step > 0
+
+
+def test_two_processes_see_the_losses_of_one_with_twice_the_batch(tmp_path: Path) -> None:
+    train_system("undropped", tmp_path / "one", changes=["batch=16"])
+    done = run("undropped", str(tmp_path / "two"), "devices=2")
+    assert done.returncode == 0, done.stderr
+    assert _apart(curve(tmp_path / "one"), curve(tmp_path / "two")) < 1e-4
+
+
+def _apart(one: list[dict[str, float]], two: list[dict[str, float]]) -> float:
+    """The largest difference of any loss at any step."""
+    assert [r["step"] for r in one] == [r["step"] for r in two]
+    losses = [n for n in one[0] if n not in ("stage", "step")]
+    return max(abs(a[n] - b[n]) for a, b in zip(one, two, strict=True) for n in losses)
+
+
+# ---------------------------------------------------------------- trouble
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
+    pair = toy()
+    pair.poison = ("fool", 5)
+    with pytest.raises(TrainingStopped) as told:
+        fit(pair, tmp_path, (GAN,), minutes=0)
+    assert all(word in str(told.value) for word in ("fool is nan", "Step 5", "'gan'", "--resume"))
+    state = read_state(tmp_path)
+    assert (state.stage, state.step) == ("gan", 5)
+    assert all(t.isfinite().all() for t in state.network.values())
+
+
+class Steep(Toy):
+    """Its loss is a number, its gradient is not."""
+
+    def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
+        found = super().losses(stage, batch, turn)
+        return {
+            n: x + (0 * self.network["encoder"][0].weight.sum()).sqrt() for n, x in found.items()
+        }
+
+
+def test_a_gradient_that_is_no_number_stops_before_the_weights_are_touched(tmp_path: Path) -> None:
+    pair = toy(Steep)
+    before = pair.network["encoder"][0].weight.clone()
+    with pytest.raises(TrainingStopped, match=r"gradient of 'encoder'.*nothing was saved"):
+        fit(pair, tmp_path, (FIT,))
+    assert pair.network["encoder"][0].weight.equal(before)
+
+
+def test_a_full_disk_leaves_the_checkpoint_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = State("toy", "tiny", 0, step=1)
+    write_state(state, tmp_path)
+    good = state_file(tmp_path).read_bytes()
+
+    class Full:
+        def __init__(self, file: Any) -> None:
+            self.file, self.room = file, 4000
+
+        def write(self, data: bytes) -> int:
+            self.room -= len(data)
+            if self.room < 0:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return int(self.file.write(data))
+
+        def __enter__(self) -> Full:
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            self.file.close()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.file, name)
+
+    plain = Path.open
+    monkeypatch.setattr(Path, "open", lambda path, *a, **k: Full(plain(path, *a, **k)))
+    state.network = {"weight": torch.zeros(5000)}
+    with pytest.raises(CannotWrite, match="disk is full"):
+        write_state(state, tmp_path)
+    monkeypatch.undo()
+    assert state_file(tmp_path).read_bytes() == good
+    assert [p.name for p in state_file(tmp_path).parent.iterdir()] == ["state.pt"]
+
+
+@pytest.mark.parametrize("keep", [0, 10, 500, -100])
+def test_a_truncated_checkpoint_is_refused(tmp_path: Path, keep: int) -> None:
+    write_state(State("toy", "tiny", 0), tmp_path)
+    file = state_file(tmp_path)
+    file.write_bytes(file.read_bytes()[:keep])
+    with pytest.raises(BadCheckpoint, match="damaged or no checkpoint"):
+        read_state(tmp_path)
+
+
+def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
+    pair = toy()
+    state = State("toy", "tiny", 3, network=pair.network.state_dict())
+    check_fits(state, pair, None, tmp_path)
+    check_fits(state, pair, 3, tmp_path)
+    with pytest.raises(BadCheckpoint, match="seed 3, not 4"):
+        check_fits(state, pair, 4, tmp_path)
+    with pytest.raises(BadCheckpoint, match="preset 'tiny', not 'paper'"):
+        check_fits(state, Toy("paper"), None, tmp_path)
+    with pytest.raises(BadCheckpoint, match="system 'sdm', not 'toy'"):
+        check_fits(State("sdm", "tiny", 3), pair, None, tmp_path)
+    pair.network["critic"].append(nn.Linear(1, 1))
+    with pytest.raises(BadCheckpoint, match=r"differs: critic.3.bias is absent there"):
+        check_fits(state, pair, None, tmp_path)
+    write_state(State("toy", "tiny", 0, format=99, version="9.9"), tmp_path)
+    with pytest.raises(BadCheckpoint, match=r"format 99 .vivavoce 9.9."):
+        read_state(tmp_path)
+
+
+def test_a_run_is_not_overwritten_and_a_missing_one_not_resumed(tmp_path: Path) -> None:
+    with pytest.raises(BadCheckpoint, match="no run to resume"):
+        train_system("toy", tmp_path, resume=True)
+    train_system("toy", tmp_path, changes=["steps=1"])
+    with pytest.raises(OutputRefused, match="holds a run already"):
+        train_system("toy", tmp_path)
+    train_system("toy", tmp_path, resume=True)  # all is done: nothing to do
+    assert len(curve(tmp_path)) == 2
+
+
+# ---------------------------------------------------------------- what is left and what is shown
+
+
+def test_the_product_is_whole(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    train_system("toy", tmp_path, seed=5)
+    from vivavoce.nn.weights import read_weights
+
+    weights, _ = read_weights(tmp_path / "model.safetensors", "toy")
+    assert any(name.startswith("critic") for name in weights)
+    assert '"system": "toy"' in (tmp_path / "config.json").read_text()
+    card = (tmp_path / "README.md").read_text()
+    assert "| gan | critic, generator | critic 1, fool 0.5, distance 0.1 | 12 x 8 |" in card
+    assert "| gan: weight |" in card
+    strips = sorted(p.name for p in (tmp_path / "training" / "strips").iterdir())
+    assert strips[0] == "fit-0000000.png"
+    told = capfd.readouterr()
+    assert told.out.count("half way") == 1
+    assert "gan 12/12: critic " in told.err
+    assert "steps/s" in told.err
+
+
+def test_stages_may_be_trained_one_by_one(tmp_path: Path) -> None:
+    train_system("toy", tmp_path / "apart", stage="fit")
+    train_system("toy", tmp_path / "apart", stage="gan", resume=True)
+    train_system("toy", tmp_path / "once")
+    assert curve(tmp_path / "apart") == curve(tmp_path / "once")
+
+
+def test_tensorboard(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    train_system("toy", tmp_path / "out", stage="fit", log=tmp_path / "log")
+    events = EventAccumulator(str(tmp_path / "log" / "fit")).Reload()
+    logged = [event.value for event in events.Scalars("distance")]
+    assert logged == pytest.approx([row["distance"] for row in curve(tmp_path / "out")])
+
+
+def test_dry_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train_system("toy", tmp_path / "out", tmp_path, dry_run=True, changes=["gan.batch=64"])
+    said = capsys.readouterr().out
+    assert "toy-tiny: 209 parameters" in said
+    assert "critic: trains critic (65); lr 0.001 constant" in said
+    assert "frozen: generator, critic" in said
+    assert "stage gan: 12 steps of 64 x 1" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_activations_are_measured() -> None:
+    from vivavoce.train.dry_run import activations
+
+    class Plain(Toy):
+        def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
+            return {"distance": (batch["point"] @ torch.ones(2, 3, requires_grad=True)).exp().sum()}
+
+    size = activations(toy(Plain), changed(FIT, batch=10), 0)
+    assert size == 10 * 2 * 4 + 10 * 3 * 4  # matmul keeps its input, exp its output
+
+
+# ---------------------------------------------------------------- settings
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("step=3", "no setting 'step'.*'steps'"),
+        ("fit.lr=3", "Perhaps optimisers.encoder.lr"),
+        ("losses.fol=1", "losses.fool"),
+        ("gan.steps=many", "steps of stage 'gan' cannot be 'many'.*valid integer"),
+        ("batch=0", "greater than or equal to 1"),
+        ("steps", "takes key=value"),
+        ("name=x", "no setting 'name'"),
+        ("optimisers.critic.schedule=cosin", "'constant', 'cosine' or 'one-cycle'"),
+    ],
+)
+def test_a_wrong_setting_is_refused(tmp_path: Path, change: str, told: str) -> None:
+    with pytest.raises(RequestError, match=told):
+        train_system("toy", tmp_path, changes=[change])
+    assert not list(tmp_path.iterdir())
+
+
+def test_settings_reach_their_stages() -> None:
+    from vivavoce.train.settings import apply
+
+    changes = ["steps=7", "gan.batch=3", "losses.fool=2", "optimisers.critic.betas=[0.5, 0.9]",
+               'curriculum={"2": {"fool": 0}}', "ema=null"]  # fmt: skip
+    first, second = apply((FIT, GAN), changes)
+    assert (first.steps, first.batch, second.steps, second.batch) == (7, 8, 7, 3)
+    assert second.losses["fool"] == 2
+    assert second.optimisers["critic"].betas == (0.5, 0.9)
+    assert second.weights_at(3)["fool"] == 0
+    assert second.ema is None
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ({"system": "toi"}, "'toy'"),
+        ({"stage": "gann"}, "'gan'"),
+        ({"preset": "papr"}, "'paper'"),
+        ({"precision": "b16"}, "'bf16'"),
+    ],
+)
+def test_unknown_names(tmp_path: Path, how: Mapping[str, Any], told: str) -> None:
+    with pytest.raises(UnknownName, match=told):
+        train_system(**{"system": "toy", "out": tmp_path} | how)
