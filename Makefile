@@ -43,7 +43,7 @@ train-portrait: $(STAMP)  ## train everything the default system ships (REAL=fol
 	$(BIN)/vivavoce train portrait --real $(REAL)
 
 lock: $(STAMP)  ## write requirements.lock from what is installed
-	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu//' > requirements.lock
+	$(BIN)/pip freeze --all --exclude-editable | grep -v '^pip==' | sed 's/+cpu//' > requirements.lock
 
 clean:  ## remove what was made
 	rm -rf $(VENV) out runs

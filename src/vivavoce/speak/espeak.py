@@ -28,7 +28,7 @@ _LOCK = threading.Lock()
 _RETRIEVAL_SYNCHRONOUS = 2
 _PHONEME_EVENTS_IPA_NO_EXIT = 0x8003
 _UTF8 = 1
-_EVENT_PHONEME = 7
+_EVENT_WORD, _EVENT_PHONEME = 1, 7
 _RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
 _LONGEST_DATA_PATH = 140  # N_PATH_HOME is 160 and file names are appended to it
 _ANY_VOICE = b"gmw/en-US"
@@ -216,6 +216,14 @@ def _languages(address: int | None) -> tuple[str, ...]:
 def synthesize(
     text: str, voice: str, prosody: Prosody
 ) -> tuple[NDArray[np.float32], list[tuple[str, int]], int]:
+    """Sound, phonemes and rate of `synthesize_words`, for those who need no words."""
+    sound, phonemes, _, rate = synthesize_words(text, voice, prosody)
+    return sound, phonemes, rate
+
+
+def synthesize_words(
+    text: str, voice: str, prosody: Prosody
+) -> tuple[NDArray[np.float32], list[tuple[str, int]], list[tuple[int, int, int]], int]:
     """Speak `text`; the same arguments always give the same samples.
 
     Args:
@@ -224,27 +232,28 @@ def synthesize(
         prosody: Rate, volume, pitch and range.
 
     Returns:
-        Sound [n] in [-1, 1]; phonemes as (IPA, first sample), "" where a pause begins; the rate in
-        Hz of both.
+        Sound [n] in [-1, 1]; phonemes as (IPA, first sample), "" where a pause begins; words as
+        (first character, characters, first sample); the rate in Hz of all of them.
 
     Raises:
         VivavoceError: The library does not know the voice, or fails.
     """
     sound: list[NDArray[np.int16]] = []
     phonemes: list[tuple[str, int]] = []
+    words: list[tuple[int, int, int]] = []
     with _library() as (library, rate):
         if library.espeak_SetVoiceByName(voice.encode()) != 0:
             raise VivavoceError(f"espeak-ng cannot load its voice {voice!r}.")
         library.espeak_ng_SetRandSeed(ctypes.c_long(_SEED))
         _set_parameters(library, prosody)
-        callback = _collector(sound, phonemes)
+        callback = _collector(sound, phonemes, words)
         library.espeak_SetSynthCallback(callback)
         data = text.encode("utf-8", "ignore")
         status = library.espeak_Synth(data, len(data) + 1, 0, 1, 0, _UTF8, None, None)
     if status != 0:
         raise VivavoceError(f"espeak-ng failed (status {status}) on the text {text[:60]!r}.")
     whole = np.concatenate(sound) if sound else np.zeros(0, np.int16)
-    return whole.astype(np.float32) / 32768, phonemes, rate
+    return whole.astype(np.float32) / 32768, phonemes, words, rate
 
 
 def _set_parameters(library: ctypes.CDLL, prosody: Prosody) -> None:
@@ -258,7 +267,9 @@ def _set_parameters(library: ctypes.CDLL, prosody: Prosody) -> None:
 
 
 def _collector(
-    sound: list[NDArray[np.int16]], phonemes: list[tuple[str, int]]
+    sound: list[NDArray[np.int16]],
+    phonemes: list[tuple[str, int]],
+    words: list[tuple[int, int, int]],
 ) -> ctypes._FuncPointer:
     """A callback that appends what the library hands over."""
 
@@ -273,6 +284,9 @@ def _collector(
                 raw = ctypes.string_at(address, 8).split(b"\0")[0]
                 # Eight bytes may end inside a character.
                 phonemes.append((raw.decode("utf-8", "ignore"), int(event.sample)))
+            elif event.type == _EVENT_WORD:
+                place = int(event.text_position) - 1, int(event.length)
+                words.append((*place, int(event.sample)))
             index += 1
         return 0
 
