@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from vivavoce.data.corpus.person import Person
-from vivavoce.types import Bytes, Float
+from vivavoce.types import Bytes
 
 DRAWN = 256
 """Side at which backdrops are drawn; they are soft, so they are scaled to any size."""
@@ -26,11 +26,11 @@ def backdrop(person: Person, size: int) -> Bytes:
     return np.clip(scaled * 255 + 0.5, 0, 255).astype(np.uint8)
 
 
-def _plain(colour: Float, rng: np.random.Generator) -> Float:
+def _plain(colour: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.tile(colour, (DRAWN, DRAWN, 1))
 
 
-def _gradient(colour: Float, rng: np.random.Generator) -> Float:
+def _gradient(colour: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     angle = rng.uniform(0, 2 * np.pi)
     y, x = np.mgrid[-1 : 1 : DRAWN * 1j, -1 : 1 : DRAWN * 1j]
     share = (0.5 + 0.45 * (np.cos(angle) * x + np.sin(angle) * y))[..., None]
@@ -38,7 +38,7 @@ def _gradient(colour: Float, rng: np.random.Generator) -> Float:
     return colour * (1 - share) + other * share
 
 
-def _room(colour: Float, rng: np.random.Generator) -> Float:
+def _room(colour: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Walls, shelves and a window, far out of focus."""
     picture = np.tile(colour * 0.85 + 0.08, (DRAWN, DRAWN, 1)).astype(np.float32)
     for _ in range(14):
@@ -47,24 +47,26 @@ def _room(colour: Float, rng: np.random.Generator) -> Float:
         shade = np.clip(colour * rng.uniform(0.45, 1.35) + rng.normal(0, 0.07, 3), 0, 1)
         cv2.rectangle(picture, (int(x), int(y)), (int(x) + w, int(y) + h), shade.tolist(), -1)
     x = int(rng.integers(0, DRAWN - 70))
-    window = np.clip([1.0, 0.98, 0.92] + rng.normal(0, 0.02, 3), 0, 1)
+    window = np.clip(np.array([1.0, 0.98, 0.92]) + rng.normal(0, 0.02, 3), 0, 1)
     cv2.rectangle(picture, (x, 10), (x + 62, 130), window.tolist(), -1)
     return cv2.GaussianBlur(picture, (0, 0), 9)
 
 
-def _bokeh(colour: Float, rng: np.random.Generator) -> Float:
+def _bokeh(colour: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Evening lights as soft discs."""
     picture = np.tile(colour * 0.38, (DRAWN, DRAWN, 1)).astype(np.float32)
     for _ in range(38):
         disc = np.zeros((DRAWN, DRAWN), np.float32)
-        centre = tuple(int(v) for v in rng.integers(0, DRAWN, 2))
-        cv2.circle(disc, centre, int(rng.integers(8, 26)), 1.0, -1, cv2.LINE_AA)
-        light = np.clip([1.0, 0.80, 0.55] + rng.normal(0, 0.16, 3), 0.1, 1) * rng.uniform(0.1, 0.42)
+        x, y = rng.integers(0, DRAWN, 2)
+        cv2.circle(disc, (int(x), int(y)), int(rng.integers(8, 26)), 1.0, -1, cv2.LINE_AA)
+        light = np.clip(np.array([1.0, 0.80, 0.55]) + rng.normal(0, 0.16, 3), 0.1, 1) * rng.uniform(
+            0.1, 0.42
+        )
         picture += cv2.GaussianBlur(disc, (0, 0), 2)[..., None] * light
     return np.clip(cv2.GaussianBlur(picture, (0, 0), 2), 0, 1)
 
 
-def _wall(colour: Float, rng: np.random.Generator) -> Float:
+def _wall(colour: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Plaster: noise of several sizes."""
     texture = np.zeros((DRAWN, DRAWN), np.float32)
     for scale, strength in ((3, 0.25), (9, 0.8), (28, 2.4)):

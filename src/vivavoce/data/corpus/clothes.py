@@ -11,7 +11,6 @@ from vivavoce.data.corpus.draw_math import vertex_normals
 from vivavoce.data.corpus.head import Head
 from vivavoce.data.corpus.person import Person
 from vivavoce.data.corpus.scene import LABEL_INDEX, Part
-from vivavoce.types import Float
 
 AXIS = np.array([0.0, 0.0, -5.5], np.float32)
 """Where the neck stands (x, -, z), cm."""
@@ -55,7 +54,9 @@ def clothes(person: Person, head: Head) -> list[Part]:
     return [_piece(person, head, CUTS[looks.clothes], colour, 0.2, looks.texture_seed % 5)]
 
 
-def _piece(person: Person, head: Head, cut: Cut, colour: Float, over: float, pattern: int) -> Part:
+def _piece(
+    person: Person, head: Head, cut: Cut, colour: np.ndarray, over: float, pattern: int
+) -> Part:
     """One piece; `over`: cm above the body; `pattern`: 1 stripes, 2 checks, else plain."""
     rng = person.rng("clothes", int(10 * over))
     around = np.linspace(0, 2 * np.pi, AROUND, endpoint=False)
@@ -89,7 +90,7 @@ def _piece(person: Person, head: Head, cut: Cut, colour: Float, over: float, pat
     )  # fmt: skip
 
 
-def _turn(around: Float) -> Float:
+def _turn(around: np.ndarray) -> np.ndarray:
     """Angle from the front, -pi..pi."""
     return (around + np.pi) % (2 * np.pi) - np.pi
 
@@ -100,7 +101,7 @@ def _breadth(person: Person) -> float:
     return float(grown * (1.06 if person.sex == "male" else 0.93) * (person.height_cm / 171) ** 0.3)
 
 
-def _shoulder(far: Float, around: Float, scale: float) -> Float:
+def _shoulder(far: np.ndarray, around: np.ndarray, scale: float) -> np.ndarray:
     """Height of the shoulders at a distance from the neck's axis."""
     sides = np.interp(far, [6, 8.5, 12, 17, 21, 24, 27],
                       [-14.6, -15.6, -17.2, -18.6, -20.3, -23.5, -30.0])  # fmt: skip
@@ -110,7 +111,7 @@ def _shoulder(far: Float, around: Float, scale: float) -> Float:
     return (sides * (1 - much) + low * much) * scale
 
 
-def _patterned(albedo: Float, points: Float, pattern: int) -> Float:
+def _patterned(albedo: np.ndarray, points: np.ndarray, pattern: int) -> np.ndarray:
     if pattern == 1:  # a ring of vertices in three is a stripe
         stripe = np.repeat(np.arange(RINGS) % 3 == 2, AROUND)
         return np.where(stripe[:, None], np.clip(albedo * 2.0 + 0.06, 0, 0.85), albedo)

@@ -180,7 +180,7 @@ class _Mesh:
         )
 
 
-def _stack(arrays: list[Float]) -> Float:
+def _stack(arrays: list[np.ndarray]) -> Float:
     return np.ascontiguousarray(np.concatenate(arrays), np.float32)
 
 

@@ -10,7 +10,6 @@ from vivavoce.data.corpus.head import Head
 from vivavoce.data.corpus.person import Person
 from vivavoce.data.corpus.scene import LABEL_INDEX, Part
 from vivavoce.data.corpus.strand import on_surface, ribbons, tinted, unit
-from vivavoce.types import Float
 
 UPPER_LIDS = ((36, 37, 38, 39), (42, 43, 44, 45))
 BROWS = ((17, 18, 19, 20, 21), (26, 25, 24, 23, 22))
@@ -90,7 +89,7 @@ def beard(person: Person, head: Head) -> list[Part]:
                     bind=nearest, roots=0.7)]  # fmt: skip
 
 
-def _grows(kind: str, head: Head) -> Float:
+def _grows(kind: str, head: Head) -> np.ndarray:
     """Where a kind of beard grows [V]."""
     x, y, _ = head.arrays.neutral.T
     lip = head.arrays.neutral[head.arrays.points68[51], 1]
@@ -104,13 +103,13 @@ def _grows(kind: str, head: Head) -> Float:
     return np.ones(len(x), np.float32)
 
 
-def _along(line: Float, at: Float) -> Float:
+def _along(line: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Points [N, 3] at the shares `at` of a polyline [K, 3]."""
     knots = np.linspace(0, 1, len(line))
     return np.stack([np.interp(at, knots, line[:, k]) for k in range(3)], 1)
 
 
-def _onto(head: Head, points: Float) -> tuple[Float, Float, np.ndarray]:
+def _onto(head: Head, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Points moved onto the nearest skin: places, rough normals, vertices."""
     skin = np.flatnonzero(head.arrays.is_part("face"))
     front = skin[head.rest[skin, 2] > -2 * head.scale]
@@ -122,5 +121,5 @@ def _onto(head: Head, points: Float) -> tuple[Float, Float, np.ndarray]:
     return lifted, outward, vertex.astype(np.int64)
 
 
-def _float(arrays: list[Float]) -> Float:
+def _float(arrays: list[np.ndarray]) -> np.ndarray:
     return np.concatenate(arrays).astype(np.float32)

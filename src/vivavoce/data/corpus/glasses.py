@@ -9,7 +9,6 @@ from vivavoce.data.corpus.head import Head
 from vivavoce.data.corpus.person import Person
 from vivavoce.data.corpus.scene import LABEL_INDEX, Part
 from vivavoce.data.corpus.strand import unit
-from vivavoce.types import Float
 
 LENS_OPACITY = 0.07
 _AROUND, _TUBE = 40, 6
@@ -40,7 +39,7 @@ def glasses(person: Person, head: Head) -> list[Part]:
     return [frame, *(_lens(rim, label) for rim in rims)]
 
 
-def _rim(kind: str, eye: Float, marks: Float, scale: float) -> Float:
+def _rim(kind: str, eye: np.ndarray, marks: np.ndarray, scale: float) -> np.ndarray:
     """The outline of a lens [N, 3], in front of the lashes."""
     t = np.linspace(0, 2 * np.pi, _AROUND, endpoint=False)
     power = {"round": 2.0, "square": 4.5, "half": 3.0}[kind]
@@ -54,7 +53,9 @@ def _rim(kind: str, eye: Float, marks: Float, scale: float) -> Float:
     return np.stack([middle[0] + x, middle[1] + y, front - wrap + 0.25], 1).astype(np.float32)
 
 
-def _tube(path: Float, thick: float, closed: bool) -> tuple[Float, np.ndarray, Float]:
+def _tube(
+    path: np.ndarray, thick: float, closed: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A tube along a path: vertices, triangles, normals."""
     if len(path) == 3:  # a bow through three points
         t = np.linspace(0, 1, 9)[:, None]
@@ -82,7 +83,9 @@ def _tube(path: Float, thick: float, closed: bool) -> tuple[Float, np.ndarray, F
     return vertices.reshape(-1, 3), both, normals.reshape(-1, 3)
 
 
-def _joined(tubes: list[tuple[Float, np.ndarray, Float]], colour: Float, label: int) -> Part:
+def _joined(
+    tubes: list[tuple[np.ndarray, np.ndarray, np.ndarray]], colour: np.ndarray, label: int
+) -> Part:
     starts = np.cumsum([0, *(len(t[0]) for t in tubes)])
     vertices = np.concatenate([t[0] for t in tubes]).astype(np.float32)
     triangles = np.concatenate([t[1] + s for t, s in zip(tubes, starts, strict=False)])
@@ -92,7 +95,7 @@ def _joined(tubes: list[tuple[Float, np.ndarray, Float]], colour: Float, label: 
                 np.full(len(vertices), 0.8, np.float32), label, "head")  # fmt: skip
 
 
-def _lens(rim: Float, label: int) -> Part:
+def _lens(rim: np.ndarray, label: int) -> Part:
     """A fan over the rim, nearly clear."""
     vertices = np.concatenate([rim.mean(0, keepdims=True), rim]).astype(np.float32)
     i = np.arange(len(rim))

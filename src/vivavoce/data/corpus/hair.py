@@ -15,7 +15,6 @@ from vivavoce.data.corpus.head import Head
 from vivavoce.data.corpus.person import Person
 from vivavoce.data.corpus.scene import LABEL_INDEX, Part
 from vivavoce.data.corpus.strand import on_surface, ribbons, tinted, unit
-from vivavoce.types import Float
 
 STEPS = 7
 CENTRE = np.array([0.0, 2.0, -6.5], np.float32)
@@ -67,7 +66,7 @@ def hair(person: Person, head: Head) -> list[Part]:
     if looks.hair == "bald":
         return []
     style, rng = STYLES[looks.hair], person.rng("hair")
-    roots, out, bind = on_surface(
+    roots, out, _ = on_surface(
         head.rest, head.arrays.triangles, covered(person, head), style.count, rng
     )
     lift = style.lift * (0.55 + 0.75 * looks.hair_volume) * head.scale
@@ -84,7 +83,7 @@ def hair(person: Person, head: Head) -> list[Part]:
     return parts
 
 
-def covered(person: Person, head: Head) -> Float:
+def covered(person: Person, head: Head) -> np.ndarray:
     """How densely hair grows at each vertex of the head [V], with a natural hairline."""
     looks, v = person.looks, head.arrays.neutral
     if looks.hair == "bald":
@@ -103,8 +102,13 @@ def covered(person: Person, head: Head) -> Float:
 
 
 def _grow(
-    style: Style, roots: Float, out: Float, lift: float, head: Head, rng: np.random.Generator
-) -> Float:
+    style: Style,
+    roots: np.ndarray,
+    out: np.ndarray,
+    lift: float,
+    head: Head,
+    rng: np.random.Generator,
+) -> np.ndarray:
     """Strands [N, STEPS, 3]."""
     count = len(roots)
     length = style.length * head.scale * np.exp(0.16 * rng.normal(size=count))
@@ -140,8 +144,13 @@ def _grow(
 
 
 def _tufts(
-    style: Style, roots: Float, out: Float, lift: float, head: Head, rng: np.random.Generator
-) -> Float:
+    style: Style,
+    roots: np.ndarray,
+    out: np.ndarray,
+    lift: float,
+    head: Head,
+    rng: np.random.Generator,
+) -> np.ndarray:
     """Short curls [N, STEPS, 3] in a volume as thick as `lift` above the scalp."""
     count = len(roots)
     edge = np.clip((roots[:, 1] / head.scale + 7) / 9, 0.35, 1)  # thinner towards the neck
@@ -173,7 +182,7 @@ def _shell(person: Person, head: Head, lift: float) -> Part:
                 LABEL_INDEX["hair"], "head")  # fmt: skip
 
 
-def _combed(comb: str, roots: Float, out: Float, rng: np.random.Generator) -> Float:
+def _combed(comb: str, roots: np.ndarray, out: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Which way hair lies at each root [N, 3]."""
     x, _, z = (roots - [0, 0, 0]).T
     if comb == "side":
@@ -201,7 +210,7 @@ class _Skull:
         self.radius = np.linalg.norm(away, axis=1)
         self.tree = cKDTree(away / self.radius[:, None])
 
-    def outside(self, points: Float, clear: Float) -> Float:
+    def outside(self, points: np.ndarray, clear: np.ndarray) -> np.ndarray:
         """Points [N, 3], moved out to `clear` [N] cm above the head where they are nearer."""
         away = points - self.centre
         far = np.linalg.norm(away, axis=1)
@@ -212,7 +221,7 @@ class _Skull:
         return np.asarray(self.centre + away * grow[:, None])
 
 
-def _off_face(points: Float, scale: float) -> Float:
+def _off_face(points: np.ndarray, scale: float) -> np.ndarray:
     """Keep strands beside the face, not in front of it."""
     x, y, z = points.T
     front = (z > -3.0 * scale) & (y < 5.2 * scale)
@@ -224,7 +233,7 @@ def _off_face(points: Float, scale: float) -> Float:
     return out
 
 
-def _curls(style: Style, curves: Float, rng: np.random.Generator) -> Float:
+def _curls(style: Style, curves: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """What curls and frizz add [N, S, 3]."""
     count, steps, _ = curves.shape
     radius = style.curl + 0.05
@@ -235,13 +244,13 @@ def _curls(style: Style, curves: Float, rng: np.random.Generator) -> Float:
     return radius * grown * spiral
 
 
-def _outward(curves: Float, out: Float) -> Float:
+def _outward(curves: np.ndarray, out: np.ndarray) -> np.ndarray:
     """The side each strand shows: away from the skull's middle."""
     middle = curves[:, curves.shape[1] // 2]
     return unit(0.4 * out + unit(middle - CENTRE))
 
 
-def _shading(person: Person, curves: Float) -> Float:
+def _shading(person: Person, curves: np.ndarray) -> np.ndarray:
     """How much of the main light each point gets [N, S]: strands have no surface that would say."""
     k = person.looks
     key = np.array([np.sin(k.light_yaw) * np.cos(k.light_pitch), np.sin(k.light_pitch),

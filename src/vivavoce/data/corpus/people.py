@@ -40,7 +40,6 @@ from vivavoce.data.corpus.person import (
     Person,
     Voice,
 )
-from vivavoce.types import Float
 
 AGE_BANDS = ((6, 13, 0.10), (13, 20, 0.10), (20, 60, 0.60), (60, 90, 0.20))
 """From, to, share; even within each."""
@@ -125,14 +124,14 @@ def stage(age: float) -> str:
 
 
 @cache
-def shape_axes() -> dict[str, Float]:
+def shape_axes() -> dict[str, np.ndarray]:
     """Unit directions [40] in face478's identity space: along "length" faces grow longest for the
     least change, along "jaw" jaws grow broad; "male" and "child" are mixtures."""
     from vivavoce.look.face478 import load
 
     model = load()
 
-    def sizes(v: Float) -> Float:
+    def sizes(v: np.ndarray) -> np.ndarray:
         d = [(10, 152), (172, 397), (234, 454), (17, 152), (159, 145), (33, 263), (168, 2),
              (129, 358)]  # fmt: skip
         top, jaw, cheeks, chin, lid, eyes, nose, wide = (np.linalg.norm(v[a] - v[b]) for a, b in d)
@@ -143,7 +142,7 @@ def shape_axes() -> dict[str, Float]:
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     length, jaw, chin, lid, nose, wide = rows
 
-    def mixed(*parts: Float) -> Float:
+    def mixed(*parts: np.ndarray) -> np.ndarray:
         total = np.sum(parts, 0)
         return (total / np.linalg.norm(total)).astype(np.float32)
 
@@ -154,25 +153,25 @@ def shape_axes() -> dict[str, Float]:
     }  # fmt: skip
 
 
-def mean_shape(sex: str, age: float) -> Float:
+def mean_shape(sex: str, age: float) -> np.ndarray:
     """Mean identity coefficients [40] of people of this sex and age."""
     axes = shape_axes()
     child = np.clip((16 - age) / 8, 0, 1.1)
     grown = np.clip((age - 8) / 9, 0.2, 1.0)
     sign = 1.0 if sex == "male" else -1.0
-    shape: Float = (
+    shape: np.ndarray = (
         SHAPE_BY_SEX * sign * grown * axes["male"] + SHAPE_BY_CHILD * child * axes["child"]
     )
     return shape
 
 
-def odds(table: tuple[float, ...]) -> Float:
+def odds(table: tuple[float, ...]) -> np.ndarray:
     """Odds as probabilities."""
     values = np.asarray(table, float)
     return values / values.sum()
 
 
-def beard_odds(sex: str, age: float) -> Float:
+def beard_odds(sex: str, age: float) -> np.ndarray:
     """Probabilities of `BEARDS`."""
     if sex == "female" or age < 17:
         return odds((1, 0, 0, 0, 0))
@@ -246,7 +245,7 @@ def _hsv(
     return colorsys.hsv_to_rgb(*(float(rng.uniform(*span)) for span in (hue, strong, bright)))
 
 
-def tract_mean(sex: str, age: float, identity: Float) -> float:
+def tract_mean(sex: str, age: float, identity: np.ndarray) -> float:
     """Mean tract length in cm of people of this sex, age and face."""
     axes, rest = shape_axes(), identity - mean_shape(sex, age)
     more = TRACT_BY_LENGTH * rest @ axes["length"] + TRACT_BY_JAW * rest @ axes["jaw"]
@@ -269,7 +268,7 @@ def breath_mean(sex: str, age: float) -> float:
     return BREATH[sex] + BREATH_OLD * max(0.0, age - 60)
 
 
-def _draw_voice(sex: str, age: float, identity: Float, rng: np.random.Generator) -> Voice:
+def _draw_voice(sex: str, age: float, identity: np.ndarray, rng: np.random.Generator) -> Voice:
     tract = tract_mean(sex, age, identity) + TRACT_SD_CM * rng.normal()
     pitch = 2 ** (pitch_mean(sex, age, tract) + PITCH_SD_OCT * rng.normal())
     breath = breath_mean(sex, age) + BREATH_SD * rng.normal()

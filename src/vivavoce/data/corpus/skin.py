@@ -13,7 +13,6 @@ from vivavoce.data.corpus.colour import linear, waves
 from vivavoce.data.corpus.hair import covered
 from vivavoce.data.corpus.head import Head
 from vivavoce.data.corpus.person import Person
-from vivavoce.types import Float
 
 SKIN = ((238, 204, 184), (228, 184, 156), (205, 152, 118), (146, 97, 69), (82, 54, 42))
 """sRGB of melanin 0, 1/4, 1/2, 3/4, 1."""
@@ -25,7 +24,7 @@ PAINT = (0.42, 0.035, 0.055)
 """Lipstick."""
 
 
-def tone(melanin: float) -> Float:
+def tone(melanin: float) -> np.ndarray:
     """Linear albedo [3] of skin."""
     stops = np.log(linear(np.array(SKIN, np.float32) / 255))
     at = melanin * (len(SKIN) - 1)
@@ -34,7 +33,7 @@ def tone(melanin: float) -> Float:
     )
 
 
-def paint(person: Person, head: Head) -> tuple[Float, Float]:
+def paint(person: Person, head: Head) -> tuple[np.ndarray, np.ndarray]:
     """Albedo [V, 3] and gloss [V] of every vertex of the head."""
     a = head.arrays
     albedo, gloss = _skin(person, head)
@@ -49,7 +48,7 @@ def paint(person: Person, head: Head) -> tuple[Float, Float]:
     return np.ascontiguousarray(albedo, np.float32), np.ascontiguousarray(gloss, np.float32)
 
 
-def _skin(person: Person, head: Head) -> tuple[Float, Float]:
+def _skin(person: Person, head: Head) -> tuple[np.ndarray, np.ndarray]:
     looks, m, v = person.looks, head.arrays.masks, head.arrays.neutral
     rng = person.rng("skin")
     albedo = np.repeat(tone(looks.skin)[None], len(v), 0)
@@ -75,7 +74,7 @@ def _skin(person: Person, head: Head) -> tuple[Float, Float]:
     return albedo, gloss
 
 
-def iris_colours(person: Person, angle: Float, around: Float) -> Float:
+def iris_colours(person: Person, angle: np.ndarray, around: np.ndarray) -> np.ndarray:
     """Albedo [E, 3] of an eyeball's vertices: `angle` from its axis, `around` it, in radians."""
     degrees = np.degrees(angle)
     colour = linear(person.looks.iris)

@@ -6,22 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivavoce.data.corpus.scene import Part
-from vivavoce.types import Float
 
 
-def unit(vectors: Float) -> Float:
+def unit(vectors: np.ndarray) -> np.ndarray:
     """Rows [..., 3] of length 1."""
-    out: Float = vectors / (np.linalg.norm(vectors, axis=-1, keepdims=True) + 1e-9)
+    out: np.ndarray = vectors / (np.linalg.norm(vectors, axis=-1, keepdims=True) + 1e-9)
     return out
 
 
 def on_surface(
-    vertices: Float,
+    vertices: np.ndarray,
     triangles: NDArray[np.int32],
-    density: Float,
+    density: np.ndarray,
     count: int,
     rng: np.random.Generator,
-) -> tuple[Float, Float, NDArray[np.int64]]:
+) -> tuple[np.ndarray, np.ndarray, NDArray[np.int64]]:
     """`count` random points of a mesh, likelier where `density` [V] is high.
 
     Returns: points [N, 3], outward normals [N, 3], and each point's nearest corner vertex [N].
@@ -40,16 +39,16 @@ def on_surface(
 
 
 def ribbons(
-    curves: Float,
-    outward: Float,
-    width: Float,
-    colour: Float,
+    curves: np.ndarray,
+    outward: np.ndarray,
+    width: np.ndarray,
+    colour: np.ndarray,
     gloss: float,
     label: int,
     follows: str = "head",
     bind: NDArray[np.int64] | None = None,
     roots: float = 0.55,
-    light: Float | None = None,
+    light: np.ndarray | None = None,
 ) -> Part:
     """A ribbon for every curve.
 
@@ -92,7 +91,9 @@ def _faces(count: int, steps: int) -> NDArray[np.int32]:
     return quads.reshape(-1, 3).astype(np.int32)
 
 
-def tinted(colour: Float, count: int, rng: np.random.Generator, spread: float = 0.16) -> Float:
+def tinted(
+    colour: np.ndarray, count: int, rng: np.random.Generator, spread: float = 0.16
+) -> np.ndarray:
     """`count` strand colours [N, 3] around one."""
     shade = np.exp(spread * rng.normal(size=(count, 1)))
     warm = 1 + 0.06 * rng.normal(size=(count, 1)) * [1.0, 0.2, -0.6]

@@ -23,7 +23,9 @@ contempt are ours.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +40,7 @@ VARIANT_TRACT_CM = {"m1": 17.1, "m3": 16.9, "m7": 17.3, "f2": 15.0, "f3": 14.8, 
 """Tract length that a variant's formants stand for."""
 PERIOD_MS = 5.0
 """Of WORLD's analysis."""
-LOUDNESS_DB = -23.0
+LOUDNESS_DB = -25.0
 """Root mean square of calm speech, of full scale."""
 LOWEST_HZ, HIGHEST_HZ = 60.0, 520.0
 
@@ -108,8 +110,7 @@ def say(person: Person, text: str, feeling: Emotion, rng: np.random.Generator) -
 
 def voiced(samples: Float, person: Person, colour: Colour, rng: np.random.Generator) -> Float:
     """espeak's sound [n] at 16 kHz in the person's voice [n]."""
-    import pyworld
-
+    pyworld = _world()
     x = samples.astype(np.float64) + 1e-5 * rng.standard_normal(len(samples))
     f0, times = pyworld.dio(x, RATE, f0_floor=LOWEST_HZ, f0_ceil=HIGHEST_HZ, frame_period=PERIOD_MS)
     f0 = pyworld.stonemask(x, f0, times, RATE)
@@ -125,6 +126,14 @@ def voiced(samples: Float, person: Person, colour: Colour, rng: np.random.Genera
     loud = np.sqrt(np.mean(out[np.abs(out) > 1e-3] ** 2)) if (np.abs(out) > 1e-3).any() else 1.0
     gain = 10 ** ((LOUDNESS_DB + colour.loud_db) / 20) / loud
     return np.clip(out * gain, -0.99, 0.99).astype(np.float32)
+
+
+def _world() -> Any:
+    """The module pyworld; it asks for its own version in a way that warns."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pyworld
+    return pyworld
 
 
 def contour(f0: Float, person: Person, colour: Colour, rng: np.random.Generator) -> Float:
