@@ -10,8 +10,11 @@ import torch
 pytest.importorskip("pocketsphinx")
 from vivavoce.listen.content import ContentModel
 from vivavoce.listen.sounds import CLASSES, CLOSED, INDEX, SILENCE
+from vivavoce.train import train_system
 from vivavoce.train.augment import masked, other_voice, spoil
+from vivavoce.train.checkpoint import read_state
 from vivavoce.train.content import (
+    PLANS,
     UNKNOWN,
     Clip,
     Plan,
@@ -19,7 +22,6 @@ from vivavoce.train.content import (
     filled,
     label_rows,
     synthetic_clips,
-    train_content,
 )
 from vivavoce.types import Phone
 
@@ -68,14 +70,19 @@ def test_grid_file_names() -> None:
     assert _grid_code("lipnet_grid_sbia1a") == "set blue in a one again"
 
 
-def test_a_network_learns_from_synthetic_speech(tmp_path: Path) -> None:
+def test_a_network_learns_from_synthetic_speech(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "manifest.csv").write_text("file,notes,may_train_shipped\n")
-    plan = Plan(steps=60, batch=8, crop=200, voices=36, copies={"voice": 1})
-    out = tmp_path / "content.safetensors"
-    result = train_content(tmp_path, out, plan)
-    assert result["voice_accuracy"] > 0.25  # 23 classes
-    assert result["voice_silence"] > 0.5
-    assert ContentModel.load(out).settings == ContentModel().settings
+    monkeypatch.setitem(PLANS, "content-1", Plan(voices=36, copies={"voice": 1}))
+    out = tmp_path / "out"
+    short = ["steps=60", "batch=8", "window=50"]
+    train_system("portrait", out, tmp_path, stage="content-1", changes=short)
+    figures = read_state(out).figures
+    assert figures["content-1: voice_accuracy"] > 0.25  # 23 classes
+    assert figures["content-1: voice_silence"] > 0.5
+    assert ContentModel.load(out / "content.safetensors").settings == ContentModel().settings
+    assert not (out / "lips.safetensors").exists()
 
 
 def test_a_teacher_fills_gaps_and_leaves_the_rest() -> None:

@@ -109,14 +109,18 @@ class ContentModel(nn.Module):
         out = self.head(torch.relu(x)).transpose(1, 2)  # [B, T / 2, 2 C]
         return out.reshape(len(out), -1, len(CLASSES))
 
-    def save(self, path: Path, note: dict[str, str] | None = None) -> None:
-        """Write weights (half precision) and sizes to one safetensors file."""
+    def packed(self) -> tuple[dict[str, Tensor], dict[str, str]]:
+        """Weights (half precision) and metadata of its file."""
         sizes = {k: repr(v) for k, v in asdict(self.settings).items()}
         weights = {
             k: v.half() if v.is_floating_point() else v for k, v in self.state_dict().items()
         }
-        about = {"part": "content", "classes": " ".join(CLASSES), **(note or {})}
-        save_file(weights, path, {**sizes, **about})
+        return weights, {**sizes, "part": "content", "classes": " ".join(CLASSES)}
+
+    def save(self, path: Path) -> None:
+        """Write one safetensors file."""
+        weights, note = self.packed()
+        save_file(weights, path, note)
 
     @classmethod
     def load(cls, path: Path = WEIGHTS) -> ContentModel:

@@ -177,8 +177,10 @@ class Run:
     folder: Path
     """The checkpoint folder that is being made."""
     seed: int
-    done: tuple[str, ...]
+    done: tuple[str, ...] = ()
     """Stages that this run has finished."""
+    resumed: bool = False
+    """Whether the stage goes on: the network holds weights of its middle, not of its start."""
 
     @property
     def scratch(self) -> Path:
@@ -186,6 +188,10 @@ class Run:
         made = self.folder.with_name(self.folder.name + "-data")
         made.mkdir(parents=True, exist_ok=True)
         return made
+
+
+Files: TypeAlias = Mapping[str, tuple[Mapping[str, Tensor], dict[str, str]]]
+"""File name → its tensors and metadata."""
 
 
 class Trainable(ABC):
@@ -232,8 +238,8 @@ class Trainable(ABC):
         """What config.json needs to build the network again, beside system, preset, version."""
         return {}
 
-    def files(self) -> dict[str, tuple[Mapping[str, Tensor], dict[str, str]]]:
-        """Tensors and metadata of each safetensors file of the checkpoint."""
+    def files(self, stage: Stage) -> Files:
+        """Tensors and metadata of the safetensors files that are written after `stage`."""
         return {"model.safetensors": (self.network.state_dict(), {"part": self.system})}
 
 

@@ -1,4 +1,4 @@
-"""Trains the content network: `python -m vivavoce.train.content REAL OUT [TEACHER]`.
+"""Trains the content network: `vivavoce train portrait --stage content-1 --real FOLDER`, then 2, 3.
 
 Labels come from three places: voices of espeak-ng (exact phones, 21 languages), recordings whose
 licence allows it (words recognised and aligned by pocketsphinx, the sure ones kept), and GRID
@@ -13,7 +13,6 @@ import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from time import monotonic
 
 import numpy as np
 import torch
@@ -27,9 +26,11 @@ from vivavoce.speak import espeak
 from vivavoce.speak.phones import phones_from_starts
 from vivavoce.speak.text import Piece
 from vivavoce.speak.voices import find_voice, finish_piece
+from vivavoce.systems.stage import Files, Optimiser, Run, Sample, Stage, Trainable, Turn
 from vivavoce.train.augment import coloured_noise, masked, other_voice, spoil
+from vivavoce.train.manifest import real_folder
 from vivavoce.train.speech_texts import HELD_OUT, WORDS, draw_text
-from vivavoce.types import HOP, RATE, Float, Phone, Speech
+from vivavoce.types import HOP, MELS_PER_FRAME, RATE, Float, Phone, Speech
 
 UNKNOWN = -1
 """The label of a frame that nobody is sure about; it is not trained on."""
@@ -65,15 +66,10 @@ class Clip:
     test: bool
 
 
-@dataclass
+@dataclass(frozen=True)
 class Plan:
-    """How long and on what to train."""
+    """What one round hears; how long and how fast it learns says its stage."""
 
-    steps: int = 5_000
-    batch: int = 16
-    crop: int = 300
-    """Mel frames of a training example."""
-    rate: float = 2e-3
     voices: int = 2_400
     """Synthetic utterances."""
     copies: dict[str, int] = field(default_factory=lambda: {"voice": 2, "real": 8, "grid": 2})
@@ -82,7 +78,31 @@ class Plan:
         default_factory=lambda: {"voice": 0.45, "real": 0.42, "grid": 0.13}
     )
     """How much of a batch comes from where; GRID is one speaker with 51 words."""
-    seed: int = 1
+
+
+def _round(number: int, steps: int, rate: float) -> Stage:
+    adam = Optimiser(
+        trains=("content",), lr=rate, weight_decay=0.01, schedule="one-cycle", warmup=0.1, clip=2.0
+    )
+    return Stage(
+        f"content-{number}",
+        losses={"sounds": 1.0},
+        steps=steps,
+        batch=16,
+        optimisers={"content": adam},
+        window=75,
+    )
+
+
+ROUNDS = (_round(1, 5000, 2e-3), _round(2, 2500, 1e-3), _round(3, 3500, 1.5e-3))
+"""From round 2 on, sure answers of the round before fill the labels of real recordings."""
+_MORE_REAL = {"voice": 1, "real": 6, "grid": 1}
+PLANS = {
+    "content-1": Plan(),
+    "content-2": Plan(copies=_MORE_REAL, share={"voice": 0.35, "real": 0.5, "grid": 0.15}),
+    "content-3": Plan(copies=_MORE_REAL, share={"voice": 0.5, "real": 0.38, "grid": 0.12}),
+}
+"""What each round hears."""
 
 
 def label_rows(phones: tuple[Phone, ...], count: int) -> np.ndarray:
@@ -210,9 +230,9 @@ def hear(sound: Float, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return rows[:count].astype(np.float16), labels[:count]
 
 
-def examples(clips: list[Clip], plan: Plan) -> Iterator[Example]:
+def examples(clips: list[Clip], plan: Plan, seed: int) -> Iterator[Example]:
     """Every clip as it is (test) or spoilt `plan.copies` times (training); and noise alone."""
-    rng = np.random.default_rng(plan.seed)
+    rng = np.random.default_rng(seed)
     for clip in clips:
         if (clip.labels != UNKNOWN).mean() < 0.3:
             continue
@@ -242,10 +262,10 @@ def filled(clip: Clip, teacher: ContentModel) -> Clip:
     return replace(clip, sound=clip.sound[: len(labels) * HOP], labels=labels)
 
 
-def prepare(real: Path, plan: Plan, cache: Path) -> list[Clip]:
+def prepare(real: Path, voices: int, seed: int, cache: Path) -> list[Clip]:
     """The clips, from `cache` if it is there; gathered and written to it otherwise."""
     if not cache.is_file():
-        made = [*synthetic_clips(plan.voices, plan.seed), *real_clips(real)]
+        made = [*synthetic_clips(voices, seed), *real_clips(real)]
         np.savez(
             cache,
             sound=np.concatenate([(c.sound * 32767).astype(np.int16) for c in made]),
@@ -267,33 +287,29 @@ def prepare(real: Path, plan: Plan, cache: Path) -> list[Clip]:
 # ---------------------------------------------------------------- training
 
 
-class Batches:
+class Crops:
     """Random crops, with a fixed share from each source."""
 
     def __init__(self, train: list[Example], plan: Plan) -> None:
-        self._plan, self._rng = plan, np.random.default_rng(plan.seed)
-        self._pool = {s: [e for e in train if e.source == s] for s in plan.share}
-        self._pool = {s: pool for s, pool in self._pool.items() if pool}
-        self._chance = {
-            s: np.array([len(e.labels) for e in pool], float) for s, pool in self._pool.items()
-        }
+        pool = {s: [e for e in train if e.source == s] for s in plan.share}
+        self._pool = {s: found for s, found in pool.items() if found}
+        share = np.array([plan.share[s] for s in self._pool])
+        self._share = share / share.sum()
+        self._ends = {s: np.cumsum([len(e.labels) for e in p]) for s, p in self._pool.items()}
 
-    def draw(self) -> tuple[Tensor, Tensor]:
-        """Rows [B, T, 80] and labels [B, T]; after a clip's end comes unlabelled silence."""
-        plan, rng = self._plan, self._rng
-        sources = list(self._pool)
-        share = np.array([plan.share[s] for s in sources])
-        rows = np.full((plan.batch, plan.crop, 80), -1, np.float32)
-        labels = np.full((plan.batch, plan.crop), UNKNOWN, np.int64)
-        for b, source in enumerate(rng.choice(sources, plan.batch, p=share / share.sum())):
-            chance = self._chance[source]
-            example = self._pool[source][rng.choice(len(chance), p=chance / chance.sum())]
-            start = 2 * int(rng.integers(0, max(len(example.labels) - plan.crop, 0) // 2 + 1))
-            part = slice(start, start + plan.crop)
-            count = len(example.labels[part])
-            rows[b, :count] = masked(example.rows[part].astype(np.float32), rng)
-            labels[b, :count] = example.labels[part]
-        return torch.from_numpy(rows), torch.from_numpy(labels)
+    def draw(self, count: int, rng: np.random.Generator) -> tuple[Float, np.ndarray]:
+        """Rows [T, 80] and labels [T] with T = `count`; after a clip's end comes unlabelled
+        silence."""
+        source = list(self._pool)[rng.choice(len(self._pool), p=self._share)]
+        ends = self._ends[source]
+        example = self._pool[source][np.searchsorted(ends, rng.integers(ends[-1]), "right")]
+        start = 2 * int(rng.integers(0, max(len(example.labels) - count, 0) // 2 + 1))
+        part = slice(start, start + count)
+        rows, labels = np.full((count, 80), -1, np.float32), np.full(count, UNKNOWN, np.int64)
+        have = len(example.labels[part])
+        rows[:have] = masked(example.rows[part].astype(np.float32), rng)
+        labels[:have] = example.labels[part]
+        return rows, labels
 
 
 def class_weights(train: list[Example]) -> Tensor:
@@ -307,58 +323,54 @@ def class_weights(train: list[Example]) -> Tensor:
     return torch.tensor(weights / weights.mean(), dtype=torch.float32)
 
 
-def train_content(
-    real: Path,
-    out: Path,
-    plan: Plan | None = None,
-    cache: Path | None = None,
-    teacher: Path | None = None,
-) -> dict[str, float]:
-    """Train the content network and write it to `out`.
+class ContentTraining(Trainable):
+    """The content network, in rounds."""
 
-    Args:
-        real: The folder of real media with its `manifest.csv`.
-        out: The safetensors file.
-        plan: How long and on what.
-        cache: Where clips are kept between runs; None: beside `out`.
-        teacher: A network to go on from, whose sure answers are believed where there is no label.
+    system = "portrait"
+    stages = ROUNDS
 
-    Returns:
-        Figures on people, files and languages that were not trained on, see `figures`.
-    """
-    plan = plan or Plan()
-    torch.manual_seed(plan.seed)
-    clips = prepare(real, plan, cache or out.with_suffix(".clips.npz"))
-    model = ContentModel()
-    if teacher:
-        model = ContentModel.load(teacher)
-        clips = [filled(clip, model) for clip in clips]
-    made = list(examples(clips, plan))
-    train = [e for e in made if not e.test]
-    batches, weights = Batches(train, plan), class_weights(train)
-    model.train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=plan.rate, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, plan.rate, plan.steps, pct_start=0.1)
-    begin = monotonic()
-    for step in range(1, plan.steps + 1):
-        rows, labels = batches.draw()
-        loss = nn.functional.cross_entropy(
-            model(rows).transpose(1, 2), labels, weights,
-            ignore_index=UNKNOWN, label_smoothing=0.05,
-        )  # fmt: skip
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 2.0)
-        optimizer.step()
-        schedule.step()
-        if step % 250 == 0:
-            print(f"step {step}: loss {loss.item():.3f}, {monotonic() - begin:.0f} s", flush=True)
-        if step % 1000 == 0 or step == plan.steps:
-            model.eval()
-            model.save(out)
-            print(f"  {figures(model, made)}", flush=True)
-            model.train()
-    return figures(model.eval(), made)
+    def __init__(self) -> None:
+        self.model = ContentModel()
+        self.network = nn.ModuleDict({"content": self.model})
+
+    def begin(self, stage: Stage, run: Run) -> None:
+        """Gather the clips of the round, or read them again; make them worse in many ways."""
+        number, plan = int(stage.name[-1]), PLANS[stage.name]
+        seed = run.seed + number
+        cache = run.scratch / f"{stage.name}.npz"
+        clips = prepare(real_folder(run), plan.voices, seed, cache)
+        if number > 1:
+            file = run.scratch / f"{stage.name}-teacher.safetensors"
+            if not run.resumed:
+                self.model.save(file)
+            teacher = ContentModel.load(file)
+            clips = [filled(clip, teacher) for clip in clips]
+        self.made = list(examples(clips, plan, seed))
+        train = [e for e in self.made if not e.test]
+        self.crops, self.weights = Crops(train, plan), class_weights(train)
+
+    def draw(self, stage: Stage, rng: np.random.Generator) -> Sample:
+        """Levelled log-mel rows [T, 80] with labels [T] at 100 a second."""
+        rows, labels = self.crops.draw(stage.window * MELS_PER_FRAME, rng)
+        return {"rows": torch.from_numpy(rows), "labels": torch.from_numpy(labels)}
+
+    def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
+        """Cross-entropy of the sound classes where the label is known."""
+        logits = self.model(batch["rows"]).transpose(1, 2)  # [B, T, C] -> [B, C, T]
+        weights = self.weights.to(logits.device)
+        return {
+            "sounds": nn.functional.cross_entropy(
+                logits, batch["labels"], weights, ignore_index=UNKNOWN, label_smoothing=0.05
+            )
+        }
+
+    def figures(self, stage: Stage) -> dict[str, float]:
+        """On people, files and languages that were not trained on, see `figures`."""
+        return figures(self.model, self.made)
+
+    def files(self, stage: Stage) -> Files:
+        """content.safetensors."""
+        return {"content.safetensors": self.model.packed()}
 
 
 def figures(model: ContentModel, made: list[Example]) -> dict[str, float]:
@@ -402,11 +414,3 @@ def _found(true: np.ndarray, said: np.ndarray) -> float:
     edges = np.flatnonzero(np.diff(np.concatenate([[0], true.astype(int), [0]])))
     runs = list(zip(edges[::2], edges[1::2], strict=True))
     return float(np.mean([said[a:b].any() for a, b in runs])) if runs else 1.0
-
-
-if __name__ == "__main__":
-    import sys
-
-    torch.set_num_threads(1)
-    real_folder, target, *guide = map(Path, sys.argv[1:])
-    print(train_content(real_folder, target, teacher=guide[0] if guide else None))

@@ -30,7 +30,7 @@ def report(
     lines += [f"  {name:24s} {count:>13,}" for name, count in counts.items() if count]
     for stage in stages:
         check_parts(network, stage)
-        lines += ["", *_stage(trainable, stage, data, Run(data, out, seed, ()))]
+        lines += ["", *_stage(trainable, stage, data, Run(data, out, seed))]
     return "\n".join(lines)
 
 

@@ -1,21 +1,18 @@
 """Train the sampler of head and brows, and measure how real eyes blink and look.
 
-    python -m vivavoce.train.head runs/tracks src/vivavoce/weights/portrait-tiny/head.safetensors
+    vivavoce train portrait --stage head --real FOLDER
 
 Deterministic in its seed.
 """
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from vivavoce.move.eyes import PEAK, SINCE_S, VESTIBULO_OCULAR, EyeHabits, since_bin
 from vivavoce.move.head import (
@@ -31,8 +28,9 @@ from vivavoce.move.head import (
     context,
     knot_cues,
 )
+from vivavoce.systems.stage import Files, Optimiser, Run, Sample, Stage, Trainable, Turn
 from vivavoce.train.lips import hear_prosody
-from vivavoce.train.tracks import TrackedClip, load_tracks
+from vivavoce.train.tracks import TrackedClip, load_tracks, tracked
 from vivavoce.types import ARKIT_INDEX, FPS, Float
 
 HELD_OUT = ("aoc", "vrt4", "g10")
@@ -145,63 +143,33 @@ def examples(clips: list[Knots], spread: Float) -> tuple[Float, Float, Float]:
     return tuple(np.array(x, np.float32) for x in (given, steps, weights))  # type: ignore[return-value]
 
 
-def flow_loss(net: HeadNet, given: Tensor, goal: Tensor, weight: Tensor) -> Tensor:
-    """Conditional flow matching with optimal-transport paths (Lipman et al. 2023, eq. 23)."""
-    start, t = torch.randn_like(goal), torch.rand(len(goal), 1)
+def flow_loss(
+    net: HeadNet, given: Tensor, goal: Tensor, start: Tensor, t: Tensor, weight: Tensor
+) -> Tensor:
+    """Conditional flow matching with optimal-transport paths (Lipman et al. 2023, eq. 23).
+
+    Args:
+        net: The velocity field.
+        given: Contexts [N, 92].
+        goal: Steps to the next knot [N, 6].
+        start: Standard normal noise [N, 6].
+        t: Times [N, 1] in [0, 1).
+        weight: Of each example [N].
+    """
     x = (1 - (1 - _SIGMA) * t) * start + t * goal
     wanted = goal - (1 - _SIGMA) * start
     return (((net(x, t, given) - wanted) ** 2).mean(1) * weight).sum() / weight.sum()
 
 
-def train(clips: list[Knots], steps: int, seed: int, width: int = 192) -> Head:
-    """A sampler taught by `clips`; people of `HELD_OUT` only validate."""
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    spread = np.concatenate([c.motion for c in clips]).std(0)
-    taught = examples([c for c in clips if c.person not in HELD_OUT], spread)
-    checked = examples([c for c in clips if c.person in HELD_OUT], spread)
-    step_spread = taught[1].std(0)
-    data = [torch.from_numpy(x) for x in (taught[0], taught[1] / step_spread, taught[2])]
-    check = [torch.from_numpy(x) for x in (checked[0], checked[1] / step_spread, checked[2])]
-    net = HeadNet(width)
-    smooth = torch.optim.swa_utils.AveragedModel(
-        net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
-    )
-    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=0.05)
-    chance = (data[2] / data[2].sum()).numpy().astype(float)
-    chance /= chance.sum()
-    for step in range(steps):
-        rows = torch.from_numpy(rng.choice(len(chance), 256, p=chance))
-        given = _shaken(data[0][rows])
-        loss = flow_loss(net, given, data[1][rows], torch.ones(256))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        smooth.update_parameters(net)
-        if step % 1000 == 0 or step == steps - 1:
-            print(f"step {step} loss {loss.item():.4f} held out {_checked(smooth, check):.4f}")
-    net.load_state_dict(smooth.module.state_dict())
-    return Head(net, spread, step_spread, 1.0)
-
-
-def _shaken(given: Tensor) -> Tensor:
-    """Contexts with a little noise on the motion, so that a drawn past is as good as a real one;
-    a tenth of them without prosody."""
+def _shaken(given: Float, rng: np.random.Generator) -> Float:
+    """A context [92] with a little noise on the motion, so that a drawn past is as good as a real
+    one; a tenth of them without prosody."""
     motion = len(DIMS) * (TAIL + 1)
-    noisy = given.clone()
-    noisy[:, :motion] += 0.05 * torch.randn_like(noisy[:, :motion])
-    noisy[torch.rand(len(given)) < 0.1, motion:] = 0
+    noisy = given.copy()
+    noisy[:motion] += 0.05 * rng.standard_normal(motion, np.float32)
+    if rng.random() < 0.1:
+        noisy[motion:] = 0
     return noisy
-
-
-@torch.no_grad()
-def _checked(net: torch.nn.Module, check: list[Tensor]) -> float:
-    net.eval()
-    state = torch.get_rng_state()
-    torch.manual_seed(1)
-    loss = float(flow_loss(net, *check))  # type: ignore[arg-type]
-    torch.set_rng_state(state)
-    return loss
 
 
 def set_gain(head: Head, prosody: Float) -> Head:
@@ -315,55 +283,84 @@ def eye_habits(clips: list[TrackedClip], prosodies: list[Float]) -> EyeHabits:
     )
 
 
-def save(head: Head, habits: EyeHabits, out: Path) -> None:
-    """Write the checkpoint that `Head.load` and `EyeHabits.load` read."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {f"net.{k}": v.contiguous() for k, v in head.net.state_dict().items()}
-    tensors |= {"spread": torch.tensor(head.spread), "step_spread": torch.tensor(head.step_spread)}
-    tensors |= {
-        f"eyes.{k}": torch.tensor(getattr(habits, k)) for k in EyeHabits.__dataclass_fields__
-    }
-    width = head.net.past.out_features
-    save_file(tensors, out, {"part": "head", "width": str(width), "gain": f"{head.gain:.4f}"})
+HEAD = Stage(
+    "head",
+    losses={"flow": 1.0},
+    steps=2500,
+    batch=256,
+    optimisers={"head": Optimiser(trains=("head",), lr=1e-3, weight_decay=0.05)},
+    ema=0.998,
+)
 
 
-def train_head(tracks: Path, out: Path, steps: int = 2500, seed: int = 0) -> dict[str, float]:
-    """Train the sampler, measure the eyes, and write head.safetensors.
+class HeadTraining(Trainable):
+    """The sampler of head and brows; and how real eyes blink and look, which is measured."""
 
-    Args:
-        tracks: The folder that `train.tracks.prepare` wrote.
-        out: The file to write.
-        steps: Of 256 knots.
-        seed: Draws weights and batches.
+    system = "portrait"
+    stages = (HEAD,)
 
-    Returns:
-        Figures by name.
-    """
-    clips = capped(load_tracks(tracks / "train.npz"))
-    heard = [c for c in clips if np.abs(c.samples).max() > 0.01]
-    prosodies = [hear_prosody(c.samples) for c in heard]
-    talk = np.concatenate([p for p in prosodies if len(p) > 150])
-    head = set_gain(train(gather(clips), steps, seed), talk)
-    habits = at_rate(eye_habits(heard, prosodies), np.tile(talk, (4, 1)))
-    save(head, habits, out)
-    minutes = sum(len(c.gap) for c in heard) / FPS / 60
-    return {
-        "minutes of people": minutes,
-        "blinks a minute of people": sum(len(blink_starts(c)) for c in heard) / minutes,
-        "gain": head.gain,
-    }
+    def __init__(self) -> None:
+        self.net = HeadNet()
+        self.network = nn.ModuleDict({"head": self.net})
 
+    def begin(self, stage: Stage, run: Run) -> None:
+        """Knots of the tracked clips; people of `HELD_OUT` only validate."""
+        self.clips = capped(load_tracks(tracked(run) / "train.npz"))
+        knots = gather(self.clips)
+        self.spread = np.concatenate([k.motion for k in knots]).std(0)
+        given, steps, weights = examples(
+            [k for k in knots if k.person not in HELD_OUT], self.spread
+        )
+        self.step_spread = steps.std(0)
+        self.given, self.goal = given, steps / self.step_spread
+        self.ends = np.cumsum(weights.astype(float))
+        given, steps, weights = examples([k for k in knots if k.person in HELD_OUT], self.spread)
+        self.held = [torch.from_numpy(x) for x in (given, steps / self.step_spread, weights)]
 
-def main() -> None:
-    """Train and write the checkpoint."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tracks", type=Path, help="the folder that train.tracks wrote")
-    parser.add_argument("out", type=Path, help="head.safetensors")
-    parser.add_argument("--steps", type=int, default=2500)
-    parser.add_argument("--seed", type=int, default=0)
-    found = train_head(**vars(parser.parse_args()))
-    print("\n".join(f"{name} {value:.3f}" for name, value in found.items()))
+    def draw(self, stage: Stage, rng: np.random.Generator) -> Sample:
+        """A context and the step that followed it, in standard deviations."""
+        row = np.searchsorted(self.ends, rng.random() * self.ends[-1], "right")
+        given = _shaken(self.given[row], rng)
+        return {"given": torch.from_numpy(given), "goal": torch.from_numpy(self.goal[row])}
 
+    def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
+        """See `flow_loss`."""
+        goal = batch["goal"]
+        start, t = turn.normal(goal.shape[1]), turn.uniform(1)
+        even = torch.ones(len(goal), device=goal.device)
+        return {"flow": flow_loss(self.net, batch["given"], goal, start, t, even)}
 
-if __name__ == "__main__":
-    main()
+    @torch.no_grad()
+    def figures(self, stage: Stage) -> dict[str, float]:
+        """The loss on held-out people, and what the eyes do; sets the gains first."""
+        heard = [c for c in self.clips if np.abs(c.samples).max() > 0.01]
+        prosodies = [hear_prosody(c.samples) for c in heard]
+        talk = np.concatenate([p for p in prosodies if len(p) > 150])
+        self.head = set_gain(Head(self.net, self.spread, self.step_spread, 1.0), talk)
+        self.habits = at_rate(eye_habits(heard, prosodies), np.tile(talk, (4, 1)))
+        given, goal, weight = self.held
+        noise = torch.Generator().manual_seed(1)
+        start = torch.randn(goal.shape, generator=noise)
+        t = torch.rand(len(goal), 1, generator=noise)
+        minutes = sum(len(c.gap) for c in heard) / FPS / 60
+        return {
+            "loss on held-out people": float(flow_loss(self.net, given, goal, start, t, weight)),
+            "minutes of people": minutes,
+            "blinks a minute of people": sum(len(blink_starts(c)) for c in heard) / minutes,
+            "gain": self.head.gain,
+        }
+
+    def files(self, stage: Stage) -> Files:
+        """head.safetensors, that `Head.load` and `EyeHabits.load` read."""
+        tensors = {f"net.{name}": tensor for name, tensor in self.net.state_dict().items()}
+        tensors |= {
+            "spread": torch.tensor(self.spread),
+            "step_spread": torch.tensor(self.step_spread),
+        }
+        tensors |= {
+            f"eyes.{name}": torch.tensor(getattr(self.habits, name))
+            for name in EyeHabits.__dataclass_fields__
+        }
+        width = self.net.past.out_features
+        note = {"part": "head", "width": str(width), "gain": f"{self.head.gain:.4f}"}
+        return {"head.safetensors": (tensors, note)}

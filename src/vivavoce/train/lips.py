@@ -1,6 +1,6 @@
 """Train the lips: articulatory teacher on synthetic voices, and real clips.
 
-    python -m vivavoce.train.lips runs/tracks src/vivavoce/weights/portrait-tiny/lips.safetensors
+    vivavoce train portrait --stage lips --real FOLDER
 
 Content is given both as exact phones and as the content model hears it, so that the lips work with
 either. Deterministic in its seed.
@@ -8,19 +8,17 @@ either. Deterministic in its seed.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from vivavoce.data.corpus.articulation import TARGETS, articulate
-from vivavoce.listen.content import WEIGHTS, ContentModel, ContentStream
+from vivavoce.listen.content import ContentModel, ContentStream
 from vivavoce.listen.prosody import ProsodyStream
 from vivavoce.listen.sounds import CLASSES, OPEN, SILENCE, content_from_phones
 from vivavoce.look.face478 import load as load_face478
@@ -36,8 +34,9 @@ from vivavoce.move.lips import (
     control_matrix,
     quiet_cues,
 )
+from vivavoce.systems.stage import Files, Optimiser, Run, Sample, Stage, Trainable, Turn
 from vivavoce.train.sentences import spoken_sentences
-from vivavoce.train.tracks import TrackedClip, load_phones, load_tracks
+from vivavoce.train.tracks import TrackedClip, load_phones, load_tracks, tracked
 from vivavoce.types import (
     ARKIT_INDEX,
     FPS,
@@ -48,8 +47,8 @@ from vivavoce.types import (
     Phone,
 )
 
-WINDOW = 50
-"""Frames of one training window."""
+UTTERANCES = 700
+"""Synthetic ones."""
 HELD_OUT = ("aoc", "vrt4", "g10")
 """People of the trainable clips that only validate."""
 OPEN_GAP = 0.14
@@ -57,7 +56,6 @@ OPEN_GAP = 0.14
 _REAL = 0.35  # of the windows come from real people
 _MISSED = 2.5  # a missed closure is seen more easily than a false one
 _ALL_SILENCE = np.eye(len(CLASSES))[SILENCE]
-_WEIGHTS = {"controls": 1.0, "gap": 12.0, "velocity": 6.0, "closed": 0.35, "rest": 0.25}
 
 
 @dataclass(frozen=True)
@@ -215,12 +213,11 @@ _EVEN = torch.tensor(
 )  # so that a control of small values counts as much as one of large ones
 
 
-class Batches:
+class Windows:
     """Random windows of lessons, padded with silence at the ends."""
 
-    def __init__(self, lessons: list[Lesson], seed: int) -> None:
+    def __init__(self, lessons: list[Lesson]) -> None:
         self.lessons = lessons
-        self.rng = np.random.default_rng(seed)
         size = np.array([len(x.gap) for x in lessons], float)
         by_person = {
             p: sum(s for s, x in zip(size, lessons, strict=True) if x.person == p)
@@ -237,83 +234,64 @@ class Batches:
         )
         self.chance = chance / chance.sum()
 
-    def draw(self, count: int) -> tuple[Tensor, ...]:
-        """Cues [B, 11 + T + 5, C + 3], then free, closed, rest, gap, known, trust."""
-        picks = self.rng.choice(len(self.lessons), count, p=self.chance)
-        columns = zip(*(self._window(self.lessons[i]) for i in picks), strict=True)
-        return tuple(torch.from_numpy(np.stack(c).astype(np.float32)) for c in columns)
-
-    def _window(self, lesson: Lesson) -> tuple[np.ndarray, ...]:
-        cues = self._misheard(lesson.cues[self.rng.integers(len(lesson.cues))])
-        pad = max(0, WINDOW - len(cues))
+    def draw(self, frames: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """`cues` [11 + T + 5, C + 3], then `free`, `closed`, `rest`, `gap`, `known` of T =
+        `frames`, and `trust`."""
+        lesson = self.lessons[rng.choice(len(self.lessons), p=self.chance)]
+        cues = _misheard(lesson.cues[rng.integers(len(lesson.cues))], rng)
+        pad = max(0, frames - len(cues))
         quiet = quiet_cues(PAST, len(CLASSES)), quiet_cues(AHEAD + pad, len(CLASSES))
         cues = np.concatenate([quiet[0], cues, quiet[1]])
-        start = self.rng.integers(0, len(lesson.gap) + pad - WINDOW + 1)
-        part = slice(start, start + WINDOW)
-        aims = [
-            np.pad(x, [(0, pad)] + [(0, 0)] * (x.ndim - 1))[part]
-            for x in (lesson.free, lesson.closed, lesson.rest, lesson.gap, lesson.known)
-        ]
-        return cues[start : start + PAST + WINDOW + AHEAD], *aims, np.array(lesson.trust)
-
-    def _misheard(self, cues: Float) -> Float:
-        """Cues as a worse ear might give them: less sure, or mostly silence, with rough prosody."""
-        cues, fate = cues.copy(), self.rng.random()
-        if fate < 0.4:
-            other = self.rng.dirichlet(np.full(len(CLASSES), 0.3)) if fate > 0.15 else _ALL_SILENCE
-            part = self.rng.uniform(0, 0.3) if fate > 0.15 else self.rng.uniform(0.3, 0.85)
-            cues[:, : len(CLASSES)] = (1 - part) * cues[:, : len(CLASSES)] + part * other
-        cues[:, len(CLASSES) :] += self.rng.normal(0, 0.04, (len(cues), PROSODY))
-        return cues
+        start = rng.integers(0, len(lesson.gap) + pad - frames + 1)
+        part = slice(start, start + frames)
+        aims = {
+            name: np.pad(x, [(0, pad)] + [(0, 0)] * (x.ndim - 1))[part]
+            for name in ("free", "closed", "rest", "gap", "known")
+            for x in (getattr(lesson, name),)
+        }
+        cues = cues[start : start + PAST + frames + AHEAD]
+        return {"cues": cues, **aims, "trust": np.array(lesson.trust)}
 
 
-def loss_of(net: LipNet, batch: tuple[Tensor, ...], gaps: Tensor, to_arkit: Tensor) -> Tensor:
+def _misheard(cues: Float, rng: np.random.Generator) -> Float:
+    """Cues as a worse ear might give them: less sure, or mostly silence, with rough prosody."""
+    cues, fate = cues.copy(), rng.random()
+    if fate < 0.4:
+        other = rng.dirichlet(np.full(len(CLASSES), 0.3)) if fate > 0.15 else _ALL_SILENCE
+        part = rng.uniform(0, 0.3) if fate > 0.15 else rng.uniform(0.3, 0.85)
+        cues[:, : len(CLASSES)] = (1 - part) * cues[:, : len(CLASSES)] + part * other
+    cues[:, len(CLASSES) :] += rng.normal(0, 0.04, (len(cues), PROSODY))
+    return cues
+
+
+def losses_of(
+    net: LipNet, batch: dict[str, Tensor], gaps: Tensor, to_arkit: Tensor
+) -> dict[str, Tensor]:
     """Controls, gap (closures count fourfold), their velocities, closure, rest.
 
     The controls' loss is L1 and L2: L1 alone forgets the controls that few sounds use."""
-    cues, free, closed, rest, gap, known, trust = batch
-    got_free, got_closed, got_rest = net(cues)
+    free, closed, rest, gap, known, trust = (
+        batch[name] for name in ("free", "closed", "rest", "gap", "known", "trust")
+    )
+    got_free, got_closed, got_rest = net(batch["cues"])
     active = ((1 - closed) * (1 - rest)).unsqueeze(-1) * trust[:, None, None]
-    apart = (got_free - free) * _EVEN
+    apart = (got_free - free) * _EVEN.to(free.device)
     controls = ((apart.abs() + 5 * apart**2) * (0.05 + active)).mean(-1)
     made = compose(got_free, certain(got_closed), certain(got_rest), to_arkit) @ gaps
-    gap_loss = (made - gap).abs() * (1 + 3 * closed)
     both = known[:, 1:] * known[:, :-1]
     velocity = (made.diff(dim=1) - gap.diff(dim=1)).abs() * both
     slow = (got_free.diff(dim=1) - free.diff(dim=1)).abs().mean(-1) * trust[:, None] * both
-    shut = _cross_entropy(got_closed, closed) * (1 + _MISSED * closed)
-    calm = _cross_entropy(got_rest, rest)
-    by_frame = (
-        _WEIGHTS["controls"] * controls
-        + _WEIGHTS["gap"] * gap_loss
-        + _WEIGHTS["closed"] * shut
-        + _WEIGHTS["rest"] * calm
-    )
-    return (by_frame * known).mean() + _WEIGHTS["velocity"] * (velocity + 0.1 * slow).mean()
+    return {
+        "controls": (controls * known).mean(),
+        "gap": ((made - gap).abs() * (1 + 3 * closed) * known).mean(),
+        "velocity": (velocity + 0.1 * slow).mean(),
+        "closed": (_cross_entropy(got_closed, closed) * (1 + _MISSED * closed) * known).mean(),
+        "rest": (_cross_entropy(got_rest, rest) * known).mean(),
+    }
 
 
 def _cross_entropy(logits: Tensor, goal: Tensor) -> Tensor:
     return functional.binary_cross_entropy_with_logits(logits, goal, reduction="none")
-
-
-def train(lessons: list[Lesson], steps: int, seed: int = 0, width: int = 112) -> LipNet:
-    """A network taught by `lessons`; prints its loss now and then."""
-    torch.manual_seed(seed)
-    net = LipNet(len(CLASSES), width)
-    batches = Batches(lessons, seed)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, steps)
-    gaps, to_arkit = torch.from_numpy(gap_basis()), torch.from_numpy(control_matrix())
-    for step in range(steps):
-        loss = loss_of(net, batches.draw(32), gaps, to_arkit)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        if step % 250 == 0 or step == steps - 1:
-            print(f"step {step} loss {loss.item():.4f}", flush=True)
-    return net.eval()
 
 
 def predicted(net: LipNet, cues: Float, gain: float = 1.0) -> tuple[Float, Float]:
@@ -362,14 +340,6 @@ def _runs(mask: np.ndarray) -> Iterator[tuple[int, int]]:
     yield from zip(edges[::2], edges[1::2], strict=True)
 
 
-def save(net: LipNet, gain: float, out: Path) -> None:
-    """Write the checkpoint that `move.lips.Lips.load` reads."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    width = net.into.out_channels
-    note = {"part": "lips", "classes": str(net.classes), "width": str(width), "gain": f"{gain:.4f}"}
-    save_file(net.state_dict(), out, note)
-
-
 def real_lessons(tracks: Path, model: ContentModel) -> list[Lesson]:
     """Tracked clips whose lips follow their sound, shifted to where they fit best.
 
@@ -415,53 +385,65 @@ def figures(net: LipNet, gain: float, held: list[Lesson]) -> dict[str, float]:
     return found
 
 
-def train_lips(
-    tracks: Path,
-    out: Path,
-    content: Path = WEIGHTS,
-    steps: int = 5000,
-    seed: int = 0,
-    utterances: int = 700,
-) -> dict[str, float]:
-    """Train the lips and write lips.safetensors.
-
-    Args:
-        tracks: The folder that `train.tracks.prepare` wrote.
-        out: The file to write.
-        content: The content model whose hearing the lips get used to.
-        steps: Of 32 windows of 2 s.
-        seed: Draws sentences, windows and weights.
-        utterances: Synthetic ones; every twentieth only validates, as do people of `HELD_OUT`.
-
-    Returns:
-        Figures on what was held out, by name.
-    """
-    model = ContentModel.load(content)
-    spoken = list(spoken_sentences(utterances, seed))
-    taught = [teacher_lesson(phones, samples, model) for phones, samples in spoken]
-    real = real_lessons(tracks / "train.npz", model)
-    held = taught[::20] + [x for x in real if x.person in HELD_OUT]
-    use = [x for i, x in enumerate(taught) if i % 20]
-    use += [x for x in real if x.person not in HELD_OUT]
-    net = train(use, steps, seed)
-    gain = set_gain(net, taught[::20])
-    save(net, gain, out)
-    return figures(net, gain, held)
+LIPS = Stage(
+    "lips",
+    losses={"controls": 1.0, "gap": 12.0, "velocity": 6.0, "closed": 0.35, "rest": 0.25},
+    steps=5000,
+    batch=32,
+    optimisers={
+        "lips": Optimiser(
+            trains=("lips",), lr=3e-3, weight_decay=1e-3, schedule="one-cycle", warmup=0.3, clip=1.0
+        )
+    },
+    window=50,
+)
 
 
-def main() -> None:
-    """Train and write the checkpoint."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tracks", type=Path, help="the folder that train.tracks wrote")
-    parser.add_argument("out", type=Path, help="lips.safetensors")
-    parser.add_argument("--steps", type=int, default=5000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--utterances", type=int, default=700)
-    parser.add_argument("--content", type=Path, default=WEIGHTS, help="content.safetensors")
-    args = parser.parse_args()
-    found = train_lips(**vars(args))
-    print("\n".join(f"{name} {value:.3f}" for name, value in found.items()))
+class LipsTraining(Trainable):
+    """The lips, taught on what the content network hears."""
 
+    system = "portrait"
+    stages = (LIPS,)
 
-if __name__ == "__main__":
-    main()
+    def __init__(self, content: ContentModel) -> None:
+        self.content, self.gain = content, 1.0
+        self.net = LipNet(len(CLASSES))
+        self.network = nn.ModuleDict({"lips": self.net})
+        self._gaps = torch.from_numpy(gap_basis())
+        self._to_arkit = torch.from_numpy(control_matrix())
+
+    def begin(self, stage: Stage, run: Run) -> None:
+        """Lessons from synthetic voices, of which every twentieth only validates, and from tracked
+        clips, of which the people of `HELD_OUT` do. Without a content network of this run, the one
+        that ships listens."""
+        if "content-3" not in run.done:
+            self.content.load_state_dict(ContentModel.load().state_dict())
+        model = self.content.eval()
+        spoken = spoken_sentences(UTTERANCES, run.seed)
+        taught = [teacher_lesson(phones, samples, model) for phones, samples in spoken]
+        real = real_lessons(tracked(run) / "train.npz", model)
+        self.synthetic_held = taught[::20]
+        self.held = self.synthetic_held + [x for x in real if x.person in HELD_OUT]
+        use = [x for i, x in enumerate(taught) if i % 20]
+        self.windows = Windows(use + [x for x in real if x.person not in HELD_OUT])
+
+    def draw(self, stage: Stage, rng: np.random.Generator) -> Sample:
+        """See `Windows.draw`."""
+        drawn = self.windows.draw(stage.window, rng)
+        return {name: torch.from_numpy(x.astype(np.float32)) for name, x in drawn.items()}
+
+    def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
+        """See `losses_of`."""
+        gaps, to_arkit = (x.to(batch["cues"].device) for x in (self._gaps, self._to_arkit))
+        return losses_of(self.net, batch, gaps, to_arkit)
+
+    def figures(self, stage: Stage) -> dict[str, float]:
+        """On what was held out; sets the gain first."""
+        self.gain = set_gain(self.net, self.synthetic_held)
+        return figures(self.net, self.gain, self.held)
+
+    def files(self, stage: Stage) -> Files:
+        """lips.safetensors, that `move.lips.Lips.load` reads."""
+        width = self.net.into.out_channels
+        note = {"part": "lips", "classes": str(self.net.classes), "width": str(width)}
+        return {"lips.safetensors": (self.net.state_dict(), note | {"gain": f"{self.gain:.4f}"})}

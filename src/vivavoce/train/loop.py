@@ -139,7 +139,7 @@ class _Stretch:
         resumed = self.state.stage == stage.name
         check_parts(network, stage)
         with self.fabric.rank_zero_first(local=True), self._threads():
-            self.trainable.begin(stage, self._run())
+            self.trainable.begin(stage, self._run(resumed))
         learn_only(network, stage.trains)
         self.model = self.fabric.setup_module(_Forward(self.trainable, stage))
         self._optimisers()
@@ -153,9 +153,9 @@ class _Stretch:
             self._train()
             self._finish()
 
-    def _run(self) -> Run:
-        options = self.options
-        return Run(options.data, options.out, self.state.seed, tuple(self.state.done))
+    def _run(self, resumed: bool) -> Run:
+        options, state = self.options, self.state
+        return Run(options.data, options.out, state.seed, tuple(state.done), resumed)
 
     def _threads(self) -> Any:
         count = sum(p.numel() for p in self.trainable.network.parameters() if p.requires_grad)
@@ -327,7 +327,7 @@ class _Stretch:
         state.stage = ""
         self.optimisers, self.schedules, self.mean = {}, {}, None
         self.save()
-        files = gathered(self.trainable.files()) if self.sharded or self.log else {}
+        files = gathered(self.trainable.files(stage)) if self.sharded or self.log else {}
         if self.log is not None:
             write_product(self.trainable, files, state, self.options.out, self.options.data)
         self.fabric.barrier()

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeAlias
 
 from safetensors.torch import save
-from torch import Tensor
 
 import vivavoce
 from vivavoce.media.files import beside, writing
-from vivavoce.systems.stage import Trainable
+from vivavoce.systems.stage import Files, Trainable
 from vivavoce.train.checkpoint import State
-
-Files: TypeAlias = Mapping[str, tuple[Mapping[str, Tensor], dict[str, str]]]
-"""What `Trainable.files` gives."""
 
 
 def write_product(

@@ -8,7 +8,6 @@ missing inside the lips and on the lids. Preparing needs mediapipe and PyAV, tra
 from __future__ import annotations
 
 import csv
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -16,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from vivavoce.errors import RequestError
 from vivavoce.render.repair import REGIONS, STRENGTH, RepairNet, stack
+from vivavoce.systems.stage import Files, Optimiser, Run, Sample, Stage, Trainable, Turn
+from vivavoce.train.manifest import real_folder
 from vivavoce.types import Bytes, Face, Float
 
 SIZE = 384
@@ -33,9 +33,26 @@ HELD_OUT = ("latentsync_demo3", "styletalk_reagan", "videoretalking_1", "style_n
 """Clips of people who are only measured on, never trained on."""
 LONGEST = 700
 """Frames read from a clip."""
-BATCH = {"mouth": 12, "eye": 12}
-RATE = 6e-4
-"""Learning rate; at 2e-3 the network falls into its tanh's saturation and stays there."""
+KINDS = ("mouth", "eye")
+REPAIR = Stage(
+    "repair",
+    losses={"mouth": 2 / 3, "eye": 1 / 3, "size": 0.02},
+    steps=6000,
+    batch=6,
+    # At a rate of 2e-3 the network falls into its tanh's saturation and stays there.
+    optimisers={
+        "repair": Optimiser(
+            trains=("repair",),
+            lr=6e-4,
+            weight_decay=1e-3,
+            schedule="one-cycle",
+            warmup=0.1,
+            clip=1.0,
+        )
+    },
+    ema=0.995,
+)
+"""A sample is a mouth and an eye."""
 
 
 @dataclass(frozen=True)
@@ -209,19 +226,17 @@ def load(shards: Path, kind: str, held_out: bool) -> Pairs:
     return Pairs(**{name: np.concatenate(part) for name, part in parts.items()})
 
 
-def _batch(pairs: Pairs, kind: str, rng: np.random.Generator, size: int) -> tuple[Tensor, Tensor]:
-    """Inputs [B, 8, S, S] and targets [B, 3, S, S], mirrored and recoloured at random: paintings,
-    grey photographs and dim rooms are not in the clips."""
-    chosen = rng.integers(len(pairs.mask), size=size)
+def _crop(pairs: Pairs, kind: str, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Input [8, S, S] and target [3, S, S], mirrored and recoloured at random: paintings, grey
+    photographs and dim rooms are not in the clips."""
+    chosen = rng.integers(len(pairs.mask), size=1)
     mask = pairs.mask[chosen] / np.float32(255)
-    asked = stack(pairs.rendered[chosen], pairs.picture[chosen], mask, kind == "eye")
-    target = torch.from_numpy(pairs.target[chosen]).permute(0, 3, 1, 2) / 255
-    for i in range(size):
-        images = [asked[i, :3], asked[i, 3:6], target[i]]
-        for image, changed in zip(images, _recolour(images, rng), strict=True):
-            image.copy_(changed)
-        if kind == "mouth" and rng.random() < 0.5:
-            asked[i], target[i] = asked[i].flip(-1).clone(), target[i].flip(-1).clone()
+    asked = stack(pairs.rendered[chosen], pairs.picture[chosen], mask, kind == "eye")[0]
+    target = torch.from_numpy(pairs.target[chosen[0]]).permute(2, 0, 1) / 255
+    rendered, picture, target = _recolour([asked[:3], asked[3:6], target], rng)
+    asked = torch.cat([rendered, picture, asked[6:]])
+    if kind == "mouth" and rng.random() < 0.5:
+        return asked.flip(-1), target.flip(-1)
     return asked, target
 
 
@@ -314,40 +329,57 @@ def _quality(image: Tensor, target: Tensor, mask: Tensor) -> tuple[float, float]
     return -10 * float(np.log10(error + 1e-6)), float(alike[0][inside].mean())
 
 
-def train_repair(shards: Path, out: Path, steps: int = 6000, seed: int = 0) -> dict[str, float]:
-    """Train on the `shards` that `prepare` wrote; save the weights (float16) at `out`.
+class RepairTraining(Trainable):
+    """Mouth and lids."""
 
-    Returns the figures on held-out people, of mouths and eyes, before and after.
-    """
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    data = {kind: load(shards, kind, held_out=False) for kind in BATCH}
-    net = RepairNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    steadied = {name: value.clone() for name, value in net.state_dict().items()}
-    optimiser = torch.optim.AdamW(net.parameters(), RATE, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, steps, pct_start=0.1)
-    begun = time.monotonic()
-    for step in range(steps):
-        kind = "eye" if step % 3 == 2 else "mouth"
-        asked, target = _batch(data[kind], kind, rng, BATCH[kind])
-        with torch.autocast("cpu", torch.bfloat16):
-            answer = net(asked.contiguous(memory_format=torch.channels_last))
-        error = loss(answer, asked, target) + 0.02 * answer.float().abs().mean()
-        optimiser.zero_grad()
-        error.backward()
-        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
-        for name, value in net.state_dict().items():
-            steadied[name].lerp_(value, min(0.005, 1 / (step + 1)) if step > 200 else 1.0)
-        if step % 250 == 0:
-            print(f"{step} loss {error.item():.4f} {time.monotonic() - begun:.0f} s", flush=True)
-    net.load_state_dict(steadied)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    weights = {k: v.half().contiguous() for k, v in net.state_dict().items()}
-    save_file(weights, out, {"part": "repair"})
-    figures: dict[str, float] = {}
-    for kind in BATCH:
-        found = measure(net, load(shards, kind, held_out=True), kind)
-        figures |= {f"{kind}_{name}": round(float(value), 3) for name, value in found.items()}
-    return figures
+    system = "portrait"
+    stages = (REPAIR,)
+
+    def __init__(self) -> None:
+        net = RepairNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.net: RepairNet = net
+        self.network = nn.ModuleDict({"repair": net})
+
+    def begin(self, stage: Stage, run: Run) -> None:
+        """Pairs of frames, rendered into the scratch folder where they are not there yet."""
+        self.pairs = run.scratch / "pairs"
+        prepare(real_folder(run), self.pairs, run.seed)
+        self.data = {kind: load(self.pairs, kind, held_out=False) for kind in KINDS}
+
+    def draw(self, stage: Stage, rng: np.random.Generator) -> Sample:
+        """A mouth and an eye."""
+        sample: Sample = {}
+        for kind in KINDS:
+            sample[kind], sample[f"{kind} target"] = _crop(self.data[kind], kind, rng)
+        return sample
+
+    def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
+        """How far each kind is from the real frame, and how much the network changes at all."""
+        found, sizes = {}, []
+        for kind in KINDS:
+            asked = batch[kind].contiguous(memory_format=torch.channels_last)
+            with torch.autocast(asked.device.type, torch.bfloat16):
+                answer = self.net(asked)
+            found[kind] = loss(answer, asked, batch[f"{kind} target"])
+            sizes.append(stage.losses[kind] * answer.float().abs().mean())
+        return found | {"size": torch.stack(sizes).sum()}
+
+    def picture(self, stage: Stage, batch: Sample) -> np.ndarray:
+        """Rows: what the warp makes, what the network makes of it, the real frame."""
+        asked, real = batch["mouth"], batch["mouth target"]
+        rows = [asked[:, :3], repaired(self.net(asked), asked), real]
+        strip = torch.cat([torch.cat(list(row), -1) for row in rows], -2).clamp(0, 1)
+        return (strip * 255).byte().permute(1, 2, 0).cpu().numpy()
+
+    def figures(self, stage: Stage) -> dict[str, float]:
+        """On held-out people, of mouths and eyes, before and after."""
+        found: dict[str, float] = {}
+        for kind in KINDS:
+            measured = measure(self.net, load(self.pairs, kind, held_out=True), kind)
+            found |= {f"{kind} {name}": value for name, value in measured.items()}
+        return found
+
+    def files(self, stage: Stage) -> Files:
+        """repair.safetensors in half precision."""
+        weights = {name: tensor.half() for name, tensor in self.net.state_dict().items()}
+        return {"repair.safetensors": (weights, {"part": "repair"})}

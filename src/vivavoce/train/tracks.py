@@ -4,8 +4,6 @@ Every clip of the real-media folder is followed by the tracker at 25 frames a se
 with `face478`. The result is two files: clips that may train what ships, and clips that may only
 be used to evaluate it (`manifest.csv`, column `may_train_shipped`). Training reads these files
 and needs neither the tracker nor a video decoder.
-
-    python -m vivavoce.train.tracks ../shared/real runs/tracks
 """
 
 from __future__ import annotations
@@ -13,7 +11,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -21,6 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
+from vivavoce.systems.stage import Run
+from vivavoce.train.manifest import real_folder
 from vivavoce.types import (
     MIDDLE_LIP_PAIRS,
     OUTER_EYES,
@@ -275,5 +274,9 @@ def prepare(real: Path, folder: Path) -> None:
         print(f"{name}: {clips} clips tracked, {aligned} aligned", flush=True)
 
 
-if __name__ == "__main__":
-    prepare(Path(sys.argv[1]), Path(sys.argv[2]))
+def tracked(run: Run) -> Path:
+    """The folder of tracked clips beside the checkpoint, made if it is not there."""
+    folder = run.scratch / "tracks"
+    if not (folder / "train_phones.json").is_file():
+        prepare(real_folder(run), folder)
+    return folder
