@@ -88,7 +88,6 @@ def test_what_is_known_of_the_clip_is_readable(samples: list[Sample]) -> None:
         assert 6 <= who["age"] <= 90
         assert who["pitch_hz"] > 50
         assert isinstance(who["hair"], str)
-        assert set(about["instruction"]) == {"coarse", "fine", "units"}
     first, second = (s.about["attributes"] for s in samples[1:3])
     assert first != second
 
