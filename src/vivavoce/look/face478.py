@@ -102,6 +102,12 @@ def fit(landmarks: Float, rounds: int = 4) -> Fit:
     return Fit(identity, expression, pose.astype(np.float32), scale, residual)
 
 
+def place(landmarks: Float) -> tuple[Float, Float, Float]:
+    """Where the mean face must go to lie on `landmarks` [T, 478, 3] px by its rigid points: scale
+    [T] px, rotation [T, 3, 3], shift [T, 3], in the model's axes (`TO_MODEL`)."""
+    return _similarity(load().neutral[list(STABLE)], (landmarks * TO_MODEL)[:, STABLE])
+
+
 def _similarity(source: Float, target: Float) -> tuple[Float, Float, Float]:
     """Scale [T], rotation [T, 3, 3], shift [T, 3] that carry source onto target [T, K, 3].
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from vivavoce.train.checkpoint import State
 
 TRAINABLE: dict[str, str] = {
+    "judges": "vivavoce.train.judges:JudgesTraining",
     "portrait": "vivavoce.train.portrait:PortraitTraining",
 }
 """Name → what gives a `systems.stage.Trainable` for a preset; imported on demand."""

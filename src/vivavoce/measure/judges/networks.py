@@ -1,0 +1,92 @@
+"""The corpus judges' networks: small, and honest about what they are.
+
+`Face` looks at one picture, `Voice` hears a second or two; both learn who it is and what can be
+said of that person, so that their inner features are what figures like FID and FAD compare. The
+third, `nn.syncnet.LipSync`, judges whether lips and sound belong together.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vivavoce.types import EMOTIONS
+
+AGE_SCALE = 90.0
+"""Years are learned as a share of this."""
+
+
+class Heads(nn.Module):
+    """What is asked of a feature vector: who, how old, which sex, which feeling."""
+
+    def __init__(self, features: int, people: int, size: int) -> None:
+        super().__init__()
+        self.identity = nn.Linear(features, size)
+        self.people = nn.Parameter(0.1 * torch.randn(people, size))
+        self.age = nn.Linear(features, 1)
+        self.sex = nn.Linear(features, 1)
+        self.emotion = nn.Linear(features, len(EMOTIONS))
+
+    def embedding(self, features: Tensor) -> Tensor:
+        """Unit vector of identity [B, S]."""
+        return F.normalize(self.identity(features), dim=1)
+
+    def forward(self, features: Tensor) -> dict[str, Tensor]:
+        """Cosines to the people known in training [B, P], age in years [B], logits of sex
+        (positive: female) [B] and of the eight emotions [B, 8]."""
+        return {
+            "people": self.embedding(features) @ F.normalize(self.people, dim=1).T,
+            "age": AGE_SCALE * self.age(features).sigmoid()[:, 0],
+            "sex": self.sex(features)[:, 0],
+            "emotion": self.emotion(features),
+        }
+
+
+class Face(nn.Module):
+    """Pictures of faces [B, 3, 64, 64] → feature maps, features [B, 128], answers."""
+
+    def __init__(self, people: int = 1, width: int = 24, size: int = 64) -> None:
+        super().__init__()
+        channels = (3, width, 2 * width, 3 * width, 128)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(i, o, 3, 2, 1), nn.GroupNorm(8, o), nn.GELU(),
+                nn.Conv2d(o, o, 3, 1, 1, groups=o), nn.Conv2d(o, o, 1), nn.GELU(),
+            )
+            for i, o in pairwise(channels)
+        )  # fmt: skip
+        self.heads = Heads(128, people, size)
+
+    def maps(self, pictures: Tensor) -> list[Tensor]:
+        """Feature maps at 32, 16, 8 and 4 px."""
+        found, x = [], pictures
+        for block in self.blocks:
+            x = block(x)
+            found.append(x)
+        return found
+
+    def features(self, pictures: Tensor) -> Tensor:
+        """[B, 128]."""
+        return self.maps(pictures)[-1].mean((2, 3))
+
+
+class Voice(nn.Module):
+    """Log-mel [B, 4 T, 80] of at least half a second → features [B, 256], answers."""
+
+    def __init__(self, people: int = 1, width: int = 128, size: int = 64) -> None:
+        super().__init__()
+        self.trunk = nn.Sequential(
+            nn.Conv1d(80, width, 5, padding=2), nn.GELU(),
+            nn.Conv1d(width, width, 3, 2, 1), nn.GroupNorm(8, width), nn.GELU(),
+            nn.Conv1d(width, width, 3, 2, 1), nn.GroupNorm(8, width), nn.GELU(),
+            nn.Conv1d(width, width, 3, 2, 1), nn.GELU(),
+        )  # fmt: skip
+        self.heads = Heads(2 * width, people, size)
+
+    def features(self, mel: Tensor) -> Tensor:
+        """Mean and spread over time, as x-vectors pool (Snyder et al., ICASSP 2018)."""
+        found = self.trunk(mel.transpose(1, 2))
+        return torch.cat([found.mean(2), found.std(2)], 1)

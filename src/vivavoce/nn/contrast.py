@@ -1,0 +1,45 @@
+"""Losses that draw what belongs together near and push the rest away."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def info_nce(
+    queries: Tensor, keys: Tensor, temperature: float = 0.07, both: bool = False
+) -> Tensor:
+    """InfoNCE (van den Oord et al. 2018, eq. 4) over a batch: row i of one belongs to row i of the
+    other; all other rows are negatives.
+
+    Args:
+        queries: [B, S], any length; they are normalised here.
+        keys: [B, S].
+        temperature: Divides the cosines.
+        both: Mean of both directions (CLIP's form; Radford et al. 2021).
+    """
+    cosines = F.normalize(queries, dim=1) @ F.normalize(keys, dim=1).T / temperature
+    own = torch.arange(len(cosines), device=cosines.device)
+    loss = F.cross_entropy(cosines, own)
+    return (loss + F.cross_entropy(cosines.T, own)) / 2 if both else loss
+
+
+def arcface(cosines: Tensor, labels: Tensor, margin: float = 0.5, scale: float = 30.0) -> Tensor:
+    """ArcFace (Deng et al., CVPR 2019, eq. 3): cross-entropy of scaled cosines to class centroids,
+    the own class's angle made larger by `margin` rad.
+
+    Several modalities share centroids by calling this with cosines to the same ones.
+
+    Args:
+        cosines: [B, classes] of unit vectors and unit centroids.
+        labels: [B] class of each.
+        margin: Radians.
+        scale: The logits' scale s.
+    """
+    own = cosines.gather(1, labels[:, None]).clamp(-1 + 1e-6, 1 - 1e-6)
+    angle = own.arccos()
+    # past pi the cosine would rise again; a straight line goes on falling (the authors' code)
+    wider = torch.where(angle + margin < torch.pi, (angle + margin).cos(), own - margin**2 / 2)
+    logits = scale * cosines.scatter(1, labels[:, None], wider)
+    return F.cross_entropy(logits, labels)

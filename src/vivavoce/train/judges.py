@@ -1,0 +1,203 @@
+"""The corpus judges, trained: `vivavoce train judges --data CORPUS`.
+
+| stage | learns | from |
+|---|---|---|
+| sync | whether lips and sound belong together | lip points and log-mel of corpus clips |
+| face | who, age, sex, feeling of a picture | face crops |
+| voice | who, age, sex, feeling of a voice | log-mel |
+
+Only people of the training split are seen; figures are measured on the held-out ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vivavoce.data.shards import open_set
+from vivavoce.errors import RequestError
+from vivavoce.measure.judges.networks import AGE_SCALE, Face, Voice
+from vivavoce.measure.judges.views import face_crops, heard, lip_curves
+from vivavoce.nn.contrast import arcface
+from vivavoce.nn.syncnet import LipSync
+from vivavoce.systems.stage import Files, Optimiser, Run, Sample, Stage, Trainable, Turn
+from vivavoce.types import EMOTIONS, MELS_PER_FRAME, Bytes, Float
+
+MOST = 15
+"""Offsets in frames that the sync judge tells apart, each way."""
+PER_CLIP = 10
+"""Pictures of a clip that the face judge sees."""
+PLATEAU = float(np.log(2))
+"""Binary loss of a network that says "perhaps" to everything."""
+ADVICE = (
+    "The sync loss stands at 0.69 = ln 2: the network answers the same whatever it sees and hears. "
+    "Check that sound and pictures are of the same 25 frames a second and start together, that the "
+    "mel is not silent or clipped, that lips move in the crops; a smaller learning rate or a "
+    "larger batch helps it over the plateau."
+)
+_WIDE = 2 * MOST + 20
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What of a clip the judges learn from."""
+
+    person: int
+    age: float
+    female: float
+    emotion: int
+    lips: Float
+    mel: Float
+    crops: Bytes
+    """[n, 64, 64, 3]."""
+
+
+class JudgesTraining(Trainable):
+    """The three networks as the trainer sees them."""
+
+    system = "judges"
+    stages = (
+        Stage("sync", {"match": 1.0, "binary": 0.3}, 3000, 24,
+              {"sync": Optimiser(("sync",), 1e-3, warmup=0.05, schedule="cosine", clip=1.0)},
+              window=_WIDE, ema=0.995),
+        Stage("face", {"person": 1.0, "age": 4.0, "sex": 0.5, "emotion": 0.7}, 2500, 48,
+              {"face": Optimiser(("face",), 1.5e-3, weight_decay=1e-2, warmup=0.05,
+                                 schedule="cosine", clip=1.0)}, ema=0.995),
+        Stage("voice", {"person": 1.0, "age": 4.0, "sex": 0.5, "emotion": 0.7}, 2500, 48,
+              {"voice": Optimiser(("voice",), 1.5e-3, weight_decay=1e-2, warmup=0.05,
+                                  schedule="cosine", clip=1.0)}, window=40, ema=0.995),
+    )  # fmt: skip
+
+    def __init__(self, preset: str = "tiny") -> None:
+        self.preset = preset
+        self.people = 1
+        self.clips: list[Clip] = []
+        self.sync = LipSync()
+        self.portraits: dict[str, Face | Voice] = {"face": Face(), "voice": Voice()}
+        self.network = nn.ModuleDict({"sync": self.sync, **self.portraits})
+
+    def begin(self, stage: Stage, run: Run) -> None:
+        """Read the training people; the heads get a row for each."""
+        if run.data is None:
+            raise RequestError("The judges learn from a corpus: give its folder with --data.")
+        if not self.clips:
+            self.clips = read_clips(str(run.data), "train", pictures=PER_CLIP)
+            self.people = max(c.person for c in self.clips) + 1
+        if stage.name != "sync":
+            heads = self.portraits[stage.name].heads
+            if len(heads.people) != self.people:
+                rng = torch.Generator().manual_seed(run.seed)
+                rows = 0.1 * torch.randn(self.people, heads.people.shape[1], generator=rng)
+                heads.people = nn.Parameter(rows)
+
+    def draw(self, stage: Stage, rng: np.random.Generator) -> Sample:
+        """A window of one clip for sync and voice, one picture for the face."""
+        if stage.name == "sync":
+            return self._lips(rng)
+        clip = self.clips[int(rng.integers(len(self.clips)))]
+        told = {
+            "person": torch.tensor(clip.person), "age": torch.tensor(clip.age / AGE_SCALE),
+            "sex": torch.tensor(clip.female), "emotion": torch.tensor(clip.emotion),
+        }  # fmt: skip
+        if stage.name == "face":
+            return told | {"x": torch.from_numpy(_disturbed(clip.crops, rng))}
+        rows = MELS_PER_FRAME * stage.window
+        mel = np.pad(clip.mel, ((0, max(0, rows - len(clip.mel))), (0, 0)), mode="wrap")
+        at = int(rng.integers(len(mel) - rows + 1))
+        noisy = mel[at : at + rows] + 0.03 * rng.standard_normal((rows, 80))
+        return told | {"x": torch.from_numpy(noisy.astype(np.float32))}
+
+    def _lips(self, rng: np.random.Generator) -> Sample:
+        long = [c for c in self.clips if len(c.lips) > _WIDE]
+        clip = long[int(rng.integers(len(long)))]
+        at = int(rng.integers(len(clip.lips) - _WIDE))
+        lips = clip.lips[at : at + _WIDE] * rng.uniform(0.6, 1.5)
+        lips = lips + rng.uniform(0, 0.12) * rng.standard_normal(lips.shape)  # as trackers tremble
+        mel = clip.mel[MELS_PER_FRAME * at : MELS_PER_FRAME * (at + _WIDE)]
+        mel = mel + rng.uniform(0, 0.15) * rng.standard_normal(mel.shape) + rng.uniform(-0.2, 0.2)
+        slope = rng.uniform(-0.15, 0.15) * np.linspace(-1, 1, 80)
+        return {
+            "lips": torch.from_numpy(lips.astype(np.float32)),
+            "mel": torch.from_numpy((mel + slope).astype(np.float32)),
+        }
+
+    def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
+        """Of the stage's network."""
+        if stage.name == "sync":
+            return sync_losses(self.sync, batch["lips"], batch["mel"])
+        net = self.portraits[stage.name]
+        said = net.heads(net.features(batch["x"]))
+        return {
+            "person": arcface(said["people"], batch["person"], 0.2, 16.0),
+            "age": F.l1_loss(said["age"] / AGE_SCALE, batch["age"].float()),
+            "sex": F.binary_cross_entropy_with_logits(said["sex"], batch["sex"].float()),
+            "emotion": F.cross_entropy(said["emotion"], batch["emotion"]),
+        }
+
+    def watch(self, stage: Stage, step: int, losses: Mapping[str, float]) -> str | None:
+        """The plateau that sync networks are known for."""
+        stuck = abs(losses.get("binary", 0.0) - PLATEAU) < 0.008
+        return ADVICE if stage.name == "sync" and step > stage.steps // 6 and stuck else None
+
+    def config(self) -> dict[str, Any]:
+        """How many people the heads know."""
+        return {"people": self.people, "offsets": MOST}
+
+    def files(self, stage: Stage) -> Files:
+        """A file for each judge."""
+        net: nn.Module = self.sync if stage.name == "sync" else self.portraits[stage.name]
+        weights = {k: v.half().contiguous() for k, v in net.state_dict().items()}
+        return {f"{stage.name}.safetensors": (weights, {"part": stage.name})}
+
+
+def sync_losses(net: LipSync, lips: Tensor, mel: Tensor) -> dict[str, Tensor]:
+    """Match over offsets (Chung et al. 2019) and Wav2Lip's binary loss on one wrong offset."""
+    cosines = net.scores(net.see(lips), net.hear(mel), MOST)
+    logits = cosines * net.sharpness.exp()
+    right = torch.full(logits.shape[:2], MOST, dtype=torch.long, device=lips.device)
+    match = F.cross_entropy(logits.flatten(0, 1), right.flatten())
+    wrong = cosines[..., [i for i in range(2 * MOST + 1) if abs(i - MOST) > 3]].mean(-1)
+    true = cosines[..., MOST]
+    both = torch.stack([true, wrong])
+    want = torch.stack([torch.ones_like(true), torch.zeros_like(wrong)])
+    binary = F.binary_cross_entropy(both.clamp(1e-4, 1 - 1e-4), want)
+    return {"match": match, "binary": binary}
+
+
+def read_clips(folder: str, split: str, pictures: int) -> list[Clip]:
+    """The clips of a split, people numbered from 0, `pictures` face crops of each."""
+    people: dict[str, int] = {}
+    found = []
+    for sample in open_set(folder).samples(split, ("wav", "frames", "tracks")):
+        about, marks = sample.about, sample.tracks["landmarks"]
+        who = people.setdefault(about["person"], len(people))
+        assert sample.frames is not None
+        assert sample.samples is not None
+        chosen = np.linspace(0, len(sample) - 1, pictures).astype(int)
+        crops = face_crops(np.stack([sample.frames[int(i)] for i in chosen]), marks[chosen])
+        attributes = about.get("attributes", {})
+        found.append(Clip(
+            who, float(attributes.get("age", 40)), float(attributes.get("sex") == "female"),
+            EMOTIONS.index(about.get("emotion", "neutral")), lip_curves(marks),
+            heard(sample.samples),
+            ((crops.transpose(0, 2, 3, 1) + 1) * 127.5).round().astype(np.uint8),
+        ))  # fmt: skip
+    return found
+
+
+def _disturbed(crops: Bytes, rng: np.random.Generator) -> Float:
+    """One crop [3, 64, 64] in -1..1: mirrored, shifted, lit otherwise, with noise."""
+    x = crops[int(rng.integers(len(crops)))].astype(np.float32) / 127.5 - 1
+    if rng.random() < 0.5:
+        x = x[:, ::-1]
+    dy, dx = rng.integers(-3, 4, 2)
+    x = np.roll(x, (int(dy), int(dx)), (0, 1))
+    x = x * rng.uniform(0.8, 1.2) + rng.uniform(-0.15, 0.15)
+    x = x + rng.uniform(0, 0.06) * rng.standard_normal(x.shape)
+    return np.ascontiguousarray(x.transpose(2, 0, 1), np.float32)
