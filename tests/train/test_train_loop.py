@@ -240,11 +240,16 @@ def test_a_signal_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert read_state(tmp_path).step > 0
 
 
-def test_two_processes_see_the_losses_of_one_with_twice_the_batch(tmp_path: Path) -> None:
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_two_processes_see_the_losses_of_one_with_twice_the_batch(
+    tmp_path: Path, strategy: str
+) -> None:
     train_system("undropped", tmp_path / "one", changes=["batch=16"])
-    done = run("undropped", str(tmp_path / "two"), "devices=2")
-    assert done.returncode == 0, done.stderr
+    first = run("undropped", str(tmp_path / "two"), "devices=2", f'strategy="{strategy}"')
+    assert first.returncode == 0, first.stderr
+    one, two = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
     assert _apart(curve(tmp_path / "one"), curve(tmp_path / "two")) < 1e-4
+    assert all(torch.allclose(one[name], two[name], atol=1e-4) for name in one)
 
 
 def _apart(one: list[dict[str, float]], two: list[dict[str, float]]) -> float:

@@ -61,19 +61,22 @@ class Options:
 
 def make_fabric(options: Options) -> Fabric:
     """One process a device: a CPU, a GPU, several (`torchrun` or --devices), DDP or FSDP."""
-    strategies = {"ddp": _ddp, "fsdp": lambda: ModelParallelStrategy(shard)}
     torchrun = "TORCHELASTIC_RUN_ID" in os.environ
-    alone = options.devices == 1 and not torchrun
+    processes = int(os.environ["WORLD_SIZE"]) if torchrun else options.devices
+    strategy: Any = "auto"
+    if options.strategy == "fsdp" and processes > 1:
+        strategy = ModelParallelStrategy(
+            shard, data_parallel_size=processes, tensor_parallel_size=1
+        )
+    elif processes > 1:
+        # A turn leaves the other optimisers' parameters without gradients.
+        strategy = DDPStrategy(find_unused_parameters=True)
     return Fabric(
-        devices="auto" if torchrun and torch.cuda.is_available() else options.devices,
-        strategy="auto" if alone else strategies[options.strategy](),
+        devices=int(os.environ["LOCAL_WORLD_SIZE"]) if torchrun else options.devices,
+        num_nodes=int(os.environ["GROUP_WORLD_SIZE"]) if torchrun else 1,
+        strategy=strategy,
         precision="bf16-mixed" if options.precision == "bf16" else "32-true",
     )
-
-
-def _ddp() -> DDPStrategy:
-    # A turn leaves the other optimisers' parameters without gradients.
-    return DDPStrategy(find_unused_parameters=True)
 
 
 class _Forward(nn.Module):

@@ -9,18 +9,28 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from vivavoce.errors import RequestError
+
 
 def shard(module: nn.Module, mesh: DeviceMesh) -> nn.Module:
     """Spread the parameters of every part over the processes (Zhao et al., "PyTorch FSDP", 2023).
 
-    Called once for each stage; parts that are spread already stay as they are.
+    Each part of the network is spread by itself, so that any of them may be called alone. Called
+    once for each stage; parts that are spread already stay as they are.
     """
     from torch.distributed.fsdp import FSDPModule, fully_shard
 
-    parts = [m for m in module.network.children() if next(m.parameters(), None) is not None]  # type: ignore[union-attr]
-    for part in [*parts, module]:
-        if not isinstance(part, FSDPModule):
-            fully_shard(part, mesh=mesh["data_parallel"])
+    network = module.get_submodule("network")
+    if next(network.parameters(recurse=False), None) is not None:
+        raise RequestError(
+            "--strategy fsdp spreads the parts of a network; this one has parameters outside of "
+            "its parts. Use --strategy ddp."
+        )
+    for part in network.children():
+        if next(part.parameters(), None) is not None and not isinstance(part, FSDPModule):
+            # Without resharding, a part that was frozen in one turn would go into the next with the
+            # weights it had before its own last update: only a backward pass would let go of them.
+            fully_shard(part, mesh=mesh["data_parallel"], reshard_after_forward=True)
     return module
 
 
