@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from vivavoce.data.corpus.people import draw_person
 
 from vivavoce.data.corpus.carriage import LIMITS, MODE_HZ, accents, carry, draw_modes
+from vivavoce.data.corpus.people import draw_person
 from vivavoce.data.corpus.perform import course, perform, seals
 from vivavoce.look.face478 import load
 from vivavoce.measure.lips import closure_gaps, vowel_gaps
+from vivavoce.move.emotion import look_of
 from vivavoce.speak.voices import find_voice
 from vivavoce.types import (
     ARKIT_INDEX,
@@ -41,7 +42,7 @@ def test_closures_close_and_vowels_open_in_every_feeling(speech: Speech, emotion
     closures, vowels = [], []
     for index in range(4):
         person = draw_person(5, index)
-        acted = perform(person, speech, Emotion(emotion), np.random.default_rng(index))
+        acted = perform(person, speech, look_of(Emotion(emotion)), np.random.default_rng(index))
         gap = lip_gap(load().vertices(person.looks.identity, acted.motion.expression))
         closures.extend(closure_gaps(gap, speech.phones or ()))
         vowels.extend(vowel_gaps(gap, speech.phones or ()))
@@ -54,7 +55,7 @@ def test_closures_close_and_vowels_open_in_every_feeling(speech: Speech, emotion
 def test_the_same_draws_give_the_same_bits_and_others_do_not(speech: Speech) -> None:
     person = draw_person(5, 0)
     first, again, other = (
-        perform(person, speech, Emotion("happy"), np.random.default_rng(seed)).motion
+        perform(person, speech, look_of(Emotion("happy")), np.random.default_rng(seed)).motion
         for seed in (1, 1, 2)
     )
     for name in ("expression", "pose", "gaze"):
@@ -63,7 +64,7 @@ def test_the_same_draws_give_the_same_bits_and_others_do_not(speech: Speech) -> 
 
 
 def test_pose_is_modes_and_rhythm(speech: Speech) -> None:
-    acted = perform(draw_person(5, 1), speech, Emotion(), np.random.default_rng(0))
+    acted = perform(draw_person(5, 1), speech, look_of(Emotion()), np.random.default_rng(0))
     assert np.array_equal(acted.motion.pose, acted.pose_modes + acted.rhythm)
     assert np.degrees(acted.rhythm[:, 1].std()) > 0.2
     assert (np.abs(acted.pose_modes) <= LIMITS).all()
@@ -99,7 +100,9 @@ def test_accents_come_later_by_the_lag() -> None:
 
 
 def test_the_face_moves_without_jitter(speech: Speech) -> None:
-    acted = perform(draw_person(5, 3), speech, Emotion("angry"), np.random.default_rng(3)).motion
+    acted = perform(
+        draw_person(5, 3), speech, look_of(Emotion("angry")), np.random.default_rng(3)
+    ).motion
     assert np.abs(np.diff(acted.pose[:, :3], 2, axis=0)).mean() < 0.004
     brows = acted.expression[:, ARKIT_INDEX["browInnerUp"]]
     assert np.abs(np.diff(brows, 2)).max() < 0.1
@@ -110,7 +113,9 @@ def test_people_blink_as_often_as_people() -> None:
     silence = Speech(minute, phones=(Phone("_", 0.0, 60.0),))
     counts, lengths = [], []
     for index in range(6):
-        acted = perform(draw_person(5, index), silence, Emotion(), np.random.default_rng(index))
+        acted = perform(
+            draw_person(5, index), silence, look_of(Emotion()), np.random.default_rng(index)
+        )
         lid = acted.motion.expression[:, ARKIT_INDEX["eyeBlinkLeft"]]
         shut = np.diff(np.r_[False, lid > 0.05, False].astype(int))
         counts.append((shut == 1).sum())
@@ -141,7 +146,7 @@ def test_a_feeling_rises_holds_and_falls() -> None:
 def test_stronger_feelings_show_more(speech: Speech) -> None:
     person = draw_person(5, 4)
     mild, strong = (
-        perform(person, speech, Emotion("happy", level), np.random.default_rng(0)).motion
+        perform(person, speech, look_of(Emotion("happy", level)), np.random.default_rng(0)).motion
         for level in (1 / 3, 1.0)
     )
     smile = ARKIT_INDEX["mouthSmileLeft"]
@@ -150,7 +155,7 @@ def test_stronger_feelings_show_more(speech: Speech) -> None:
 
 def test_people_articulate_differently(speech: Speech) -> None:
     jaws = [
-        perform(draw_person(5, i), speech, Emotion(), np.random.default_rng(0))
+        perform(draw_person(5, i), speech, look_of(Emotion()), np.random.default_rng(0))
         .motion.expression[:, ARKIT_INDEX["jawOpen"]]
         .max()
         for i in range(8)

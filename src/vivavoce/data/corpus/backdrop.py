@@ -58,7 +58,7 @@ def _bokeh(colour: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     for _ in range(38):
         disc = np.zeros((DRAWN, DRAWN), np.float32)
         x, y = rng.integers(0, DRAWN, 2)
-        cv2.circle(disc, (int(x), int(y)), int(rng.integers(8, 26)), 1.0, -1, cv2.LINE_AA)
+        cv2.circle(disc, (int(x), int(y)), int(rng.integers(8, 26)), (1.0,), -1, cv2.LINE_AA)
         light = np.clip(np.array([1.0, 0.80, 0.55]) + rng.normal(0, 0.16, 3), 0.1, 1) * rng.uniform(
             0.1, 0.42
         )

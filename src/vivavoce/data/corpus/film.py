@@ -47,7 +47,7 @@ class Studio:
             take = record(self.person, line)
         with self.clock("move"):
             acted = perform(
-                self.person, take.speech, line.feeling, self.person.rng("move", line.number)
+                self.person, take.speech, line.look, self.person.rng("move", line.number)
             )
         with self.clock("draw"):
             drawn = [self._draw(acted.motion, i) for i in range(len(acted.motion))]

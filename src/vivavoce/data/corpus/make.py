@@ -17,6 +17,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from vivavoce.data.corpus.ceiling import ceiling
 from vivavoce.data.corpus.draw import Painter
 from vivavoce.data.corpus.film import SET, Studio
 from vivavoce.data.corpus.people import draw_person
@@ -29,11 +30,13 @@ from vivavoce.data.spread import check_workers, spread
 from vivavoce.errors import CannotWrite, RequestError, VivavoceError
 from vivavoce.systems.clock import Clock
 
-REVISION = 1
+REVISION = 2
 """Of everything that decides the bits besides the recipe: raised when people, voices, movement or
 pictures change, so that one folder never mixes two kinds."""
 SIZES = (128, 256, 512)
 MOST_PEOPLE = 100_000
+CEILING_PEOPLE = 200
+"""On how many of the seed's people the best voice-to-face match is computed for `set.json`."""
 
 Told = Callable[[int, int, str], None]
 """Called with people finished, people asked for, and a line about the last one."""
@@ -214,6 +217,7 @@ def _about(made: list[Made], recipe: Recipe) -> dict[str, Any]:
         "clips_in_all": sum(one.clips for one in made),
         "seconds": sum(one.frames for one in made) / 25,
         "people_by_split": dict(sorted(splits.items())),
+        "ceiling": ceiling(recipe.seed, CEILING_PEOPLE).report(),
     }
 
 

@@ -20,7 +20,7 @@ from vivavoce.data.corpus.person import Person
 from vivavoce.listen.prosody import ProsodyStream
 from vivavoce.listen.sounds import CLOSED, classes_of
 from vivavoce.look.face478 import load
-from vivavoce.move.emotion import CLOSE_GAP, felt, look_of
+from vivavoce.move.emotion import CLOSE_GAP, felt
 from vivavoce.move.eyes import REFRACTORY_S, BlinkStream, EyeHabits, GazeStream, show_eyes
 from vivavoce.move.lips import compose, control_matrix
 from vivavoce.types import (
@@ -28,7 +28,6 @@ from vivavoce.types import (
     ARKIT_INDEX,
     FPS,
     SAMPLES_PER_FRAME,
-    Emotion,
     Float,
     Motion,
     Phone,
@@ -62,17 +61,15 @@ class Performance:
     """The part of the pose that prosody decides [T, 6]."""
 
 
-def perform(
-    person: Person, speech: Speech, feeling: Emotion, rng: np.random.Generator
-) -> Performance:
-    """How `person` moves while saying `speech` (whole frames, with phones).
+def perform(person: Person, speech: Speech, look: Float, rng: np.random.Generator) -> Performance:
+    """How `person` moves while saying `speech` (whole frames, with phones) with a feeling that
+    does to the face what `look` says (a row of `move.emotion.look_of`, see `feeling.py`).
 
     The same arguments give the same movement, bit for bit on one kind of machine.
     """
     frames = len(speech.samples) // SAMPLES_PER_FRAME
     for_modes, for_course, for_blinks, for_gaze = rng.spawn(4)
     prosody = hear_prosody(speech.samples)[:frames]
-    look = look_of(feeling)
     speaking, moving, offset = look[len(ARKIT)], look[len(ARKIT) + 1], np.zeros(6, np.float32)
     offset[:3] = look[len(ARKIT) + 2 : len(ARKIT) + 5]
     head = carry(person, prosody, offset, float(moving), for_modes)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from vivavoce.data.corpus.describe import describe
+from vivavoce.data.corpus.feeling import draw_look, units
 from vivavoce.data.corpus.person import Person
 from vivavoce.data.corpus.sentences import SENTENCES, WORDS
 from vivavoce.data.corpus.splits import split_of
 from vivavoce.data.corpus.voice import say
-from vivavoce.types import EMOTIONS, RATE, SAMPLES_PER_FRAME, Emotion, Phone, Speech
+from vivavoce.types import EMOTIONS, RATE, SAMPLES_PER_FRAME, Emotion, Float, Phone, Speech
 
 NEUTRAL_SHARE = 0.2
 """Of the clips; the seven feelings share the rest, at three levels."""
@@ -35,7 +37,10 @@ class Line:
     feeling: Emotion
     level: int
     """MEAD's intensity 1 to 3."""
+    look: Float = field(compare=False)
+    """What the feeling does to the face in this clip, see `feeling.draw_look`."""
     instruction: dict[str, Any]
+    """The face in words, see `describe.py`."""
 
     @property
     def name(self) -> str:
@@ -69,7 +74,9 @@ def _line(person: Person, number: int, words_share: float, sentence: int, word: 
     single = bool(rng.random() < words_share)
     text, index = (WORDS[word], word) if single else (SENTENCES[sentence], sentence)
     feeling, level = draw_feeling(rng)
-    return Line(number, text, single, split_of(index), feeling, level, {})
+    look = draw_look(feeling, rng)
+    words = describe(feeling.name, level, units(look), rng)
+    return Line(number, text, single, split_of(index), feeling, level, look, words)
 
 
 def draw_feeling(rng: np.random.Generator) -> tuple[Emotion, int]:

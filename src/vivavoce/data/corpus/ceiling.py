@@ -1,0 +1,215 @@
+"""How much of a face its voice can tell, at best: the Bayes-optimal match in this corpus.
+
+The rules of `people.py` are densities. For a voice v and looks f (sex s and age a are hidden),
+
+    score(v, f) = log p(v | f) - log p(v),   p(v | f) = sum over s, a of p(s, a | f) p(v | s, a, f)
+
+which no listener can beat in matching (Neyman & Pearson 1933). The voice is accent, pitch, range,
+rate, breathiness and tract length; of the looks, face shape, wrinkles, skin, hair style, beard and
+painted lips enter. Hair colour, glasses and size in the picture are left out: what they add beyond
+wrinkles is small, and a judge that uses them could come out a little above this figure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import cache
+
+import numpy as np
+from scipy.special import logsumexp
+from scipy.stats import norm, rankdata
+
+from vivavoce.data.corpus import people as rules
+from vivavoce.data.corpus.people import draw_person
+from vivavoce.data.corpus.person import BEARDS, HAIR_STYLES, SEXES, Person, Voice
+
+GALLERY = 100
+"""Faces to choose from in R@K."""
+AGES = np.arange(6.5, 90.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """The best that any voice-to-face system can reach on corpus people, in expectation."""
+
+    people: int
+    recall: dict[str, float]
+    """R@1, R@5, R@10 in a gallery of 100, percent."""
+    auc: dict[str, float]
+    """Verification AUC in percent; negatives of any kind, or sharing gender (G), accent (N), age
+    within five years (A), or all three (GNA)."""
+    correlation: dict[str, float]
+    """Correlation of each attribute with its best guess from the voice."""
+
+    def report(self) -> dict[str, object]:
+        """Plain values, rounded."""
+        plain = asdict(self)
+        for key in ("recall", "auc", "correlation"):
+            plain[key] = {k: round(v, 3) for k, v in plain[key].items()}
+        return plain
+
+
+def ceiling(seed: int = 0, people: int = 400) -> Ceiling:
+    """Draw `people` persons of the corpus with this seed and match them as well as can be."""
+    crowd = [draw_person(seed, i) for i in range(people)]
+    looks = np.stack([_looks(p) for p in crowd])  # [n, sex, age]: log p(s, a | f)
+    scores = np.stack([_scores(p, crowd, looks) for p in crowd])  # [voice, face]
+    return Ceiling(
+        people,
+        recall(scores, np.random.default_rng(seed)),
+        {name: auc(scores, _alike(crowd, name)) for name in ("any", "G", "N", "A", "GNA")},
+        _correlations(crowd),
+    )
+
+
+def recall(scores: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
+    """R@K in percent [voice, face], each voice against its own face and 99 others."""
+    count = len(scores)
+    size = min(GALLERY, count)
+    ranks = []
+    for i in range(count):
+        others = rng.permutation(np.delete(np.arange(count), i))[: size - 1]
+        ranks.append(int((scores[i, others] >= scores[i, i]).sum()))
+    return {f"R@{k}": 100 * float(np.mean(np.array(ranks) < k)) for k in (1, 5, 10)}
+
+
+def auc(scores: np.ndarray, alike: np.ndarray) -> float:
+    """Area under the curve in percent: own pairs against the pairs marked in `alike` [n, n]."""
+    own = np.diag(scores)
+    other = scores[alike & ~np.eye(len(scores), dtype=bool)]
+    if not len(other):
+        return float("nan")
+    ranks = rankdata(np.concatenate([own, other]))
+    wins = ranks[: len(own)].sum() - len(own) * (len(own) + 1) / 2
+    return float(100 * wins / (len(own) * len(other)))
+
+
+def _alike(crowd: list[Person], name: str) -> np.ndarray:
+    """Which pairs [n, n] share what `name` holds fixed."""
+    sex = np.array([p.sex for p in crowd])
+    accent = np.array([p.accent for p in crowd])
+    age = np.array([p.age for p in crowd])
+    same = {
+        "G": sex[:, None] == sex,
+        "N": accent[:, None] == accent,
+        "A": np.abs(age[:, None] - age) < 5,
+    }
+    out = np.ones((len(crowd), len(crowd)), bool)
+    for letter in "" if name == "any" else name:
+        out &= same[letter]
+    return out
+
+
+def _prior() -> np.ndarray:
+    """log p(age) of each of `AGES`."""
+    density = np.zeros(len(AGES))
+    for low, high, share in rules.AGE_BANDS:
+        density += share / (high - low) * ((low <= AGES) & (high > AGES))
+    return np.log(density / density.sum() + 1e-12)
+
+
+@cache
+def _grid() -> dict[str, np.ndarray]:
+    """What the rules say at every sex and age [2, ages, ...]."""
+    axes = rules.shape_axes()
+    shape = np.array([[rules.mean_shape(s, a) for a in AGES] for s in SEXES])
+    tract = np.array([[rules.curve(rules.TRACT_CM[s], a) for a in AGES] for s in SEXES])
+    per = np.array([rules.TRACT_BY_LENGTH, rules.TRACT_BY_JAW]) / rules.SHAPE_SD
+    return {
+        "shape": shape,
+        "tract": tract,
+        "gain": tract[..., None] * per,
+        "pitch": np.log2([[rules.curve(rules.PITCH_HZ[s], a) for a in AGES] for s in SEXES]),
+        "range": np.array([[rules.RANGE_ST[s] for _ in AGES] for s in SEXES]),
+        "rate": np.array([[rules.rate_mean(a) for a in AGES] for _ in SEXES]),
+        "breath": np.array([[rules.breath_mean(s, a) for a in AGES] for s in SEXES]),
+        "rest": np.stack([shape @ axes["length"], shape @ axes["jaw"]], -1),
+    }
+
+
+def _looks(person: Person) -> np.ndarray:
+    """log p(sex, age | looks) [2, ages]."""
+    k = person.looks
+    away = k.identity - _grid()["shape"]
+    table = _prior() - 0.5 * (away**2).sum(-1) / rules.SHAPE_SD**2
+    for i, sex in enumerate(SEXES):
+        for j, age in enumerate(AGES):
+            hair = rules.odds(rules.HAIR_ODDS[sex, rules.stage(age)])[HAIR_STYLES.index(k.hair)]
+            beard = rules.beard_odds(sex, age)[BEARDS.index(k.beard)]
+            paint = rules.painted_odds(sex, age)
+            lips = paint if k.lips > 0 else 1 - paint
+            table[i, j] += np.log([hair + 1e-12, beard + 1e-12, lips + 1e-12]).sum()
+            table[i, j] += _wrinkles(k.wrinkles, age)
+    return np.asarray(table - logsumexp(table))
+
+
+def _wrinkles(seen: float, age: float) -> float:
+    """log p(wrinkles | age), cut to 0..1 as they are drawn."""
+    middle = rules.mean_wrinkles(age)
+    if seen <= 0:
+        return float(norm.logcdf((0 - middle) / rules.WRINKLE_SD))
+    if seen >= 1:
+        return float(norm.logsf((1 - middle) / rules.WRINKLE_SD))
+    return float(norm.logpdf(seen, middle, rules.WRINKLE_SD))
+
+
+def _accent(accent: str, skin: float) -> float:
+    """log p(skin | accent) - log p(skin): how far skin speaks for an accent."""
+
+    def density(mean: float) -> float:
+        if 0 < skin < 1:
+            return float(norm.pdf(skin, mean, rules.SKIN_SD))
+        tail = norm.cdf if skin <= 0 else norm.sf
+        return float(tail((round(skin) - mean) / rules.SKIN_SD))
+
+    every = [density(mean) for mean in rules.SKIN.values()]
+    return float(np.log(density(rules.SKIN[accent]) / np.mean(every) + 1e-12))
+
+
+def _scores(speaker: Person, crowd: list[Person], looks: np.ndarray) -> np.ndarray:
+    """score(v, f) [faces] of one voice, up to log p(v), which all faces share: subtracted after."""
+    voice, axes, grid = speaker.voice, rules.shape_axes(), _grid()
+    own = _voice(voice)
+    faces = np.array([(p.looks.identity @ axes["length"], p.looks.identity @ axes["jaw"])
+                      for p in crowd])  # fmt: skip
+    more = ((faces[:, None, None] - grid["rest"]) * grid["gain"]).sum(-1)  # [n, sex, age] cm
+    heard = norm.logpdf(voice.tract_cm, grid["tract"] + more, rules.TRACT_SD_CM) + own
+    match = logsumexp(looks + heard, axis=(1, 2))
+    match += [_accent(speaker.accent, p.looks.skin) for p in crowd]
+    return np.asarray(match - np.log(np.mean(np.exp(match - match.max()))) - match.max())
+
+
+def _voice(voice: Voice) -> np.ndarray:
+    """log p(pitch, range, rate, breath | sex, age, tract) [2, ages], up to a constant."""
+    grid = _grid()
+    breath = np.log(voice.breathiness / (1 - voice.breathiness))
+    beyond = np.log2(voice.tract_cm / grid["tract"])
+    told = (
+        (np.log2(voice.pitch_hz), grid["pitch"] + rules.PITCH_BY_TRACT * beyond,
+         rules.PITCH_SD_OCT),
+        (voice.range_st, grid["range"], rules.RANGE_SD),
+        (voice.rate, grid["rate"], rules.RATE_SD),
+        (breath, grid["breath"], rules.BREATH_SD),
+    )  # fmt: skip
+    return np.asarray(sum(-0.5 * ((x - mean) / sd) ** 2 for x, mean, sd in told))
+
+
+def _correlations(crowd: list[Person]) -> dict[str, float]:
+    """Correlation of attributes with their mean given the voice, over sex and age by quadrature."""
+    guesses: dict[str, list[float]] = {"age": [], "female": [], "skin": []}
+    prior = _prior()
+    for p in crowd:
+        tract = _grid()["tract"]
+        spread = np.hypot(rules.TRACT_SD_CM, 0.03 * tract)
+        table = prior + norm.logpdf(p.voice.tract_cm, tract, spread)
+        table = table + _voice(p.voice)
+        chance = np.exp(table - logsumexp(table))
+        guesses["age"].append(float((chance.sum(0) * AGES).sum()))
+        guesses["female"].append(float(chance[0].sum()))
+        guesses["skin"].append(rules.SKIN[p.accent])
+    truth = {
+        "age": [p.age for p in crowd],
+        "female": [float(p.sex == "female") for p in crowd],
+        "skin": [p.looks.skin for p in crowd],
+    }
+    return {k: float(np.corrcoef(truth[k], guesses[k])[0, 1]) for k in truth}
