@@ -11,15 +11,19 @@ can be trained (docs/examples/train_own.py runs it):
         )
 
         def __init__(self, preset: str) -> None:
-            self.network = nn.ModuleDict({"slope": nn.Linear(1, 1)})
+            self.preset = preset
+            self.slope = nn.Linear(1, 1)
+            self.network = nn.ModuleDict({"slope": self.slope})
 
         def draw(self, stage: Stage, rng: np.random.Generator) -> Sample:
             x = rng.normal(size=1).astype(np.float32)
             return {"x": torch.from_numpy(x), "y": torch.from_numpy(3 * x - 1)}
 
         def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
-            made = self.network["slope"](batch["x"])
+            made = self.slope(batch["x"])
             return {"error": (made - batch["y"]).square().mean()}
+
+    train_system(Line, Path("runs/line"))
 
 A pair of networks that compete has two optimisers; the loop gives each its turn in their order,
 and `turn.name` says whose it is. While one has its turn, the other's parameters stand still.
@@ -233,6 +237,10 @@ class Trainable(ABC):
     def figures(self, stage: Stage) -> dict[str, float]:
         """Measured after the stage, on what was held out; for the model card."""
         return {}
+
+    def make_room(self, saved: Mapping[str, Tensor]) -> None:  # noqa: B027
+        """Give the network the sizes of the `saved` tensors that are about to be read into it; only
+        for parts whose size depends on the data, such as a head with a row for each person."""
 
     def config(self) -> dict[str, Any]:
         """What config.json needs to build the network again, beside system, preset, version."""

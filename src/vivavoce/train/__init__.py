@@ -24,7 +24,7 @@ STRATEGIES = ("ddp", "fsdp")
 
 
 def train_system(
-    system: str,
+    system: str | Callable[[str], Trainable],
     out: Path,
     data: Path | None = None,
     *,
@@ -43,7 +43,7 @@ def train_system(
     """Train a stage of a system, or all of them, into the checkpoint folder `out`.
 
     Args:
-        system: A name of `TRAINABLE`.
+        system: A name of `TRAINABLE`; or a class of your own, called with the preset.
         out: Gets config.json, *.safetensors, README.md; `training/` in it holds the run.
         data: Shards, or what else the system learns from.
         preset: "tiny" or "paper".
@@ -69,7 +69,7 @@ def train_system(
     ):
         if value not in known:
             raise UnknownName(kind, value, known)
-    make = _find(system)
+    make = _find(system) if isinstance(system, str) else system
     import torch
 
     from vivavoce.train import checkpoint, loop
@@ -134,6 +134,7 @@ def _state(trainable: Trainable, state: State | None, seed: int | None, out: Pat
                 f"{out} holds a run already. Go on with it by --resume, or choose another folder."
             )
         return checkpoint.State(trainable.system, trainable.preset, seed or 0)
+    trainable.make_room(state.network)
     checkpoint.check_fits(state, trainable, seed, out)
     load_into(trainable.network, state.network)
     return state

@@ -96,6 +96,11 @@ class JudgesTraining(Trainable):
                 rows = 0.1 * torch.randn(self.people, heads.people.shape[1], generator=rng)
                 heads.people = nn.Parameter(rows)
 
+    def make_room(self, saved: Mapping[str, Tensor]) -> None:
+        """A row for each person that the saved heads know."""
+        for name, net in self.portraits.items():
+            net.heads.people = nn.Parameter(torch.empty_like(saved[f"{name}.heads.people"]))
+
     def draw(self, stage: Stage, rng: np.random.Generator) -> Sample:
         """A window of one clip for sync and voice, one picture for the face."""
         if stage.name == "sync":
