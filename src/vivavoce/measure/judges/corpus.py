@@ -1,5 +1,8 @@
-"""The corpus judges, ready to be asked. They see frames [T, H, W, 3] uint8 with the tracker's points
-[T, 478, 3] px on them, and hear samples [n] at 16 kHz."""
+"""The corpus judges, ready to be asked.
+
+They see frames [T, H, W, 3] uint8 with the tracker's points [T, 478, 3] px on them, and hear
+samples [n] at 16 kHz.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,8 @@ CLIP_FRAMES = 16
 
 
 def _net(kind: type[Face] | type[Voice], folder: Path, part: str) -> Any:
-    weights = {k: v.float() for k, v in read_weights(folder / f"{part}.safetensors", part).items()}
+    tensors, _ = read_weights(folder / f"{part}.safetensors", part)
+    weights = {k: v.float() for k, v in tensors.items()}
     net = kind(len(weights["heads.people"]))
     net.load_state_dict(weights)
     return net.eval()
@@ -108,9 +112,9 @@ class SyncJudge:
     """It sees lip points, not pixels."""
 
     def __init__(self, folder: Path) -> None:
-        weights = read_weights(folder / "sync.safetensors", "sync")
+        tensors, _ = read_weights(folder / "sync.safetensors", "sync")
         self.net = LipSync()
-        self.net.load_state_dict({k: v.float() for k, v in weights.items()})
+        self.net.load_state_dict({k: v.float() for k, v in tensors.items()})
         self.net.eval()
 
     @torch.no_grad()
@@ -124,7 +128,7 @@ class SyncJudge:
         with one_thread():
             seen = self.net.see(torch.from_numpy(lips[None, :count]))
             sound = self.net.hear(torch.from_numpy(mel[None, : count * MELS_PER_FRAME]))
-            return 1 - self.net.scores(seen, sound, MOST)[0].numpy()
+            return np.asarray(1 - self.net.scores(seen, sound, MOST)[0].numpy(), np.float32)
 
 
 class VoiceJudge:
@@ -143,7 +147,7 @@ class VoiceJudge:
         mel, size = heard(samples), 100
         mel = np.pad(mel, ((0, max(0, size - len(mel))), (0, 0)), mode="wrap")
         starts = range(0, len(mel) - size + 1, size // 2)
-        windows = np.stack([mel[s : s + size] for s in starts])
+        windows = np.stack([mel[s : s + size] for s in starts]).astype(np.float32)
         with one_thread():
             return self.net.features(torch.from_numpy(windows)).numpy()
 
