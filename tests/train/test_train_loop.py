@@ -133,7 +133,7 @@ def test_the_mean_of_weights_is_its_closed_form() -> None:
     network = nn.ModuleDict({"a": nn.Linear(1, 1, bias=False), "b": nn.Linear(1, 1)})
     weight = network["a"].weight
     mean, values = Mean(network, ("a",), 0.75), [2.0, -1.0, 4.0, 0.5, 3.0, 7.0]
-    start = float(weight)
+    start = weight.item()
     for value in values:
         weight.data.fill_(value)
         mean.update()
@@ -142,8 +142,8 @@ def test_the_mean_of_weights_is_its_closed_form() -> None:
     for value in values[3:]:
         expected = 0.75 * expected + 0.25 * value
     with mean.applied():
-        assert float(weight) == pytest.approx(expected, rel=1e-6)
-    assert float(weight) == values[-1]
+        assert weight.item() == pytest.approx(expected, rel=1e-6)
+    assert weight.item() == values[-1]
     assert list(mean.mean) == ["a.weight"]
 
 
@@ -355,13 +355,16 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
         read_state(tmp_path)
 
 
-def test_a_run_is_not_overwritten_and_a_missing_one_not_resumed(tmp_path: Path) -> None:
+def test_a_run_is_not_overwritten_and_a_missing_one_not_resumed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(BadCheckpoint, match="no run to resume"):
         train_system("toy", tmp_path, resume=True)
     train_system("toy", tmp_path, changes=["steps=1"])
     with pytest.raises(OutputRefused, match="holds a run already"):
         train_system("toy", tmp_path)
-    train_system("toy", tmp_path, resume=True)  # all is done: nothing to do
+    train_system("toy", tmp_path, resume=True)
+    assert "trained already" in capsys.readouterr().out
     assert len(curve(tmp_path)) == 2
 
 
@@ -393,6 +396,18 @@ def test_stages_may_be_trained_one_by_one(tmp_path: Path) -> None:
     assert curve(tmp_path / "apart") == curve(tmp_path / "once")
 
 
+def test_on_a_terminal_there_is_a_bar(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "120")
+    train_system("toy", tmp_path, stage="fit")
+    shown = capfd.readouterr().err
+    assert "12/12" in shown
+    assert "steps/s" in shown
+    assert "distance 0." in shown
+
+
 def test_tensorboard(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -422,6 +437,28 @@ def test_activations_are_measured() -> None:
 
     size = activations(toy(Plain), changed(FIT, batch=10), 0)
     assert size == 10 * 2 * 4 + 10 * 3 * 4  # matmul keeps its input, exp its output
+
+
+def test_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from vivavoce import cli
+
+    def command(*words: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["vivavoce", "train", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return int(ended.value.code or 0)
+
+    out = str(tmp_path / "out")
+    assert command("portrait", "--dry-run", "--out", out, "--set", "head.steps=7") == 0
+    told = capsys.readouterr().out
+    assert "stage content-3: 3500 steps of 16 x 1" in told
+    assert "stage head: 7 steps of 256 x 1" in told
+    assert "frozen: content, lips, repair" in told
+    assert command("portrait", "--out", out, "--real", str(tmp_path), "--stage", "head") == 2
+    assert "no manifest.csv" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 # ---------------------------------------------------------------- settings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,6 +70,8 @@ def train_system(
     ):
         if value not in known:
             raise UnknownName(kind, value, known)
+    if find_spec("lightning_fabric") is None:
+        raise RequestError("Training needs more libraries: pip install 'vivavoce[train]'")
     make = _find(system) if isinstance(system, str) else system
     import torch
 

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 import torch
 
 import vivavoce
-from vivavoce.errors import BadCheckpoint, CannotWrite
+from vivavoce.errors import BadCheckpoint
 from vivavoce.media.files import beside, writing
 from vivavoce.systems.stage import Trainable
 
@@ -133,44 +133,54 @@ def check_fits(state: State, trainable: Trainable, seed: int | None, out: Path) 
 
 
 class LossLog:
-    """`losses.jsonl`: the losses of every step, a line each, so that curves can be compared."""
+    """`losses.jsonl`: the losses of every step, a line each, so that curves can be compared.
 
-    def __init__(self, out: Path, upto: State | None = None) -> None:
-        self._path = state_file(out).with_name("losses.jsonl")
-        with writing(self._path):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            kept = [line for line in self._lines() if upto and _is_before(json.loads(line), upto)]
-            with beside(self._path) as part:
-                part.write_text("".join(kept), "utf-8")
-            self._file = self._path.open("a", encoding="utf-8")
+    The file is opened with the first line; what a resumed run will do again is cut off then.
+    """
+
+    def __init__(self, out: Path, upto: State) -> None:
+        self._path, self._upto = state_file(out).with_name("losses.jsonl"), upto
+        self._file: TextIO | None = None
 
     def add(self, stage: str, step: int, losses: dict[str, float]) -> None:
-        """Note one step."""
-        try:
+        """Note one step.
+
+        Raises: CannotWrite: no space.
+        """
+        with writing(self._path):
+            self._file = self._file or self._open(stage, step)
             print(json.dumps({"stage": stage, "step": step} | losses), file=self._file)
-        except OSError as error:
-            raise CannotWrite(f"{self._path} cannot be written ({error.strerror}).") from None
 
     def flush(self) -> None:
         """Let others see what was noted."""
         with writing(self._path):
-            self._file.flush()
+            if self._file is not None:
+                self._file.flush()
 
     def close(self) -> None:
         """No more notes."""
         with writing(self._path):
-            self._file.close()
+            if self._file is not None:
+                self._file.close()
+
+    def _open(self, stage: str, step: int) -> TextIO:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        done = self._upto.done
+        kept = [
+            line
+            for line in self._lines()
+            for row in (json.loads(line),)
+            if row["stage"] in done or (row["stage"] == stage and row["step"] < step)
+        ]
+        with beside(self._path) as part:
+            part.write_text("".join(kept), "utf-8")
+        return self._path.open("a", encoding="utf-8")
 
     def _lines(self) -> Iterator[str]:
         if self._path.is_file():
             for line in self._path.read_text("utf-8").splitlines(keepends=True):
                 if line.endswith("\n"):  # a killed run may leave half a line
                     yield line
-
-
-def _is_before(row: dict[str, Any], state: State) -> bool:
-    """Whether a line of the log is part of what the checkpoint knows."""
-    return row["stage"] in state.done or (row["stage"] == state.stage and row["step"] < state.step)
 
 
 def settings_of(stages: tuple[Any, ...]) -> dict[str, dict[str, Any]]:

@@ -337,8 +337,7 @@ class ContentTraining(Trainable):
         """Gather the clips of the round, or read them again; make them worse in many ways."""
         number, plan = int(stage.name[-1]), PLANS[stage.name]
         seed = run.seed + number
-        cache = run.scratch / f"{stage.name}.npz"
-        clips = prepare(real_folder(run), plan.voices, seed, cache)
+        clips = prepare(real_folder(run), plan.voices, seed, run.scratch / f"{stage.name}.npz")
         if number > 1:
             file = run.scratch / f"{stage.name}-teacher.safetensors"
             if not run.resumed:

@@ -110,9 +110,11 @@ class Trainer:
         log = LossLog(self.options.out, self.state) if self.fabric.is_global_zero else None
         try:
             with Signals() as signals:
-                for stage in stages:
-                    if stage.name not in self.state.done:
-                        _Stretch(self, stage, signals, log).run()
+                left = [stage for stage in stages if stage.name not in self.state.done]
+                if not left:
+                    self.say(f"All of it is trained already: {self.options.out}")
+                for stage in left:
+                    _Stretch(self, stage, signals, log).run()
         finally:
             if log is not None:
                 log.close()
@@ -184,7 +186,7 @@ class _Stretch:
             for step in range(state.step, stage.steps):
                 self._strip(step)
                 set_modes(self.trainable.network, stage.trains)
-                drawn = [fabric.to_device(next(source)) for _ in range(stage.accumulate)]
+                drawn = [next(source) for _ in range(stage.accumulate)]
                 losses: dict[str, float] = {}
                 for name in stage.optimisers:
                     losses |= self._turn(name, step, drawn)
@@ -205,6 +207,7 @@ class _Stretch:
         weights, made = stage.weights_at(step), []
         optimiser.zero_grad()
         for i, (numbers, batch) in enumerate(drawn):
+            batch = fabric.to_device(batch)
             seed = seed_of(self.state.seed, stage.name, step, name)
             torch.manual_seed(seed_of(seed, i, fabric.global_rank))  # dropout
             turn = Turn(name, step, stage.settings_at(step), numbers, seed, fabric.device)
@@ -282,7 +285,8 @@ class _Stretch:
 
     def _everywhere(self, values: Tensor, how: str) -> list[float]:
         """The mean or sum of each value over the processes."""
-        found: Tensor = self.fabric.all_reduce(values, reduce_op=how)  # type: ignore[assignment]
+        there = values.to(self.fabric.device)
+        found: Tensor = self.fabric.all_reduce(there, reduce_op=how)  # type: ignore[assignment]
         return found.tolist()
 
     def save(self) -> None:

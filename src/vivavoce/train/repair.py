@@ -342,8 +342,8 @@ class RepairTraining(Trainable):
 
     def begin(self, stage: Stage, run: Run) -> None:
         """Pairs of frames, rendered into the scratch folder where they are not there yet."""
-        self.pairs = run.scratch / "pairs"
-        prepare(real_folder(run), self.pairs, run.seed)
+        real, self.pairs = real_folder(run), run.scratch / "pairs"
+        prepare(real, self.pairs, run.seed)
         self.data = {kind: load(self.pairs, kind, held_out=False) for kind in KINDS}
 
     def draw(self, stage: Stage, rng: np.random.Generator) -> Sample:

@@ -276,7 +276,7 @@ def prepare(real: Path, folder: Path) -> None:
 
 def tracked(run: Run) -> Path:
     """The folder of tracked clips beside the checkpoint, made if it is not there."""
-    folder = run.scratch / "tracks"
+    real, folder = real_folder(run), run.scratch / "tracks"
     if not (folder / "train_phones.json").is_file():
-        prepare(real_folder(run), folder)
+        prepare(real, folder)
     return folder
