@@ -204,7 +204,6 @@ def _skin_labels(head: Head) -> NDArray[np.uint8]:
     labels[a.is_part("mouth_socket", "gums_tongue")] = LABEL_INDEX["mouth"]
     labels[a.tongue] = LABEL_INDEX["tongue"]
     labels[a.is_part("teeth")] = LABEL_INDEX["teeth"]
-    labels[a.is_part("lacrimal")] = LABEL_INDEX["eye"]
     return labels
 
 

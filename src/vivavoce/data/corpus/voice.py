@@ -196,6 +196,7 @@ def _words(
     text: str, places: list[tuple[int, int, int]], hz: int, phones: tuple[Phone, ...]
 ) -> tuple[tuple[str, float, float], ...]:
     """Words with the times of the phones they consist of."""
+    places = places or [(0, len(text), 0)]  # some accents report none for a lone word
     starts = [sample / hz for _, _, sample in places] + [phones[-1].end_s]
     words = []
     for (at, length, _), start, end in zip(places, starts[:-1], starts[1:], strict=True):

@@ -1,0 +1,94 @@
+"""Who lives in the corpus, and how much their voices tell."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vivavoce.data.corpus import ceiling as best
+from vivavoce.data.corpus.ceiling import auc, ceiling, recall
+from vivavoce.data.corpus.people import draw_person, mean_shape, shape_axes
+from vivavoce.look.face478 import load
+
+
+@pytest.fixture(scope="module")
+def crowd() -> list:
+    return [draw_person(0, i) for i in range(300)]
+
+
+def test_a_person_depends_on_seed_and_number_alone() -> None:
+    one, same, other = draw_person(1, 4), draw_person(1, 4), draw_person(2, 4)
+    assert np.array_equal(one.looks.identity, same.looks.identity)
+    assert one.voice == same.voice
+    assert one.voice != other.voice
+    assert one.name == "p00004"
+
+
+def test_ages_sexes_and_bodies_are_plausible(crowd: list) -> None:
+    ages = np.array([p.age for p in crowd])
+    assert ages.min() >= 6
+    assert ages.max() <= 90
+    assert 0.4 < np.mean([p.sex == "female" for p in crowd]) < 0.6
+    for p in crowd:
+        assert 95 < p.height_cm < 215
+        assert 9 < p.voice.tract_cm < 20
+        assert 60 < p.voice.pitch_hz < 450
+        assert p.looks.beard == "none" or (p.sex == "male" and p.age >= 17)
+        values = [p.looks.skin, p.looks.freckles, p.looks.wrinkles, p.looks.lips, p.looks.brows]
+        assert all(0 <= v <= 1 for v in values)
+
+
+def test_voices_follow_the_rules(crowd: list) -> None:
+    def median(what: str, sex: str, low: float, high: float) -> float:
+        rows = [getattr(p.voice, what) for p in crowd if p.sex == sex and low <= p.age < high]
+        return float(np.median(rows))
+
+    men, women = median("pitch_hz", "male", 20, 60), median("pitch_hz", "female", 20, 60)
+    assert men < 0.7 * women
+    assert median("pitch_hz", "male", 6, 11) > women
+    assert median("tract_cm", "male", 20, 60) > median("tract_cm", "female", 20, 60) + 1.5
+    assert median("rate", "male", 70, 90) < median("rate", "male", 20, 60)
+
+
+def test_the_axes_do_what_they_are_called() -> None:
+    model, axes = load(), shape_axes()
+
+    def size(shape: np.ndarray, a: int, b: int) -> float:
+        return float(np.linalg.norm(shape[a] - shape[b]))
+
+    for name, pair, against in (("length", (10, 152), (234, 454)), ("jaw", (172, 397), (234, 454))):
+        rest = model.vertices(np.zeros(40, np.float32), np.zeros(52, np.float32))
+        more = model.vertices(2 * axes[name], np.zeros(52, np.float32))
+        assert size(more, *pair) / size(more, *against) > size(rest, *pair) / size(rest, *against)
+    man, woman = mean_shape("male", 30), mean_shape("female", 30)
+    assert (man - woman) @ axes["jaw"] > 0.5
+
+
+def test_the_ceiling_beats_chance_and_any_single_sign() -> None:
+    found = ceiling(0, 120)
+    assert found.recall["R@1"] > 8  # of 100 faces, chance is 1
+    assert found.recall["R@1"] < 80  # and a voice does not tell everything
+    assert found.auc["any"] > found.auc["G"] > found.auc["GNA"] > 60
+    crowd = [draw_person(0, i) for i in range(120)]
+    pitch = np.array([np.log(p.voice.pitch_hz) for p in crowd])
+    female = np.array([p.sex == "female" for p in crowd])
+    by_pitch = -np.abs(pitch[:, None] - np.where(female, 5.28, 4.75)[None])
+    assert auc(by_pitch, np.ones((120, 120), bool)) < found.auc["any"] - 10
+
+
+def test_shuffled_voices_give_chance() -> None:
+    crowd = [draw_person(0, i) for i in range(120)]
+    looks = np.stack([best._looks(p) for p in crowd])
+    scores = np.stack([best._scores(p, crowd, looks) for p in crowd])
+    shuffled = scores[np.random.default_rng(0).permutation(120)]
+    assert 40 < auc(shuffled, np.ones((120, 120), bool)) < 60
+    assert recall(shuffled, np.random.default_rng(0))["R@1"] < 6
+
+
+def test_auc_and_recall_against_known_answers() -> None:
+    perfect = np.eye(40)
+    every = np.ones((40, 40), bool)
+    assert auc(perfect, every) == 100
+    assert auc(np.zeros((40, 40)), every) == 50
+    assert recall(perfect, np.random.default_rng(0)) == {"R@1": 100, "R@5": 100, "R@10": 100}
+    assert recall(1 - perfect, np.random.default_rng(0))["R@10"] == 0
