@@ -35,7 +35,7 @@ from vivavoce.train.parts import (
 )
 from vivavoce.train.product import write_product
 from vivavoce.train.progress import Watcher, write_strip
-from vivavoce.train.sharding import gathered, like, load_into, shard
+from vivavoce.train.sharding import gathered, like, load_into, same_buffers, shard
 from vivavoce.train.signals import Signals
 
 STRIPS = 20
@@ -186,6 +186,8 @@ class _Stretch:
             for step in range(state.step, stage.steps):
                 self._strip(step)
                 set_modes(self.trainable.network, stage.trains)
+                if self.sharded:
+                    same_buffers(self.trainable.network)
                 drawn = [next(source) for _ in range(stage.accumulate)]
                 losses: dict[str, float] = {}
                 for name in stage.optimisers:
@@ -323,6 +325,8 @@ class _Stretch:
         stage, state, network = self.stage, self.state, self.trainable.network
         if self.mean is not None:
             self.mean.keep()
+        if self.sharded:
+            same_buffers(network)
         prove_frozen(network, stage, state.frozen)
         network.eval()
         # Weights that are spread are only whole where every process takes part.

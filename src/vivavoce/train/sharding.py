@@ -34,6 +34,13 @@ def shard(module: nn.Module, mesh: DeviceMesh) -> nn.Module:
     return module
 
 
+@torch.no_grad()
+def same_buffers(network: nn.Module) -> None:
+    """Norm statistics of the first process for all, as DDP does by itself before each step."""
+    for buffer in network.buffers():
+        torch.distributed.broadcast(buffer, 0)
+
+
 def whole(tensor: Tensor) -> Tensor:
     """The tensor with the shards of all processes; every process must ask."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor

@@ -18,21 +18,18 @@ from pathlib import Path
 
 import numpy as np
 
+from vivavoce.look.follow import filled, frontal, gaze
 from vivavoce.systems.stage import Run
 from vivavoce.train.manifest import real_folder
 from vivavoce.types import (
     MIDDLE_LIP_PAIRS,
-    OUTER_EYES,
     SAMPLES_PER_FRAME,
     Float,
     Phone,
     Speech,
-    rotation_matrix,
 )
 
 FOLDERS = ("video", "grid_s1", "video_silent", "video_hard")
-EYEBALL = 0.135
-"""Radius of the eyeball in outer-eye distances (12 mm of 89 mm)."""
 _MIN_SEEN = 0.8  # of a clip's frames; the holes between are filled by straight lines
 _SURE_WORD = 0.8
 _ALIGN_UNITS_PER_S = 25_000  # GRID's word times: 1,000 units are one video frame
@@ -106,7 +103,7 @@ def track_clip(real: Path, name: str, person: str) -> TrackedClip | None:
     seen = np.array([points is not None for points in found])
     if seen.mean() < _MIN_SEEN or len(found) < 20:
         return None
-    landmarks = _filled(found, seen)
+    landmarks = filled(found, seen)
     fitted = fit(landmarks)
     gap = _planar_gap(landmarks, fitted.pose)
     rest = gap <= np.quantile(gap, 0.1)
@@ -117,7 +114,7 @@ def track_clip(real: Path, name: str, person: str) -> TrackedClip | None:
         samples=_sound(real / name, len(found)),
         expression=(fitted.expression - np.median(fitted.expression[rest], 0)).astype(np.float32),
         pose=pose.astype(np.float32),
-        gaze=_gaze(landmarks, fitted.pose),
+        gaze=gaze(landmarks, fitted.pose),
         gap=gap,
         rest_gap=float(np.median(gap[rest])),
         openness=_openness(landmarks),
@@ -125,45 +122,13 @@ def track_clip(real: Path, name: str, person: str) -> TrackedClip | None:
     )
 
 
-def _filled(found: list[Float | None], seen: np.ndarray) -> Float:
-    """Landmarks [T, 478, 3] with straight lines over the frames in which nothing was seen."""
-    good = np.stack([points for points in found if points is not None])
-    at = np.flatnonzero(seen)
-    t = np.arange(len(found))
-    place = np.interp(t, at, np.arange(len(at)))
-    low = np.floor(place).astype(int)
-    high = np.minimum(low + 1, len(good) - 1)
-    part = (place - low)[:, None, None]
-    return ((1 - part) * good[low] + part * good[high]).astype(np.float32)
-
-
-def _frontal(landmarks: Float, pose: Float) -> Float:
-    """Points [T, 478, 3] as if seen from the front: x right, y up, in outer-eye distances."""
-    local = (landmarks * np.array([1, -1, -1], np.float32)) @ rotation_matrix(pose[:, :3])
-    right, left = local[:, OUTER_EYES[0]], local[:, OUTER_EYES[1]]
-    unit = np.linalg.norm(left - right, axis=-1)[:, None, None]
-    return ((local - (left + right)[:, None] / 2) / unit).astype(np.float32)
-
-
 def _planar_gap(landmarks: Float, pose: Float) -> Float:
     """Inner-lip gap [T] after the head's turn is taken out."""
-    local = _frontal(landmarks, pose)
+    local = frontal(landmarks, pose)
     pairs = [
         np.linalg.norm((local[:, a] - local[:, b])[:, :2], axis=-1) for a, b in MIDDLE_LIP_PAIRS
     ]
     return np.mean(pairs, axis=0).astype(np.float32)
-
-
-def _gaze(landmarks: Float, pose: Float) -> Float:
-    """Gaze [T, 2] from where the irises stand between the eye corners, around its median."""
-    local = _frontal(landmarks, pose)
-    offsets = [
-        local[:, 468] - (local[:, 33] + local[:, 133]) / 2,
-        local[:, 473] - (local[:, 362] + local[:, 263]) / 2,
-    ]
-    middle = np.mean(offsets, axis=0)[:, :2]
-    angles = np.arcsin(np.clip((middle - np.median(middle, 0)) / EYEBALL, -0.9, 0.9))
-    return angles.astype(np.float32)
 
 
 def _openness(landmarks: Float) -> Float:
