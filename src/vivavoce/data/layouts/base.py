@@ -1,0 +1,86 @@
+"""What a layout is, and what they share."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vivavoce.errors import RequestError
+
+Words = tuple[tuple[str, float, float], ...]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A clip of a data set as it lies on disk, before it is opened."""
+
+    key: str
+    """Unique in the set; no dots, no slashes."""
+    split: str
+    person: str
+    clip: str
+    video: Path
+    audio: Path | None = None
+    """Where the sound is, if not in the video."""
+    start_s: float = 0.0
+    end_s: float | None = None
+    """Cut of the video; None: to its end."""
+    text: str | None = None
+    words: Words = ()
+    emotion: str | None = None
+    intensity: int | None = None
+    instruction: dict[str, Any] | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)
+    box: tuple[float, float, float, float] | None = None
+    """Where the speaker is (left, top, right, bottom as shares of the picture), if annotated."""
+    flaw: str | None = None
+    """Why it cannot be used, known from its files alone, e.g. "no transcript"."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A data set's place on disk."""
+
+    name: str
+    title: str
+    holds: str
+    """What it gives, in a few words."""
+    tree: str
+    """What must lie below --root, for people and for error messages."""
+    licence: str
+    find: Callable[[Path], Iterator[Found]]
+    crop: str = "portrait"
+
+
+def need(root: Path, tree: str, *places: str) -> list[Path]:
+    """These places below `root`.
+
+    Raises: RequestError: one is missing; the tree that is expected is shown.
+    """
+    if not root.is_dir():
+        raise RequestError(f"There is no folder {root}. Expected there:\n{tree}")
+    found = [root / place for place in places]
+    for path in found:
+        if not path.exists():
+            raise RequestError(f"{path} is missing. Expected below {root}:\n{tree}")
+    return found
+
+
+def rows(file: Path, separator: str = ",") -> Iterator[dict[str, str]]:
+    """The rows of a table with a header, names and values stripped."""
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        for row in csv.DictReader(lines, delimiter=separator, skipinitialspace=True):
+            yield {(k or "").strip(): (v or "").strip() for k, v in row.items() if k}
+
+
+def plain(*parts: str) -> str:
+    """A key made of parts of a path."""
+    return "_".join(p.replace(".", "-").replace("/", "_").replace(" ", "-") for p in parts)
+
+
+def held_out(number: int, every: int) -> bool:
+    """Whether the item with this number is among the one in `every` that are held out."""
+    return number % every == every - 1

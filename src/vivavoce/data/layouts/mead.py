@@ -1,0 +1,56 @@
+"""MEAD (Wang et al., ECCV 2020): actors, eight emotions, three intensities, seven views.
+
+Layout as released (github.com/uniBruce/Mead): a folder an actor, `video/VIEW/EMOTION/level_N`, and
+the sound in `audio/EMOTION/level_N`. Only the front view is read. Splits are by actor: of every ten
+in order, one is for validation and one for testing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from vivavoce.data.layouts.base import Found, Layout, need, plain
+from vivavoce.errors import RequestError
+
+TREE = """  M003/video/front/angry/level_1/001.mp4
+  M003/audio/angry/level_1/001.m4a
+  W009/..."""
+EMOTIONS = {
+    "angry": "angry", "contempt": "contempt", "disgusted": "disgusted", "fear": "fearful",
+    "happy": "happy", "neutral": "neutral", "sad": "sad", "surprised": "surprised",
+}  # fmt: skip
+"""Its folder names → `types.EMOTIONS`."""
+SPLITS = {4: "val", 9: "test"}
+
+
+def find(root: Path) -> Iterator[Found]:
+    """Every front-view clip."""
+    need(root, TREE)
+    actors = sorted(p for p in root.glob("[MW][0-9]*") if (p / "video").is_dir())
+    if not actors:
+        raise RequestError(f"{root} has no folder of an actor. Expected below it:\n{TREE}")
+    for number, actor in enumerate(actors):
+        for video in sorted((actor / "video" / "front").glob("*/level_*/*.mp4")):
+            yield _found(actor, SPLITS.get(number % 10, "train"), video)
+
+
+def _found(actor: Path, split: str, video: Path) -> Found:
+    emotion, level = video.parts[-3], video.parts[-2]
+    clip = f"{emotion}/{level}/{video.stem}"
+    sound = (actor / "audio" / emotion / level / video.stem).with_suffix(".m4a")
+    number = level.removeprefix("level_")
+    known = emotion in EMOTIONS and number.isdecimal() and 1 <= int(number) <= 3
+    return Found(
+        plain(actor.name, emotion, level, video.stem), split, actor.name, clip, video,
+        sound if sound.is_file() else None,
+        emotion=EMOTIONS.get(emotion), intensity=int(number) if known else None,
+        attributes={"sex": "female" if actor.name.startswith("W") else "male"},
+        flaw=None if known else "unknown emotion or level",
+    )  # fmt: skip
+
+
+LAYOUT = Layout(
+    "mead", "MEAD", "60 actors, 8 emotions x 3 intensities, front view", TREE,
+    "research only", find,
+)  # fmt: skip
