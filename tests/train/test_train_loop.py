@@ -31,9 +31,10 @@ from vivavoce.errors import (
 from vivavoce.systems.stage import Optimiser, Sample, Stage, Turn
 from vivavoce.train import train_system
 from vivavoce.train.checkpoint import State, check_fits, read_state, state_file, write_state
-from vivavoce.train.loop import Options, Trainer, make_fabric
+from vivavoce.train.loop import Trainer
 from vivavoce.train.optimise import Mean, build, schedule
 from vivavoce.train.order import batches
+from vivavoce.train.place import Options, make_fabric
 
 PROGRAM = [sys.executable, str(Path(__file__).with_name("toy_gan.py"))]
 
@@ -366,6 +367,21 @@ def test_a_run_is_not_overwritten_and_a_missing_one_not_resumed(
     train_system("toy", tmp_path, resume=True)
     assert "trained already" in capsys.readouterr().out
     assert len(curve(tmp_path)) == 2
+
+
+def test_a_product_that_cannot_be_written_is_written_by_the_resumed_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(CannotWrite, match="disk is full"):
+        train_system("toy", tmp_path, stage="fit", minutes=0)
+    monkeypatch.undo()
+    assert not (tmp_path / "model.safetensors").exists()
+    train_system("toy", tmp_path, stage="fit", resume=True)
+    assert load_file(tmp_path / "model.safetensors")
 
 
 # ---------------------------------------------------------------- what is left and what is shown

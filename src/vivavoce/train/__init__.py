@@ -75,7 +75,7 @@ def train_system(
     make = _find(system) if isinstance(system, str) else system
     import torch
 
-    from vivavoce.train import checkpoint, loop
+    from vivavoce.train import checkpoint, loop, place
     from vivavoce.train import dry_run as table
 
     state = checkpoint.read_state(out) if resume else None
@@ -88,8 +88,8 @@ def train_system(
         return
     state = _state(trainable, state, seed, out)
     state.settings |= checkpoint.settings_of(chosen)
-    options = loop.Options(out, data, precision, devices, strategy, minutes, log)
-    fabric = loop.make_fabric(options)
+    options = place.Options(out, data, precision, devices, strategy, minutes, log)
+    fabric = place.make_fabric(options)
     fabric.launch()
     loop.Trainer(fabric, trainable, state, options).run(chosen)
 

@@ -6,18 +6,14 @@ which order stands in `_train` and `_turn`, for all to see.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.strategies import DDPStrategy, ModelParallelStrategy
-from torch import Tensor, nn
+from torch import Tensor
 
 from vivavoce.errors import RequestError, TrainingStopped
 from vivavoce.nn.threads import one_thread
@@ -33,63 +29,16 @@ from vivavoce.train.parts import (
     set_modes,
     trained_by,
 )
+from vivavoce.train.place import Forward, Options
 from vivavoce.train.product import write_product
 from vivavoce.train.progress import Watcher, write_strip
-from vivavoce.train.sharding import gathered, like, load_into, same_buffers, shard
+from vivavoce.train.sharding import gathered, like, load_into, same_buffers
 from vivavoce.train.signals import Signals
 
 STRIPS = 20
 """Pictures of a stage, evenly spread."""
 SMALL = 1_000_000
 """Networks with fewer parameters run on one thread of a CPU, see `nn.threads`."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to train, beside what."""
-
-    out: Path
-    data: Path | None = None
-    precision: str = "32"
-    devices: int = 1
-    strategy: str = "ddp"
-    minutes: float = 10.0
-    """Between checkpoints."""
-    log: Path | None = None
-    """TensorBoard's folder."""
-
-
-def make_fabric(options: Options) -> Fabric:
-    """One process a device: a CPU, a GPU, several (`torchrun` or --devices), DDP or FSDP."""
-    torchrun = "TORCHELASTIC_RUN_ID" in os.environ
-    processes = int(os.environ["WORLD_SIZE"]) if torchrun else options.devices
-    strategy: Any = "auto"
-    if options.strategy == "fsdp" and processes > 1:
-        strategy = ModelParallelStrategy(
-            shard, data_parallel_size=processes, tensor_parallel_size=1
-        )
-    elif processes > 1:
-        # A turn leaves the other optimisers' parameters without gradients.
-        strategy = DDPStrategy(find_unused_parameters=True)
-    return Fabric(
-        devices=int(os.environ["LOCAL_WORLD_SIZE"]) if torchrun else options.devices,
-        num_nodes=int(os.environ["GROUP_WORLD_SIZE"]) if torchrun else 1,
-        strategy=strategy,
-        precision="bf16-mixed" if options.precision == "bf16" else "32-true",
-    )
-
-
-class _Forward(nn.Module):
-    """What Fabric wraps: losses are made inside `forward`, so that gradients meet and precision
-    holds whichever parts of the network a system calls."""
-
-    def __init__(self, trainable: Trainable, stage: Stage) -> None:
-        super().__init__()
-        self.network = trainable.network
-        self._losses, self._stage = trainable.losses, stage
-
-    def forward(self, batch: Sample, turn: Turn) -> dict[str, Tensor]:
-        return self._losses(self._stage, batch, turn)
 
 
 class Trainer:
@@ -120,10 +69,15 @@ class Trainer:
                 log.close()
 
     def say(self, line: str) -> None:
-        """Tell the person, once."""
-        if self.fabric.is_global_zero and line not in self._told:
+        """Tell the person."""
+        if self.fabric.is_global_zero:
             print(line, flush=True)
-            self._told.add(line)
+
+    def advise(self, step: int, advice: str | None) -> None:
+        """Tell the person what a system has noticed, once in the run."""
+        if advice and advice not in self._told:
+            self.say(f"step {step}: {advice}")
+            self._told.add(advice)
 
 
 class _Stretch:
@@ -146,7 +100,7 @@ class _Stretch:
         with self.fabric.rank_zero_first(local=True), self._threads():
             self.trainable.begin(stage, self._run(resumed))
         learn_only(network, stage.trains)
-        self.model = self.fabric.setup_module(_Forward(self.trainable, stage))
+        self.model = self.fabric.setup_module(Forward(self.trainable, stage))
         self._optimisers()
         self.mean = Mean(network, stage.trains, stage.ema) if stage.ema else None
         if resumed:
@@ -182,10 +136,10 @@ class _Stretch:
         source = batches(
             self.trainable, stage, state.seed, state.drawn, fabric.global_rank, fabric.world_size
         )
+        set_modes(self.trainable.network, stage.trains)
         try:
             for step in range(state.step, stage.steps):
                 self._strip(step)
-                set_modes(self.trainable.network, stage.trains)
                 if self.sharded:
                     same_buffers(self.trainable.network)
                 drawn = [next(source) for _ in range(stage.accumulate)]
@@ -242,8 +196,8 @@ class _Stretch:
         file = state_file(self.options.out)
         kept = f"{file} is of an earlier step and good" if file.is_file() else "nothing was saved"
         raise TrainingStopped(
-            f"Step {step} of stage {self.stage.name!r}: {what}. Stopped before the weights were "
-            f"touched; {kept}. Lower a learning rate or clip the gradient (--set, see "
+            f"Step {step} of stage {self.stage.name!r}: {what}. Stopped before this update; "
+            f"{kept}. Lower a learning rate or clip the gradient (--set, see "
             "`vivavoce train --help`), and go on with --resume."
         )
 
@@ -252,9 +206,7 @@ class _Stretch:
             return
         self.log.add(self.stage.name, step, losses)
         watcher.step(step, losses)
-        advice = self.trainable.watch(self.stage, step, losses)
-        if advice:
-            self.trainer.say(f"step {step}: {advice}")
+        self.trainer.advise(step, self.trainable.watch(self.stage, step, losses))
 
     def _strip(self, step: int) -> None:
         """Now and then a picture of how far it is; always of the stage's first samples."""
@@ -268,6 +220,7 @@ class _Stretch:
         self.trainable.network.eval()
         with torch.no_grad(), self.mean.applied() if self.mean else nullcontext():
             picture = self.trainable.picture(self.stage, self.fabric.to_device(batch))
+        set_modes(self.trainable.network, self.stage.trains)
         if picture is not None and self.log is not None:
             folder = state_file(self.options.out).parent / "strips"
             write_strip(picture, folder / f"{self.stage.name}-{step:07d}.png")
@@ -336,11 +289,11 @@ class _Stretch:
             self.trainer.say(f"  {stage.name}: {name} {value:.4g}")
         state.done.append(stage.name)
         state.stage = ""
-        self.optimisers, self.schedules, self.mean = {}, {}, None
-        self.save()
         files = gathered(self.trainable.files(stage)) if self.sharded or self.log else {}
         if self.log is not None:
             write_product(self.trainable, files, state, self.options.out, self.options.data)
+        self.optimisers, self.schedules, self.mean = {}, {}, None
+        self.save()
         self.fabric.barrier()
 
 
