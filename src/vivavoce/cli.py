@@ -34,6 +34,12 @@ corpus = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(corpus, name="corpus")
+data = typer.Typer(
+    help="Real data sets, as they lie on disk, become shards; and a look into any shards.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(data, name="data")
 
 Portrait = Annotated[Path, typer.Argument(help="A picture of a person, any common format.")]
 Text = Annotated[str | None, typer.Option(help="What to say.")]
@@ -319,6 +325,75 @@ def corpus_sheet(
 
     people_sheet(output, people, seed, size, force)
     _say(str(output), quiet)
+
+
+@corpus.command("ceiling")
+def corpus_ceiling(
+    seed: Annotated[int, typer.Option(help="Of the corpus.")] = 0,
+    people: Annotated[int, typer.Option(min=20, help="How many people are matched.")] = 400,
+) -> None:
+    """How well a face can be matched to a voice at best, by the rules that tie them: JSON."""
+    from vivavoce.data.corpus.ceiling import ceiling
+
+    _print_json(ceiling(seed, people).report(), True)
+
+
+@data.command("prepare")
+def data_prepare(
+    name: Annotated[str | None, typer.Argument(help="The data set; --list names them.")] = None,
+    root: Annotated[Path | None, typer.Option(help="Its folder, in its own layout.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--out", help="A new folder, or one to go on with.")
+    ] = None,
+    size: Annotated[int, typer.Option(min=32, max=1024, help="Side of the pictures.")] = 256,
+    workers: Annotated[str, typer.Option(help="How many processes, or ray.")] = "1",
+    split: Annotated[str, typer.Option(help="train, val, test, or all.")] = "all",
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most so many clips of each split.")
+    ] = None,
+    longest: Annotated[float, typer.Option(min=1, help="Longer clips are cut, in s.")] = 20.0,
+    known: Annotated[bool, typer.Option("--list", help="Name the data sets.")] = False,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Cut, track, fit and crop the clips of a data set into shards. A stopped run goes on."""
+    from vivavoce.data.layouts import LAYOUTS, find_layout
+
+    if known:
+        for each in map(find_layout, LAYOUTS):
+            print(f"{each.name:15s} {each.title}: {each.holds} ({each.licence})")
+        return
+    if name is None or root is None or output is None:
+        raise RequestError("Give the data set, --root and --out; --list names the data sets.")
+    from vivavoce.data.prepare import prepare
+
+    with _counter("shards", quiet) as told:
+        made = prepare(name, root, output, size, workers, split, limit, longest, told)
+    clips = ", ".join(f"{k} {n}" for k, n in made.about["clips"].items())
+    skipped = made.about["skipped"]
+    _say(f"{output}: {clips} clips; {skipped} skipped, see {output / 'report.json'}", quiet)
+
+
+@data.command("look")
+def data_look(
+    shards: Annotated[Path, typer.Argument(help="A set: of a corpus, or prepared.")],
+    sheet: Annotated[
+        Path | None, typer.Option("-o", "--output", help="A PNG with a picture of each person.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="Pictures on it.")] = 48,
+    points: Annotated[bool, typer.Option("--points", help="Mark the main points.")] = False,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """What a set of shards holds: people, clips, minutes, labels, and a contact sheet."""
+    from vivavoce.data.look import look as look_at
+    from vivavoce.data.shards import open_set
+
+    found = look_at(open_set(shards), sheet, count, force, points)
+    if as_json:
+        _print_json(dict(found.rows()), True)
+        return
+    for what, value in found.rows():
+        print(f"{what:18s} {value}")
 
 
 def _version(wanted: bool) -> None:
