@@ -524,3 +524,14 @@ def test_settings_reach_their_stages() -> None:
 def test_unknown_names(tmp_path: Path, how: Mapping[str, Any], told: str) -> None:
     with pytest.raises(UnknownName, match=told):
         train_system(**{"system": "toy", "out": tmp_path} | how)
+
+
+def test_training_needs_neither_tracker_nor_video_decoder() -> None:
+    code = (
+        "import sys\n"
+        "sys.modules['av'] = sys.modules['mediapipe'] = None\n"
+        "from vivavoce.train import TRAINABLE, _find, loop, windows\n"
+        "print(*[_find(name)('tiny').system for name in TRAINABLE])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "portrait" in told.stdout.split(), told.stderr
