@@ -28,7 +28,7 @@ from vivavoce.errors import (
     TrainingStopped,
     UnknownName,
 )
-from vivavoce.systems.stage import Optimiser, Sample, Stage, Turn
+from vivavoce.systems.stage import Optimiser, Run, Sample, Stage, Turn
 from vivavoce.train import train_system
 from vivavoce.train.checkpoint import State, check_fits, read_state, state_file, write_state
 from vivavoce.train.loop import Trainer
@@ -422,6 +422,33 @@ def test_on_a_terminal_there_is_a_bar(
     assert "12/12" in shown
     assert "steps/s" in shown
     assert "distance 0." in shown
+
+
+class Grown(Toy):
+    """A head whose size only the data tells."""
+
+    def __init__(self, preset: str = "tiny") -> None:
+        super().__init__(preset)
+        self._head(1)
+
+    def _head(self, rows: int) -> None:
+        self.network["head"] = nn.Linear(2, rows)
+
+    def begin(self, stage: Stage, run: Run) -> None:
+        if len(self.network["head"].bias) != 5:
+            self._head(5)
+
+    def make_room(self, saved: Mapping[str, Tensor]) -> None:
+        self._head(len(saved["head.bias"]))
+
+
+def test_parts_that_the_data_sizes_are_resumed(tmp_path: Path) -> None:
+    train_system(Grown, tmp_path, stage="fit")
+    head = load_file(tmp_path / "model.safetensors")["head.weight"]
+    train_system(Grown, tmp_path, resume=True)
+    assert load_file(tmp_path / "model.safetensors")["head.weight"].equal(head)
+    with pytest.raises(BadCheckpoint, match=r"head.bias is"):
+        train_system(Toy, tmp_path, resume=True)
 
 
 def test_tensorboard(tmp_path: Path) -> None:
