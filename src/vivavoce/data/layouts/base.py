@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from vivavoce.errors import RequestError
 
@@ -84,3 +85,8 @@ def plain(*parts: str) -> str:
 def held_out(number: int, every: int) -> bool:
     """Whether the item with this number is among the one in `every` that are held out."""
     return number % every == every - 1
+
+
+def lot(name: str) -> int:
+    """A number that belongs to a name, so that a split does not depend on what else is on disk."""
+    return crc32(name.encode())

@@ -1,7 +1,8 @@
 """FakeAVCeleb (Khalid et al., NeurIPS 2021), the real part: VoxCeleb2 clips balanced over groups.
 
 Layout as released (github.com/DASH-Lab/FakeAVCeleb): `RealVideo-RealAudio/ETHNICITY/GENDER/idXXXXX`
-and `meta_data.csv`. Fakes are not read. One person in ten is for testing, one for validation.
+and `meta_data.csv`. Fakes are not read. About one person in ten (by the
+number's lot) is for testing, one for validation.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from vivavoce.data.layouts.base import Found, Layout, need, plain
+from vivavoce.data.layouts.base import Found, Layout, lot, need, plain
 from vivavoce.errors import RequestError
 
 REAL = "RealVideo-RealAudio"
@@ -25,9 +26,8 @@ def find(root: Path) -> Iterator[Found]:
     people = sorted(p for p in (root / REAL).glob("*/*/id*") if p.is_dir())
     if not people:
         raise RequestError(f"{root / REAL} holds no person. Expected below {root}:\n{TREE}")
-    order = sorted({p.name for p in people})
     for person in people:
-        split = SPLITS.get(order.index(person.name) % 10, "train")
+        split = split_of(person.name)
         group, gender = person.parts[-3], person.parts[-2]
         sex = {"men": "male", "women": "female"}.get(gender.lower())
         for video in sorted(person.glob("*.mp4")):
@@ -35,6 +35,11 @@ def find(root: Path) -> Iterator[Found]:
                 plain(person.name, video.stem), split, person.name, video.stem, video,
                 attributes={"sex": sex, "group": group}, flaw=None if sex else "unknown gender",
             )  # fmt: skip
+
+
+def split_of(person: str) -> str:
+    """The split of a person."""
+    return SPLITS.get(lot(person) % 10, "train")
 
 
 LAYOUT = Layout(

@@ -1,8 +1,8 @@
 """MEAD (Wang et al., ECCV 2020): actors, eight emotions, three intensities, seven views.
 
 Layout as released (github.com/uniBruce/Mead): a folder an actor, `video/VIEW/EMOTION/level_N`, and
-the sound in `audio/EMOTION/level_N`. Only the front view is read. Splits are by actor: of every ten
-in order, one is for validation and one for testing.
+the sound in `audio/EMOTION/level_N`. Only the front view is read. No split is released; ours is by
+actor.
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ EMOTIONS = {
     "happy": "happy", "neutral": "neutral", "sad": "sad", "surprised": "surprised",
 }  # fmt: skip
 """Its folder names → `types.EMOTIONS`."""
-SPLITS = {4: "val", 9: "test"}
+TEST = frozenset(
+    ["M003", "M007", "M019", "M030", "M035", "M041", "W015", "W018", "W024", "W029", "W036", "W038"]
+)
+"""Twelve actors, as many as Imagine-ID tests on; among them InstructAvatar's five."""
+VALIDATION = frozenset(["M009", "M027", "W009", "W021"])
 
 
 def find(root: Path) -> Iterator[Found]:
@@ -30,9 +34,14 @@ def find(root: Path) -> Iterator[Found]:
     actors = sorted(p for p in root.glob("[MW][0-9]*") if (p / "video").is_dir())
     if not actors:
         raise RequestError(f"{root} has no folder of an actor. Expected below it:\n{TREE}")
-    for number, actor in enumerate(actors):
+    for actor in actors:
         for video in sorted((actor / "video" / "front").glob("*/level_*/*.mp4")):
-            yield _found(actor, SPLITS.get(number % 10, "train"), video)
+            yield _found(actor, split_of(actor.name), video)
+
+
+def split_of(actor: str) -> str:
+    """The split of an actor."""
+    return "test" if actor in TEST else "val" if actor in VALIDATION else "train"
 
 
 def _found(actor: Path, split: str, video: Path) -> Found:
