@@ -12,6 +12,7 @@ of lips, brows, cheeks, and so on, by which the painter colours.
 from __future__ import annotations
 
 import argparse
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ def identity_directions(head: Head, corners: np.ndarray, weights: np.ndarray) ->
 
 
 def expression_directions(head: Head) -> np.ndarray:
-    """The actions by ARKit's names [52, V, 3] cm; the tongue's is ours: forward and a little down."""
+    """The actions by ARKit's names [52, V, 3] cm; the tongue's is ours: forward, a little down."""
     moved = np.zeros((len(ARKIT), *head.neutral.shape), np.float32)
     for k, name in enumerate(ARKIT):
         for part in ict_names(name):
@@ -120,9 +121,7 @@ def normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 
 def near(points: np.ndarray, line: np.ndarray, reach: float) -> np.ndarray:
     """1 at the polyline [K, 3], falling to 0 at `reach` cm from it [V]."""
-    dense = np.concatenate(
-        [np.linspace(p, q, 12) for p, q in zip(line[:-1], line[1:], strict=True)]
-    )
+    dense = np.concatenate([np.linspace(p, q, 12) for p, q in itertools.pairwise(line)])
     from scipy.spatial import cKDTree
 
     distance, _ = cKDTree(dense).query(points)
@@ -165,9 +164,7 @@ def lip_mask(head: Head) -> np.ndarray:
 
     v, p = head.neutral, head.points68
     ring = np.concatenate([v[p[48:60], :2], v[p[48:49], :2]])
-    dense = np.concatenate(
-        [np.linspace(a, b, 8)[:-1] for a, b in zip(ring[:-1], ring[1:], strict=True)]
-    )
+    dense = np.concatenate([np.linspace(a, b, 8)[:-1] for a, b in itertools.pairwise(ring)])
     contour = dense.astype(np.float32)[:, None]
     inside = np.array(
         [cv2.pointPolygonTest(contour, (float(a), float(b)), True) for a, b in v[:, :2]]

@@ -81,8 +81,10 @@ def test_a_longer_tract_lowers_the_formants_by_its_ratio() -> None:
 def test_closures_are_where_the_phones_say() -> None:
     said = spoken(person())
     x, dips = said.speech.samples, 0
-    vowels = [np.sqrt(np.mean(x[int(p.start_s * RATE) : int(p.end_s * RATE)] ** 2))
-              for p in said.speech.phones or () if p.symbol.strip("ˈˌ")[:1] in "aeiouæɐəɛɪʊ"]  # fmt: skip
+    open_phones = [p for p in said.speech.phones or () if p.symbol.strip("ˈˌ")[:1] in "aeiouæɐəɛɪʊ"]
+    vowels = [
+        np.sqrt(np.mean(x[int(p.start_s * RATE) : int(p.end_s * RATE)] ** 2)) for p in open_phones
+    ]
     stops = [p for p in said.speech.phones or () if p.symbol in ("p", "b", "k", "t")]
     for stop in stops:
         part = x[int(stop.start_s * RATE) : int(stop.end_s * RATE)]

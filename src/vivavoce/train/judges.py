@@ -69,9 +69,9 @@ class JudgesTraining(Trainable):
         Stage("face", {"person": 1.0, "age": 4.0, "sex": 0.5, "emotion": 0.7}, 2500, 48,
               {"face": Optimiser(("face",), 1.5e-3, weight_decay=1e-2, warmup=0.05,
                                  schedule="cosine", clip=1.0)}, ema=0.995),
-        Stage("voice", {"person": 1.0, "age": 4.0, "sex": 0.5, "emotion": 0.7}, 2500, 48,
+        Stage("voice", {"person": 1.0, "age": 4.0, "sex": 0.5, "emotion": 0.7}, 1500, 48,
               {"voice": Optimiser(("voice",), 1.5e-3, weight_decay=1e-2, warmup=0.05,
-                                  schedule="cosine", clip=1.0)}, window=40, ema=0.995),
+                                  schedule="cosine", clip=1.0)}, window=40, ema=0.99),
     )  # fmt: skip
 
     def __init__(self, preset: str = "tiny") -> None:
@@ -115,7 +115,10 @@ class JudgesTraining(Trainable):
         rows = MELS_PER_FRAME * stage.window
         mel = np.pad(clip.mel, ((0, max(0, rows - len(clip.mel))), (0, 0)), mode="wrap")
         at = int(rng.integers(len(mel) - rows + 1))
-        noisy = mel[at : at + rows] + 0.03 * rng.standard_normal((rows, 80))
+        noisy = mel[at : at + rows] + 0.05 * rng.standard_normal((rows, 80))
+        noisy += rng.uniform(-0.2, 0.2) * np.linspace(-1, 1, 80)  # another microphone
+        hole = int(rng.integers(0, rows - 20))
+        noisy[hole : hole + int(rng.integers(0, 20))] = 0.0
         return told | {"x": torch.from_numpy(noisy.astype(np.float32))}
 
     def _lips(self, rng: np.random.Generator) -> Sample:

@@ -125,19 +125,17 @@ class _Mesh:
         self.albedo = _stack([albedo, *coloured, *(p.albedo for p in parts)])
         self.gloss = _stack([gloss, *(np.zeros(len(e.local)) for e in eyes),
                              *(p.gloss for p in parts)])  # fmt: skip
-        kinds = [np.where(a.is_part("face", "head_neck"), SKIN, MATT),
-                 *(np.full(len(e.local), EYE) for e in eyes),
-                 *(np.full(len(p.vertices), HAIR if p.strands else MATT) for p in parts)]  # fmt: skip
+        skin = np.where(a.is_part("face", "head_neck"), SKIN, MATT)
+        worn = [np.full(len(p.vertices), HAIR if p.strands else MATT) for p in parts]
+        kinds = [skin, *(np.full(len(e.local), EYE) for e in eyes), *worn]
         self.kind = np.concatenate(kinds).astype(np.int32)
-        self.label = np.concatenate([_skin_labels(head)[self.skin[:, 0]], *map(_eye_labels, eyes),
-                                     *(np.full(len(p.triangles), p.label) for p in parts)]
-                                    ).astype(np.uint8)  # fmt: skip
-        self.alpha = np.concatenate(
-            [np.ones(sum(len(t) for t in lists[:3])), *(np.full(len(p.triangles), p.opacity) for p in parts)]
-        ).astype(np.float32)  # fmt: skip
-        self.open = np.concatenate(
-            [a.open**0.8, *(_eye_sky(e.local) for e in eyes), *(np.ones(len(p.vertices)) for p in parts)]
-        ).astype(np.float32)  # fmt: skip
+        labels = [np.full(len(p.triangles), p.label) for p in parts]
+        skin_labels = _skin_labels(head)[self.skin[:, 0]]
+        self.label = _stack([skin_labels, *map(_eye_labels, eyes), *labels]).astype(np.uint8)
+        opacities = [np.full(len(p.triangles), p.opacity) for p in parts]
+        self.alpha = _stack([np.ones(sum(len(t) for t in lists[:3])), *opacities])
+        sky = [np.ones(len(p.vertices)) for p in parts]
+        self.open = _stack([a.open**0.8, *(_eye_sky(e.local) for e in eyes), *sky])
         self.mouth = np.flatnonzero(a.is_part("teeth", "gums_tongue", "mouth_socket"))
         depth = head.rest[self.mouth, 2] - head.rest[self.mouth, 2].max()
         self.mouth_light = np.clip(1 + depth / 6.5, 0.05, 1) ** 1.5

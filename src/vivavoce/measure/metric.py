@@ -1,0 +1,263 @@
+"""Every metric in one table: what it is called, which way is better, who judges, who invented it.
+
+A metric over clips is one number a clip; a metric over a set compares all clips of a row with all
+references. Functions take `View`s (view.py) and leave the arithmetic to picture.py, face.py,
+lipsync.py and sound.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vivavoce.errors import UnknownName
+from vivavoce.measure import face, lipsync, motion, picture
+from vivavoce.measure.view import NotMeasured, View, paired
+from vivavoce.types import EMOTIONS, SAMPLES_PER_FRAME, Float
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric."""
+
+    name: str
+    unit: str
+    better: str
+    """"higher", "lower", or "truth": as near to the reference's value as can be."""
+    range: str
+    paper: str
+    function: Callable[..., float]
+    """Of (clip, reference) for a metric over clips, of (clips, references) over a set."""
+    reference: bool = True
+    """Whether it needs the true clip."""
+    judge: str | None = None
+    """Kind of judge that it asks."""
+    over: str = "clip"
+    hears: bool = False
+    """Whether it must tell right sound from shuffled sound to be fit."""
+
+
+def _made(clip: View, true: View) -> tuple[Any, Any]:
+    return paired(clip.frames, true.frames)
+
+
+def _maps(clip: View, true: View) -> float:
+    return picture.perceptual(clip.by_face("maps"), true.by_face("maps"))
+
+
+def _shape(clip: View, true: View) -> float:
+    return face.cosine(clip.fitted.identity, true.fitted.identity)
+
+
+def _age(clip: View, true: View) -> float:
+    ages = [face.age_profile(v.by_face("attributes")["age"]) for v in (clip, true)]
+    return face.cosine(*ages)
+
+
+def _gender(clip: View, true: View) -> float:
+    chances = [float(v.by_face("attributes")["female"].mean()) for v in (clip, true)]
+    a, b = (np.array([p, 1 - p], np.float32) for p in chances)
+    return face.cosine(a, b)
+
+
+def _feelings(view: View) -> Float:
+    return np.asarray(view.by_face("emotions").mean(0))
+
+
+def _emotion(clip: View, true: View) -> float:
+    wanted = EMOTIONS.index(true.told("emotion"))
+    return float(_feelings(clip).argmax() == wanted)
+
+
+def _feeling_cosine(clip: View, true: View) -> float:
+    return face.cosine(_feelings(clip), _feelings(true))
+
+
+def _feeling_distance(clip: View, true: View) -> float:
+    return float(np.linalg.norm(_feelings(clip) - _feelings(true)))
+
+
+def _still(clip: View, true: View | None) -> float:
+    found = face.silent_lips(clip.landmarks, clip.samples)
+    if np.isnan(found):
+        raise NotMeasured("silence of 0.2 s")
+    return found
+
+
+def _said(clip: View) -> str:
+    from vivavoce.measure.judges import load_judge
+
+    return str(load_judge("words").text(clip.samples))
+
+
+def _wer(clip: View, true: View) -> float:
+    from vivavoce.measure.words import wer
+
+    return wer(true.told("text"), _said(clip))
+
+
+def _cer(clip: View, true: View) -> float:
+    from vivavoce.measure.words import cer
+
+    return cer(true.told("text"), _said(clip))
+
+
+def _mcd(clip: View, true: View) -> float:
+    from vivavoce.measure.sound import mcd
+
+    return mcd(true.samples, clip.samples)
+
+
+def _f0(clip: View, true: View) -> float:
+    from vivavoce.measure.sound import f0_rmse
+
+    return f0_rmse(true.samples, clip.samples)
+
+
+def _stoi(clip: View, true: View) -> float:
+    from vivavoce.measure.sound import stoi
+
+    return stoi(true.samples, clip.samples)
+
+
+def _speaker(clip: View, true: View) -> float:
+    return face.cosine(clip.voice_embedding, true.voice_embedding)
+
+
+def _frechet(a: Sequence[Float], b: Sequence[Float]) -> float:
+    from vivavoce.measure.sound import frechet
+
+    one, two = (np.concatenate([x for x in found if len(x)]) for found in (a, b))
+    if min(len(one), len(two)) < 2 * one.shape[1] ** 0.5:
+        raise NotMeasured(f"more clips: {len(one)} rows for {one.shape[1]} features")
+    return frechet(one, two)
+
+
+def _faces(views: Sequence[View]) -> list[Float]:
+    return [v.by_face("features") for v in views]
+
+
+def _kid(clips: Sequence[View], true: Sequence[View]) -> float:
+    from vivavoce.measure.sound import kid
+
+    return kid(np.concatenate(_faces(clips)), np.concatenate(_faces(true)))
+
+
+def _windows(views: Sequence[View]) -> list[Float]:
+    from vivavoce.measure.judges import load_judge
+
+    judge = load_judge("clip")
+    found = []
+    for v in views:
+        count = min(len(v.frames), len(v.landmarks))
+        found.append(judge.features(v.frames[:count], v.landmarks[:count]))
+    return found
+
+
+def _moves(view: View) -> Float:
+    speed, change = face.velocities(view.landmarks)
+    return np.hstack([speed[: len(change)], change])
+
+
+def _fvmd(clips: Sequence[View], true: Sequence[View]) -> float:
+    """On principal directions of the true histograms, since sets here are small."""
+    made, real = (np.concatenate([_moves(v) for v in views]) for views in (clips, true))
+    mean = real.mean(0)
+    _, _, axes = np.linalg.svd(real - mean, full_matrices=False)
+    keep = axes[: min(16, len(axes))]
+    return _frechet([(made - mean) @ keep.T], [(real - mean) @ keep.T])
+
+
+def _voices(views: Sequence[View]) -> list[Float]:
+    from vivavoce.measure.judges import load_judge
+
+    return [load_judge("voice").features(v.samples) for v in views]
+
+
+def _vfs(clips: Sequence[View], true: Sequence[View]) -> float:
+    return picture.inception_score(np.stack([v.by_face("people").mean(0) for v in clips]))
+
+
+def _apart(clip: View, true: View) -> float:
+    """Sound and pictures of unequal length, ms."""
+    return 40 * abs(len(clip.frames) - len(clip.samples) / SAMPLES_PER_FRAME)
+
+
+METRICS = (
+    Metric("PSNR", "dB", "higher", "0..inf", "peak signal-to-noise ratio",
+           lambda c, r: picture.psnr(*_made(c, r))),
+    Metric("SSIM", "", "higher", "-1..1", "Wang et al. 2004",
+           lambda c, r: picture.ssim(*_made(c, r))),
+    Metric("LPIPS", "", "lower", "0..", "Zhang et al. 2018, without learned weights", _maps,
+           judge="face"),
+    Metric("FID", "", "lower", "0..", "Heusel et al. 2017",
+           lambda c, r: _frechet(_faces(c), _faces(r)), judge="face", over="set"),
+    Metric("KID", "", "lower", "~0..", "Binkowski et al. 2018", _kid, judge="face", over="set"),
+    Metric("VFS", "", "higher", "1..", "S2TF sec. 4.3 (Salimans et al. 2016)", _vfs, judge="face",
+           over="set"),
+    Metric("FVD", "", "lower", "0..", "Unterthiner et al. 2018",
+           lambda c, r: _frechet(_windows(c), _windows(r)), judge="clip", over="set"),
+    Metric("FVMD", "", "lower", "0..", "Liu et al. 2024, on 16 principal directions", _fvmd,
+           over="set"),
+    Metric("jitter", "eye distances", "lower", "0..", "second difference of rigid points",
+           lambda c, r: motion.shake(c.landmarks), reference=False),
+    Metric("LMD", "px of 256", "lower", "0..", "Chen et al. 2018, mouth",
+           lambda c, r: face.lmd(c.landmarks, r.landmarks, r.frames.shape[1])),
+    Metric("LMD face", "px of 256", "lower", "0..", "Chen et al. 2018, 68 points",
+           lambda c, r: face.lmd(c.landmarks, r.landmarks, r.frames.shape[1], mouth=False)),
+    Metric("CSIM", "", "higher", "-1..1", "cosine of identity (ArcFace's use)",
+           lambda c, r: face.cosine(c.face_embedding, r.face_embedding), judge="face"),
+    Metric("shape", "", "higher", "-1..1", "ImagineID sec. 4: shape cosine, by face478", _shape),
+    Metric("age", "", "higher", "0..1", "ImagineID sec. 4: age cosine", _age, judge="face"),
+    Metric("gender", "", "higher", "0..1", "ImagineID sec. 4: gender cosine", _gender,
+           judge="face"),
+    Metric("emotion", "", "higher", "0..1", "ImagineID sec. 4: emotion cosine", _feeling_cosine,
+           judge="face"),
+    Metric("emotion accuracy", "share", "higher", "0..1", "the label's emotion is the likeliest",
+           _emotion, judge="face"),
+    Metric("EACC", "", "lower", "0..", "ImagineID table 2: distance of emotion profiles",
+           _feeling_distance, judge="face"),
+    Metric("EVE", "eye distances^2", "lower", "0..", "EmoTalk, Peng et al. 2023",
+           lambda c, r: face.emotional_vertex_error(c.fitted.expression, r.fitted.expression)),
+    Metric("head motion", "degrees", "truth", "0..", "THEval 2026: richness",
+           lambda c, r: face.head_motion(c.pose_deg), reference=False),
+    Metric("head diversity", "degrees", "truth", "0..", "SadTalker, Zhang et al. 2023",
+           lambda c, r: face.head_diversity(np.concatenate([v.pose_deg for v in c])),
+           reference=False, over="set"),
+    Metric("silent lips", "eye distances", "lower", "0..", "THEval 2026: silent-lip stability",
+           _still, reference=False),
+    Metric("LSE-D", "", "lower", "0..", "Prajwal et al. 2020", lambda c, r: lipsync.lse_d(c.sync),
+           reference=False, judge="sync", hears=True),
+    Metric("LSE-C", "", "higher", "0..", "Prajwal et al. 2020; S2TF's Sync_conf",
+           lambda c, r: lipsync.lse_c(c.sync), reference=False, judge="sync", hears=True),
+    Metric("offset", "frames", "truth", "-15..15", "Chung & Zisserman 2016: where LSE was found",
+           lambda c, r: float(lipsync.offset(c.sync)), reference=False, judge="sync"),
+    Metric("sync score", "", "higher", "", "ours: at offset 0, so a delay costs",
+           lambda c, r: lipsync.sync_score(c.sync), reference=False, judge="sync", hears=True),
+    Metric("WER", "%", "lower", "0..", "word error rate", _wer, judge="words"),
+    Metric("CER", "%", "lower", "0..", "character error rate", _cer, judge="words"),
+    Metric("MCD", "dB", "lower", "0..", "Kubichek 1993, aligned", _mcd),
+    Metric("F0 RMSE", "Hz", "lower", "0..", "voiced frames, aligned", _f0),
+    Metric("STOI", "", "higher", "0..1", "Taal et al. 2011, aligned", _stoi),
+    Metric("C-SIM", "", "higher", "-1..1", "cosine of the speaker (x-vectors' use)", _speaker,
+           judge="voice"),
+    Metric("FAD", "", "lower", "0..", "Kilgour et al. 2019",
+           lambda c, r: _frechet(_voices(c), _voices(r)), judge="voice", over="set"),
+    Metric("sound and picture apart", "ms", "lower", "0..", "equal duration", _apart,
+           reference=False),
+)  # fmt: skip
+"""All of them, in the order of reports."""
+
+
+def find_metric(name: str) -> Metric:
+    """The metric of this name (case does not matter).
+
+    Raises: UnknownName: there is none; the nearest are suggested.
+    """
+    for metric in METRICS:
+        if metric.name.lower() == name.lower().strip():
+            return metric
+    raise UnknownName("metric", name, [m.name for m in METRICS])
