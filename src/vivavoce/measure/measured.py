@@ -15,6 +15,7 @@ from vivavoce.measure.figures import bootstrap
 from vivavoce.measure.metric import METRICS, Metric, find_metric
 from vivavoce.measure.view import NotMeasured, View
 
+NONE: Mapping[str, str] = {}
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
 
 
@@ -72,7 +73,7 @@ def measure_views(
         except NotMeasured as lack:
             out.missing[metric.name] = str(lack)
         if metric.judge and metric.name not in out.missing:
-            out.judges[metric.name] = judge_name(metric)
+            out.judges[metric.name] = judge_name(next(iter(good.values())).judge(metric.judge))
     return out
 
 
@@ -125,17 +126,13 @@ def _followed(view: View) -> bool:
         return False
 
 
-def judge_name(metric: Metric) -> str:
-    """The name of a metric's judge, with its crop rule where it has one."""
-    from vivavoce.measure.judges import load_judge
-
-    assert metric.judge is not None
-    judge = load_judge(metric.judge)
+def judge_name(judge: Any) -> str:
+    """Its name, with its crop rule where it has one."""
     crop = getattr(judge, "crop", None)
-    return f"{judge.name} (crop: {crop})" if crop and "crop" not in judge.name else judge.name
+    return f"{judge.name} (crop: {crop})" if crop and "crop" not in judge.name else str(judge.name)
 
 
-def views_of(path: Path) -> dict[str, View]:
+def views_of(path: Path, judges: Mapping[str, str] = NONE) -> dict[str, View]:
     """The clips at `path`: a video file, a folder of them, or a set of shards.
 
     Raises: RequestError: there are none.
@@ -144,20 +141,24 @@ def views_of(path: Path) -> dict[str, View]:
         from vivavoce.data.shards import open_set
 
         members = ("wav", "frames", "tracks")
-        return {s.key: View(s.key, sample=s, about=s.about)
+        return {s.key: View(s.key, sample=s, about=s.about, judges=dict(judges))
                 for s in open_set(path).samples("all", members)}  # fmt: skip
     if path.is_dir():
         files = sorted(p for p in path.rglob("*") if p.suffix.lower() in VIDEOS)
         if not files:
             raise RequestError(f"{path} holds no video and no set of shards.")
-        return {p.relative_to(path).with_suffix("").as_posix(): View(p.stem, p) for p in files}
+        keys = [p.relative_to(path).with_suffix("").as_posix() for p in files]
+        return {k: View(k, p, judges=dict(judges)) for k, p in zip(keys, files, strict=True)}
     if not path.is_file():
         raise RequestError(f"There is no {path}. Give a video, a folder of videos, or shards.")
-    return {path.stem: View(path.stem, path)}
+    return {path.stem: View(path.stem, path, judges=dict(judges))}
 
 
 def measure_paths(
-    path: Path, reference: Path | None = None, metrics: Sequence[str] | None = None
+    path: Path,
+    reference: Path | None = None,
+    metrics: Sequence[str] | None = None,
+    judges: Mapping[str, str] = NONE,
 ) -> Measured:
     """Measure what lies at `path`; with `reference` against the clips of the same names there. A
     set of shards without a reference is measured against itself: the ground-truth row.
@@ -166,11 +167,11 @@ def measure_paths(
     """
     for name in metrics or ():
         find_metric(name)
-    clips = views_of(path)
+    clips = views_of(path, judges)
     if reference is None:
         own = clips if (path / "set.json").is_file() else None
         return measure_views(clips, own, metrics)
-    true = views_of(reference)
+    true = views_of(reference, judges)
     if len(clips) == len(true) == 1:
         true = {next(iter(clips)): next(iter(true.values()))}
     if not set(clips) & set(true):

@@ -45,7 +45,7 @@ def _made(clip: View, true: View) -> tuple[Any, Any]:
 
 
 def _maps(clip: View, true: View) -> float:
-    return picture.perceptual(clip.by_face("maps"), true.by_face("maps"))
+    return picture.perceptual(clip.seen_by("picture", "maps"), true.seen_by("picture", "maps"))
 
 
 def _shape(clip: View, true: View) -> float:
@@ -53,18 +53,18 @@ def _shape(clip: View, true: View) -> float:
 
 
 def _age(clip: View, true: View) -> float:
-    ages = [face.age_profile(v.by_face("attributes")["age"]) for v in (clip, true)]
+    ages = [face.age_profile(v.seen_by("looks", "attributes")["age"]) for v in (clip, true)]
     return face.cosine(*ages)
 
 
 def _gender(clip: View, true: View) -> float:
-    chances = [float(v.by_face("attributes")["female"].mean()) for v in (clip, true)]
+    chances = [float(v.seen_by("looks", "attributes")["female"].mean()) for v in (clip, true)]
     a, b = (np.array([p, 1 - p], np.float32) for p in chances)
     return face.cosine(a, b)
 
 
 def _feelings(view: View) -> Float:
-    return np.asarray(view.by_face("emotions").mean(0))
+    return np.asarray(view.seen_by("looks", "emotions").mean(0))
 
 
 def _emotion(clip: View, true: View) -> float:
@@ -88,9 +88,7 @@ def _still(clip: View, true: View | None) -> float:
 
 
 def _said(clip: View) -> str:
-    from vivavoce.measure.judges import load_judge
-
-    return str(load_judge("words").text(clip.samples))
+    return str(clip.judge("words").text(clip.samples))
 
 
 def _wer(clip: View, true: View) -> float:
@@ -137,7 +135,7 @@ def _frechet(a: Sequence[Float], b: Sequence[Float]) -> float:
 
 
 def _faces(views: Sequence[View]) -> list[Float]:
-    return [v.by_face("features") for v in views]
+    return [v.seen_by("picture", "features") for v in views]
 
 
 def _kid(clips: Sequence[View], true: Sequence[View]) -> float:
@@ -147,13 +145,10 @@ def _kid(clips: Sequence[View], true: Sequence[View]) -> float:
 
 
 def _windows(views: Sequence[View]) -> list[Float]:
-    from vivavoce.measure.judges import load_judge
-
-    judge = load_judge("clip")
     found = []
     for v in views:
         count = min(len(v.frames), len(v.landmarks))
-        found.append(judge.features(v.frames[:count], v.landmarks[:count]))
+        found.append(v.judge("clip").features(v.frames[:count], v.landmarks[:count]))
     return found
 
 
@@ -172,13 +167,11 @@ def _fvmd(clips: Sequence[View], true: Sequence[View]) -> float:
 
 
 def _voices(views: Sequence[View]) -> list[Float]:
-    from vivavoce.measure.judges import load_judge
-
-    return [load_judge("voice").features(v.samples) for v in views]
+    return [v.judge("sound").features(v.samples) for v in views]
 
 
 def _vfs(clips: Sequence[View], true: Sequence[View]) -> float:
-    return picture.inception_score(np.stack([v.by_face("people").mean(0) for v in clips]))
+    return picture.inception_score(np.stack([v.seen_by("looks", "people").mean(0) for v in clips]))
 
 
 def _apart(clip: View, true: View) -> float:
@@ -192,11 +185,11 @@ METRICS = (
     Metric("SSIM", "", "higher", "-1..1", "Wang et al. 2004",
            lambda c, r: picture.ssim(*_made(c, r))),
     Metric("LPIPS", "", "lower", "0..", "Zhang et al. 2018, without learned weights", _maps,
-           judge="face"),
+           judge="picture"),
     Metric("FID", "", "lower", "0..", "Heusel et al. 2017",
-           lambda c, r: _frechet(_faces(c), _faces(r)), judge="face", over="set"),
-    Metric("KID", "", "lower", "~0..", "Binkowski et al. 2018", _kid, judge="face", over="set"),
-    Metric("VFS", "", "higher", "1..", "S2TF sec. 4.3 (Salimans et al. 2016)", _vfs, judge="face",
+           lambda c, r: _frechet(_faces(c), _faces(r)), judge="picture", over="set"),
+    Metric("KID", "", "lower", "~0..", "Binkowski et al. 2018", _kid, judge="picture", over="set"),
+    Metric("VFS", "", "higher", "1..", "S2TF sec. 4.3 (Salimans et al. 2016)", _vfs, judge="looks",
            over="set"),
     Metric("FVD", "", "lower", "0..", "Unterthiner et al. 2018",
            lambda c, r: _frechet(_windows(c), _windows(r)), judge="clip", over="set"),
@@ -211,22 +204,22 @@ METRICS = (
     Metric("CSIM", "", "higher", "-1..1", "cosine of identity (ArcFace's use)",
            lambda c, r: face.cosine(c.face_embedding, r.face_embedding), judge="face"),
     Metric("shape", "", "higher", "-1..1", "ImagineID sec. 4: shape cosine, by face478", _shape),
-    Metric("age", "", "higher", "0..1", "ImagineID sec. 4: age cosine", _age, judge="face"),
+    Metric("age", "", "higher", "0..1", "ImagineID sec. 4: age cosine", _age, judge="looks"),
     Metric("gender", "", "higher", "0..1", "ImagineID sec. 4: gender cosine", _gender,
-           judge="face"),
+           judge="looks"),
     Metric("emotion", "", "higher", "0..1", "ImagineID sec. 4: emotion cosine", _feeling_cosine,
-           judge="face"),
+           judge="looks"),
     Metric("emotion accuracy", "share", "higher", "0..1", "the label's emotion is the likeliest",
-           _emotion, judge="face"),
+           _emotion, judge="looks"),
     Metric("EACC", "", "lower", "0..", "ImagineID table 2: distance of emotion profiles",
-           _feeling_distance, judge="face"),
+           _feeling_distance, judge="looks"),
     Metric("EVE", "eye distances^2", "lower", "0..", "EmoTalk, Peng et al. 2023",
            lambda c, r: face.emotional_vertex_error(c.fitted.expression, r.fitted.expression)),
     Metric("head motion", "degrees", "truth", "0..", "THEval 2026: richness",
-           lambda c, r: face.head_motion(c.pose_deg), reference=False),
+           lambda c, r: face.head_motion(c.pose_deg), reference=False, judge="head"),
     Metric("head diversity", "degrees", "truth", "0..", "SadTalker, Zhang et al. 2023",
            lambda c, r: face.head_diversity(np.concatenate([v.pose_deg for v in c])),
-           reference=False, over="set"),
+           reference=False, judge="head", over="set"),
     Metric("silent lips", "eye distances", "lower", "0..", "THEval 2026: silent-lip stability",
            _still, reference=False),
     Metric("LSE-D", "", "lower", "0..", "Prajwal et al. 2020", lambda c, r: lipsync.lse_d(c.sync),
@@ -245,7 +238,7 @@ METRICS = (
     Metric("C-SIM", "", "higher", "-1..1", "cosine of the speaker (x-vectors' use)", _speaker,
            judge="voice"),
     Metric("FAD", "", "lower", "0..", "Kilgour et al. 2019",
-           lambda c, r: _frechet(_voices(c), _voices(r)), judge="voice", over="set"),
+           lambda c, r: _frechet(_voices(c), _voices(r)), judge="sound", over="set"),
     Metric("sound and picture apart", "ms", "lower", "0..", "equal duration", _apart,
            reference=False),
 )  # fmt: skip

@@ -30,6 +30,14 @@ class View:
     sample: Sample | None = None
     about: dict[str, Any] = field(default_factory=dict)
     """What is known of it: text, emotion, attributes (see `data/schema.py`)."""
+    judges: dict[str, str] = field(default_factory=dict)
+    """Kind → source of judges that are not the corpus ones (see `judges.load_judge`)."""
+
+    def judge(self, kind: str) -> Any:
+        """The judge of this kind."""
+        from vivavoce.measure.judges import load_judge
+
+        return load_judge(kind, self.judges.get(kind, "corpus"))
 
     @cached_property
     def frames(self) -> Bytes:
@@ -83,8 +91,9 @@ class View:
 
     @cached_property
     def pose_deg(self) -> Float:
-        """Yaw, pitch, roll [T, 3] in degrees."""
-        return np.degrees(self.fitted.pose[:, :3]).astype(np.float32)
+        """Yaw, pitch, roll [T, 3] in degrees, by the head judge."""
+        count = min(len(self.frames), len(self.landmarks))
+        return np.asarray(self.judge("head").angles(self.frames[:count], self.landmarks[:count]))
 
     @cached_property
     def sync(self) -> Float:
@@ -92,10 +101,8 @@ class View:
 
         Raises: NotMeasured: the clip is shorter than 35 frames.
         """
-        from vivavoce.measure.judges import load_judge
-
         count = min(len(self.landmarks), len(self.samples) // SAMPLES_PER_FRAME)
-        rows = load_judge("sync").distances(
+        rows = self.judge("sync").distances(
             self.landmarks[:count], self.samples[: count * SAMPLES_PER_FRAME], self.frames[:count]
         )
         if not len(rows):
@@ -105,22 +112,24 @@ class View:
     @cached_property
     def face_embedding(self) -> Float:
         """Mean unit vector of identity, by the face judge."""
-        return self._unit(self.by_face("embedding").mean(0))
+        return self._unit(self.seen_by("face", "embedding").mean(0))
 
     @cached_property
     def voice_embedding(self) -> Float:
         """Unit vector of the speaker, by the voice judge."""
-        from vivavoce.measure.judges import load_judge
+        return np.asarray(self.judge("voice").embedding(self.samples))
 
-        return np.asarray(load_judge("voice").embedding(self.samples))
+    def seen_by(self, kind: str, what: str) -> Any:
+        """An answer of a judge of pictures about up to 25 frames, evenly spread.
 
-    def by_face(self, what: str) -> Any:
-        """An answer of the face judge about up to 25 frames, evenly spread."""
-        from vivavoce.measure.judges import load_judge
-
+        Raises: NotMeasured: this judge does not tell that.
+        """
+        judge = self.judge(kind)
+        if not hasattr(judge, what):
+            raise NotMeasured(f"a judge of kind {kind} that gives {what}; {judge.name} does not")
         count = min(len(self.frames), len(self.landmarks))
         chosen = np.unique(np.linspace(0, count - 1, min(count, 25)).astype(int))
-        return getattr(load_judge("face"), what)(self.frames[chosen], self.landmarks[chosen])
+        return getattr(judge, what)(self.frames[chosen], self.landmarks[chosen])
 
     def told(self, what: str) -> Any:
         """Something that must be known of the clip.

@@ -6,13 +6,25 @@ ones are loaded from files that the user has. The two are never mixed in one tab
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from vivavoce.errors import RequestError, UnknownName
 
-KINDS = ("face", "clip", "sync", "voice", "words")
+KINDS: dict[str, tuple[str, str]] = {
+    "picture": ("features and maps of pictures: FID, KID, LPIPS", "Inception"),
+    "clip": ("features of 16 frames: FVD", "I3D"),
+    "face": ("identity of a face: CSIM", "ArcFace"),
+    "looks": ("age, sex, feeling, and which known person: age, gender, emotion, VFS", ""),
+    "head": ("yaw, pitch, roll: head motion", "Hopenet"),
+    "sync": ("distance of lips and sound: LSE", "SyncNet"),
+    "voice": ("identity of a voice: C-SIM", "an x-vector network"),
+    "sound": ("features of sound: FAD", "VGGish"),
+    "words": ("what is said: WER, CER", "Whisper"),
+}
+"""Kind → what it tells, and the official network that tells it in the papers."""
 WEIGHTS = Path(__file__).parents[2] / "weights" / "judges"
 
 
@@ -21,28 +33,40 @@ def load_judge(kind: str, source: str = "corpus") -> Any:
     """The judge of this kind.
 
     Args:
-        kind: "face" (features, maps, embedding, people, attributes, emotions), "clip" (features of
-            16 frames), "sync" (distances over offsets), "voice" (embedding, features), "words"
-            (what is said).
-        source: "corpus": the ones that ship; otherwise the file of official weights ("sync":
-            syncnet_v2.model), or, for "words" and "voice", a hub name for transformers.
+        kind: One of `KINDS`.
+        source: "corpus": the ones that ship; otherwise the file of official weights (for example
+            syncnet_v2.model), or, for "words" and "voice", a hub name or folder for transformers.
 
-    Raises: UnknownName: no such kind. RequestError: there is no official loader for it.
+    Raises: UnknownName: no such kind. RequestError: there is no official one of this kind.
     BadCheckpoint: the file does not fit.
     """
     if kind not in KINDS:
         raise UnknownName("judge", kind, KINDS)
     if source == "corpus":
-        from vivavoce.measure.judges import corpus
+        from vivavoce.measure.judges.corpus import CORPUS_JUDGES
 
-        makers = {
-            "face": corpus.FaceJudge, "clip": corpus.ClipJudge, "sync": corpus.SyncJudge,
-            "voice": corpus.VoiceJudge, "words": corpus.WordsJudge,
-        }  # fmt: skip
-        return makers[kind](WEIGHTS)
+        return CORPUS_JUDGES[kind](WEIGHTS)
     from vivavoce.measure.judges import official
 
     if kind not in official.LOADERS:
         names = ", ".join(official.LOADERS)
-        raise RequestError(f"There is no official judge for {kind!r} yet; there are: {names}.")
+        raise RequestError(f"There is no official judge for {kind!r}; there are: {names}.")
     return official.LOADERS[kind](source)
+
+
+def chosen_judges(said: Iterable[str]) -> dict[str, str]:
+    """Kind → source, from "sync=syncnet_v2.model" and the like.
+
+    Raises: RequestError: not in this form. UnknownName: no such kind.
+    """
+    chosen = {}
+    for words in said:
+        kind, equals, source = words.partition("=")
+        if not (equals and source):
+            raise RequestError(
+                f"A judge is given as kind=file, like sync=syncnet_v2.model, not {words!r}."
+            )
+        if kind not in KINDS:
+            raise UnknownName("judge", kind, KINDS)
+        chosen[kind] = source
+    return chosen

@@ -6,12 +6,14 @@ samples [n] at 16 kHz.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from vivavoce.look.face478 import fit
 from vivavoce.measure.judges.networks import Face, Voice
 from vivavoce.measure.judges.views import face_crops, heard, lip_curves
 from vivavoce.nn.syncnet import LipSync
@@ -159,6 +161,20 @@ class VoiceJudge:
         return np.asarray(mean / (np.linalg.norm(mean) + 1e-9), np.float32)
 
 
+class HeadJudge:
+    """Reads the head's turn off the tracker's points."""
+
+    name = "face478"
+    official = False
+
+    def __init__(self, folder: Path) -> None:
+        pass
+
+    def angles(self, frames: Bytes, landmarks: Float) -> Float:
+        """Yaw, pitch, roll [T, 3] in degrees."""
+        return np.degrees(fit(landmarks).pose[:, :3]).astype(np.float32)
+
+
 class WordsJudge:
     """Writes down what is said: pocketsphinx with its own English model (in the wheel)."""
 
@@ -178,3 +194,11 @@ class WordsJudge:
         self.decoder.end_utt()
         found = self.decoder.hyp()
         return str(found.hypstr) if found else ""
+
+
+CORPUS_JUDGES: dict[str, Callable[[Path], Any]] = {
+    "picture": FaceJudge, "clip": ClipJudge, "face": FaceJudge, "looks": FaceJudge,
+    "head": HeadJudge, "sync": SyncJudge, "voice": VoiceJudge, "sound": VoiceJudge,
+    "words": WordsJudge,
+}  # fmt: skip
+"""Kind → what makes it of the folder of weights."""
