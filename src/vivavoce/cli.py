@@ -279,6 +279,86 @@ def bounds(
         raise typer.Exit(1)
 
 
+@app.command()
+def measure(
+    clips: Annotated[
+        Path | None, typer.Argument(help="A video, a folder of videos, or a set of shards.")
+    ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(help="The true clips, of the same names; a set of shards is its own."),
+    ] = None,
+    metrics: Annotated[
+        list[str] | None, typer.Option("--metrics", "-m", help="Only this one; may be repeated.")
+    ] = None,
+    judges: Annotated[
+        list[str] | None,
+        typer.Option("--judge", help="Official weights for a kind: sync=syncnet_v2.model, ..."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="A JSON file with all values.")
+    ] = None,
+    known: Annotated[
+        bool, typer.Option("--list", help="Name every metric, its range, direction and judge.")
+    ] = False,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Measure clips: pictures, faces, lips, voice; with --reference against the true clips."""
+    from vivavoce.measure.judges import chosen_judges
+    from vivavoce.measure.measured import as_dict, measure_paths, write_json
+    from vivavoce.measure.show import list_metrics, show_measured
+    from vivavoce.media.files import check_output
+
+    if known:
+        list_metrics()
+        return
+    if clips is None:
+        raise RequestError("Give a video, a folder of videos or shards; --list names the metrics.")
+    if output is not None:
+        check_output(output, force, (".json",))
+    found = measure_paths(clips, reference, metrics, chosen_judges(judges or ()))
+    if output is not None:
+        write_json(as_dict(found), output)
+    if as_json:
+        _print_json(as_dict(found), True)
+        return
+    show_measured(found)
+
+
+@app.command()
+def bench(
+    systems: Annotated[
+        list[str] | None, typer.Argument(help="Systems: names or checkpoint folders.")
+    ] = None,
+    suite: Annotated[
+        str, typer.Option(help="corpus, a set of shards, or a folder of talking clips.")
+    ] = "corpus",
+    output: Annotated[Path, typer.Option("-o", "--out", help="Folder for the report.")] = Path(
+        "out"
+    ),
+    count: Annotated[int, typer.Option(help="How many clips of the suite at most.")] = 12,
+    seeds: Annotated[int, typer.Option(help="How often each system makes each clip.")] = 1,
+    metrics: Annotated[
+        list[str] | None, typer.Option("--metrics", "-m", help="Only this one; may be repeated.")
+    ] = None,
+    judges: Annotated[
+        list[str] | None,
+        typer.Option("--judge", help="Official weights for a kind: sync=syncnet_v2.model, ..."),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Compare systems on the same portraits and speech: bench.md, bench.json, bench.html."""
+    from vivavoce.measure.bench import run_bench
+    from vivavoce.measure.judges import chosen_judges
+
+    run_bench(
+        systems or [], suite, output, count, seeds, metrics, chosen_judges(judges or ()),
+        lambda line: _say(line, quiet),
+    )  # fmt: skip
+    _say(f"{output / 'bench.html'}, {output / 'bench.md'}", quiet)
+
+
 @corpus.command("make")
 def corpus_make(
     output: Annotated[

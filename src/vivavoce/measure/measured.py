@@ -14,6 +14,7 @@ from vivavoce.errors import BadMedia, RequestError
 from vivavoce.measure.figures import bootstrap
 from vivavoce.measure.metric import METRICS, Metric, find_metric
 from vivavoce.measure.view import NotMeasured, View
+from vivavoce.types import Float
 
 NONE: Mapping[str, str] = {}
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
@@ -33,6 +34,8 @@ class Measured:
     """Metric → what it would need."""
     failed: dict[str, str] = field(default_factory=dict)
     """Clip → why it could not be read."""
+    curves: dict[str, Float] = field(default_factory=dict)
+    """Clip → distance of lips and sound at each offset [31], where sync was measured."""
 
     def mean(self, metric: str) -> float:
         """Mean over clips, or the set's value; NaN where it was not measured."""
@@ -72,6 +75,10 @@ def measure_views(
             (_over_set if metric.over == "set" else _over_clips)(metric, good, true, out)
         except NotMeasured as lack:
             out.missing[metric.name] = str(lack)
+        if metric.judge == "sync":
+            out.curves |= {
+                k: v.sync for k, v in good.items() if k in out.values.get(metric.name, {})
+            }
         if metric.judge and metric.name not in out.missing:
             out.judges[metric.name] = judge_name(next(iter(good.values())).judge(metric.judge))
     return out

@@ -64,7 +64,7 @@ def _gender(clip: View, true: View) -> float:
 
 
 def _feelings(view: View) -> Float:
-    return np.asarray(view.seen_by("looks", "emotions").mean(0))
+    return np.asarray(view.seen_by("looks", "emotions"))
 
 
 def _emotion(clip: View, true: View) -> float:

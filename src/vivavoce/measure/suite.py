@@ -61,12 +61,12 @@ def open_suite(name: str, work: Path, count: int) -> Suite:
 
     Args:
         name: "corpus"; a folder of shards (its test split is used); or a folder of talking clips.
-        work: Where the truths are laid as files, `work/truth/KEY.mp4`.
+        work: Where the truths are laid as files, `work/truth/0/KEY.mp4`.
         count: How many cases at most, people as evenly as possible.
 
     Raises: RequestError: no such folder, or nothing in it that can be used.
     """
-    truth = work / "truth"
+    truth = work / "truth" / "0"
     truth.mkdir(parents=True, exist_ok=True)
     if name == "corpus":
         return _corpus(work, truth, count)

@@ -3,8 +3,9 @@
 | stage | learns | from |
 |---|---|---|
 | sync | whether lips and sound belong together | lip points and log-mel of corpus clips |
-| face | who, age, sex, feeling of a picture | face crops |
-| voice | who, age, sex, feeling of a voice | log-mel |
+| face | who, age, sex of a picture | face crops |
+| feeling | which emotion an expression shows | expressions fitted to the exact points |
+| voice | who, age, sex of a voice | log-mel |
 
 Only people of the training split are seen; figures are measured on the held-out ones.
 """
@@ -22,8 +23,9 @@ from torch import Tensor, nn
 
 from vivavoce.data.shards import open_set
 from vivavoce.errors import RequestError
-from vivavoce.measure.judges.networks import AGE_SCALE, Face, Voice
-from vivavoce.measure.judges.views import face_crops, heard, lip_curves
+from vivavoce.look.face478 import fit
+from vivavoce.measure.judges.networks import AGE_SCALE, Face, Feeling, Voice
+from vivavoce.measure.judges.views import FACE_PX, face_crops, heard, lip_curves
 from vivavoce.nn.contrast import arcface
 from vivavoce.nn.syncnet import LipSync
 from vivavoce.systems.stage import Files, Optimiser, Run, Sample, Stage, Trainable, Turn
@@ -56,6 +58,8 @@ class Clip:
     mel: Float
     crops: Bytes
     """[n, 64, 64, 3]."""
+    expression: Float
+    """Of the frames of the crops [n, 52]."""
 
 
 class JudgesTraining(Trainable):
@@ -66,12 +70,14 @@ class JudgesTraining(Trainable):
         Stage("sync", {"match": 1.0, "binary": 0.3}, 3000, 24,
               {"sync": Optimiser(("sync",), 1e-3, warmup=0.05, schedule="cosine", clip=1.0)},
               window=_WIDE, ema=0.995),
-        Stage("face", {"person": 1.0, "age": 4.0, "sex": 0.5, "emotion": 0.7}, 2500, 48,
+        Stage("face", {"person": 1.0, "age": 4.0, "sex": 0.5}, 2500, 48,
               {"face": Optimiser(("face",), 1.5e-3, weight_decay=1e-2, warmup=0.05,
                                  schedule="cosine", clip=1.0)}, ema=0.995),
-        Stage("voice", {"person": 1.0, "age": 4.0, "sex": 0.5, "emotion": 0.7}, 1500, 48,
+        Stage("feeling", {"emotion": 1.0}, 1500, 64,
+              {"feeling": Optimiser(("feeling",), 3e-3, weight_decay=0.3, schedule="cosine")}),
+        Stage("voice", {"person": 1.0, "age": 4.0, "sex": 0.5}, 3000, 48,
               {"voice": Optimiser(("voice",), 1.5e-3, weight_decay=1e-2, warmup=0.05,
-                                  schedule="cosine", clip=1.0)}, window=40, ema=0.99),
+                                  schedule="cosine", clip=1.0)}, window=60, ema=0.995),
     )  # fmt: skip
 
     def __init__(self, preset: str = "tiny") -> None:
@@ -80,7 +86,8 @@ class JudgesTraining(Trainable):
         self.clips: list[Clip] = []
         self.sync = LipSync()
         self.portraits: dict[str, Face | Voice] = {"face": Face(), "voice": Voice()}
-        self.network = nn.ModuleDict({"sync": self.sync, **self.portraits})
+        self.feeling = Feeling()
+        self.network = nn.ModuleDict({"sync": self.sync, "feeling": self.feeling, **self.portraits})
 
     def begin(self, stage: Stage, run: Run) -> None:
         """Read the training people; the heads get a row for each."""
@@ -89,7 +96,7 @@ class JudgesTraining(Trainable):
         if not self.clips:
             self.clips = read_clips(str(run.data), "train", pictures=PER_CLIP)
             self.people = max(c.person for c in self.clips) + 1
-        if stage.name != "sync":
+        if stage.name in self.portraits:
             heads = self.portraits[stage.name].heads
             if len(heads.people) != self.people:
                 rng = torch.Generator().manual_seed(run.seed)
@@ -102,13 +109,20 @@ class JudgesTraining(Trainable):
             net.heads.people = nn.Parameter(torch.empty_like(saved[f"{name}.heads.people"]))
 
     def draw(self, stage: Stage, rng: np.random.Generator) -> Sample:
-        """A window of one clip for sync and voice, one picture for the face."""
+        """A window of one clip for sync and voice, one picture for the face, a mean expression
+        for the feeling."""
         if stage.name == "sync":
             return self._lips(rng)
         clip = self.clips[int(rng.integers(len(self.clips)))]
+        if stage.name == "feeling":
+            some = clip.expression[rng.random(PER_CLIP) < 0.7]
+            mean = (some if len(some) else clip.expression).mean(0)
+            mean = mean + 0.02 * rng.standard_normal(len(mean))
+            return {"x": torch.from_numpy(mean.astype(np.float32)),
+                    "emotion": torch.tensor(clip.emotion)}  # fmt: skip
         told = {
             "person": torch.tensor(clip.person), "age": torch.tensor(clip.age / AGE_SCALE),
-            "sex": torch.tensor(clip.female), "emotion": torch.tensor(clip.emotion),
+            "sex": torch.tensor(clip.female),
         }  # fmt: skip
         if stage.name == "face":
             return told | {"x": torch.from_numpy(_disturbed(clip.crops, rng))}
@@ -139,13 +153,14 @@ class JudgesTraining(Trainable):
         """Of the stage's network."""
         if stage.name == "sync":
             return sync_losses(self.sync, batch["lips"], batch["mel"])
+        if stage.name == "feeling":
+            return {"emotion": F.cross_entropy(self.feeling(batch["x"]), batch["emotion"])}
         net = self.portraits[stage.name]
         said = net.heads(net.features(batch["x"]))
         return {
             "person": arcface(said["people"], batch["person"], 0.2, 16.0),
             "age": F.l1_loss(said["age"] / AGE_SCALE, batch["age"].float()),
             "sex": F.binary_cross_entropy_with_logits(said["sex"], batch["sex"].float()),
-            "emotion": F.cross_entropy(said["emotion"], batch["emotion"]),
         }
 
     def watch(self, stage: Stage, step: int, losses: Mapping[str, float]) -> str | None:
@@ -159,7 +174,7 @@ class JudgesTraining(Trainable):
 
     def files(self, stage: Stage) -> Files:
         """A file for each judge."""
-        net: nn.Module = self.sync if stage.name == "sync" else self.portraits[stage.name]
+        net = self.network.get_submodule(stage.name)
         weights = {k: v.half().contiguous() for k, v in net.state_dict().items()}
         return {f"{stage.name}.safetensors": (weights, {"part": stage.name})}
 
@@ -195,17 +210,23 @@ def read_clips(folder: str, split: str, pictures: int) -> list[Clip]:
             EMOTIONS.index(about.get("emotion", "neutral")), lip_curves(marks),
             heard(sample.samples),
             ((crops.transpose(0, 2, 3, 1) + 1) * 127.5).round().astype(np.uint8),
+            fit(marks[chosen]).expression,
         ))  # fmt: skip
     return found
 
 
 def _disturbed(crops: Bytes, rng: np.random.Generator) -> Float:
-    """One crop [3, 64, 64] in -1..1: mirrored, shifted, lit otherwise, with noise."""
-    x = crops[int(rng.integers(len(crops)))].astype(np.float32) / 127.5 - 1
+    """One crop [3, 64, 64] in -1..1: mirrored, turned, moved, lit otherwise, with noise."""
+    import cv2
+
+    crop = crops[int(rng.integers(len(crops)))]
+    middle = (FACE_PX / 2, FACE_PX / 2)
+    matrix = cv2.getRotationMatrix2D(middle, rng.uniform(-8, 8), rng.uniform(0.9, 1.1))
+    matrix[:, 2] = matrix[:, 2] + rng.uniform(-3, 3, 2)
+    crop = cv2.warpAffine(crop, matrix, (FACE_PX, FACE_PX), borderMode=cv2.BORDER_REPLICATE)
+    x = np.asarray(crop, np.float32) / 127.5 - 1
     if rng.random() < 0.5:
         x = x[:, ::-1]
-    dy, dx = rng.integers(-3, 4, 2)
-    x = np.roll(x, (int(dy), int(dx)), (0, 1))
-    x = x * rng.uniform(0.8, 1.2) + rng.uniform(-0.15, 0.15)
+    x = x * rng.uniform(0.8, 1.2) + rng.uniform(-0.15, 0.15, 3)  # another light
     x = x + rng.uniform(0, 0.06) * rng.standard_normal(x.shape)
     return np.ascontiguousarray(x.transpose(2, 0, 1), np.float32)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from vivavoce.look.face478 import fit
-from vivavoce.measure.judges.networks import Face, Voice
+from vivavoce.measure.judges.networks import Face, Feeling, Voice
 from vivavoce.measure.judges.views import face_crops, heard, lip_curves
 from vivavoce.nn.syncnet import LipSync
 from vivavoce.nn.threads import one_thread
@@ -43,6 +43,10 @@ class FaceJudge:
 
     def __init__(self, folder: Path) -> None:
         self.net: Face = _net(Face, folder, "face")
+        tensors, _ = read_weights(folder / "feeling.safetensors", "feeling")
+        self.feeling = Feeling()
+        self.feeling.load_state_dict({k: v.float() for k, v in tensors.items()}, strict=False)
+        self.feeling.eval()
 
     @torch.no_grad()
     def _features(self, frames: Bytes, landmarks: Float) -> torch.Tensor:
@@ -79,9 +83,9 @@ class FaceJudge:
 
     @torch.no_grad()
     def emotions(self, frames: Bytes, landmarks: Float) -> Float:
-        """Probabilities [T, 8] in the order of `types.EMOTIONS`."""
-        said = self.net.heads(self._features(frames, landmarks))
-        return said["emotion"].softmax(1).numpy()
+        """Probabilities [8] in the order of `types.EMOTIONS`, of the frames' mean expression."""
+        mean = fit(landmarks).expression.mean(0)
+        return self.feeling(torch.from_numpy(mean[None])).softmax(1)[0].numpy()
 
 
 class ClipJudge:

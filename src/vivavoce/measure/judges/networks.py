@@ -1,8 +1,9 @@
 """The corpus judges' networks: small, and honest about what they are.
 
 `Face` looks at one picture, `Voice` hears a second or two; both learn who it is and what can be
-said of that person, so that their inner features are what figures like FID and FAD compare. The
-third, `nn.syncnet.LipSync`, judges whether lips and sound belong together.
+said of that person, so that their inner features are what figures like FID and FAD compare.
+`Feeling` reads an emotion off a fitted expression: pixels tell it people apart, expressions do not.
+The fourth, `nn.syncnet.LipSync`, judges whether lips and sound belong together.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vivavoce.types import EMOTIONS
+from vivavoce.types import ARKIT, EMOTIONS
 
 AGE_SCALE = 90.0
 """Years are learned as a share of this."""
 
 
 class Heads(nn.Module):
-    """What is asked of a feature vector: who, how old, which sex, which feeling."""
+    """What is asked of a feature vector: who, how old, which sex."""
 
     def __init__(self, features: int, people: int, size: int) -> None:
         super().__init__()
@@ -28,7 +29,6 @@ class Heads(nn.Module):
         self.people = nn.Parameter(0.1 * torch.randn(people, size))
         self.age = nn.Linear(features, 1)
         self.sex = nn.Linear(features, 1)
-        self.emotion = nn.Linear(features, len(EMOTIONS))
 
     def embedding(self, features: Tensor) -> Tensor:
         """Unit vector of identity [B, S]."""
@@ -36,12 +36,11 @@ class Heads(nn.Module):
 
     def forward(self, features: Tensor) -> dict[str, Tensor]:
         """Cosines to the people known in training [B, P], age in years [B], logits of sex
-        (positive: female) [B] and of the eight emotions [B, 8]."""
+        (positive: female) [B]."""
         return {
             "people": self.embedding(features) @ F.normalize(self.people, dim=1).T,
             "age": AGE_SCALE * self.age(features).sigmoid()[:, 0],
             "sex": self.sex(features)[:, 0],
-            "emotion": self.emotion(features),
         }
 
 
@@ -71,6 +70,21 @@ class Face(nn.Module):
     def features(self, pictures: Tensor) -> Tensor:
         """[B, 128]."""
         return self.maps(pictures)[-1].mean((2, 3))
+
+
+class Feeling(nn.Module):
+    """Mean expression of a clip [B, 52], ARKit coefficients by `face478` → logits [B, 8]."""
+
+    def __init__(self, width: int = 64) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.BatchNorm1d(len(ARKIT)), nn.Linear(len(ARKIT), width), nn.ReLU(), nn.Dropout(0.3),
+            nn.Linear(width, len(EMOTIONS)),
+        )  # fmt: skip
+
+    def forward(self, expression: Tensor) -> Tensor:
+        """Logits in the order of `types.EMOTIONS`."""
+        return self.layers(expression)
 
 
 class Voice(nn.Module):

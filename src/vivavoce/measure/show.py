@@ -1,0 +1,54 @@
+"""What was measured, on the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vivavoce.measure.judges import KINDS
+from vivavoce.measure.measured import Measured, number
+from vivavoce.measure.metric import METRICS, find_metric
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def list_metrics() -> None:
+    """Every metric with its range, direction, judge, and where it comes from; then the judges."""
+    from rich.table import Table
+
+    table = Table("metric", "unit", "better", "range", "over", "needs", "judge", "from")
+    for m in METRICS:
+        needs = "true clips" if m.reference else ""
+        table.add_row(m.name, m.unit, m.better, m.range, m.over, needs, m.judge or "", m.paper)
+    kinds = Table("judge", "tells", "official, with --judge KIND=FILE")
+    for kind, (tells, official) in KINDS.items():
+        kinds.add_row(kind, tells, official)
+    console = _console()
+    console.print(table)
+    console.print(kinds)
+
+
+def show_measured(found: Measured) -> None:
+    """One line a metric: mean, 95 % interval, on how many clips, by which judge."""
+    from rich.table import Table
+
+    table = Table("metric", "mean", "95 %", "unit", "better", "n", "judge")
+    for name in [m.name for m in METRICS if m.name in found.values or m.name in found.set_values]:
+        metric, interval = find_metric(name), found.interval(name)
+        words = f"{number(interval[0])} to {number(interval[1])}" if interval else ""
+        n = str(found.count(name)) if name in found.values else "set"
+        table.add_row(name, number(found.mean(name)), words, metric.unit, metric.better, n,
+                      found.judges.get(name, ""))  # fmt: skip
+    console = _console()
+    console.print(table)
+    for name, lack in found.missing.items():
+        console.print(f"{name}: not measured, needs {lack}", style="dim", highlight=False)
+    for key, why in found.failed.items():
+        console.print(f"{key}: {why}", style="red", markup=False)
+
+
+def _console() -> Console:
+    """Wide enough for one line a row, also in a file."""
+    from rich.console import Console
+
+    return Console(width=max(Console().width, 150))
