@@ -18,7 +18,7 @@ from vivavoce.measure import speed
 from vivavoce.measure.baselines import BASELINES, film_baseline
 from vivavoce.measure.contender import Filmed, film_system
 from vivavoce.measure.fitness import fit_or_unfit
-from vivavoce.measure.measured import Measured, measure_views
+from vivavoce.measure.measured import Measured, measure_seeds, measure_views
 from vivavoce.measure.metric import METRICS, find_metric
 from vivavoce.measure.suite import Case, Suite, open_suite
 from vivavoce.measure.tables import Row, Table, arranged
@@ -131,12 +131,15 @@ def _measure(
     }  # fmt: skip
     rows = []
     for name in names:
-        seeds = []
+        seeds, views = [], []
         for folder in sorted((work / name).iterdir(), key=lambda p: p.name):
             if folder.is_dir():
                 clips = {k: View(k, folder / f"{k}.mp4", about=v.about, judges=dict(judges))
                          for k, v in true.items() if (folder / f"{k}.mp4").is_file()}  # fmt: skip
-                seeds.append(measure_views(true if name == "truth" else clips, true, metrics))
+                views.append(true if name == "truth" else clips)
+                seeds.append(measure_views(views[-1], true, metrics))
+        for measured in seeds:
+            measured.set_values |= measure_seeds(views, metrics)
         rows.append(Row(name, tuple(seeds)))
         told(f"measured {name}")
     return rows

@@ -41,7 +41,7 @@ class Measured:
         """Mean over clips, or the set's value; NaN where it was not measured."""
         if metric in self.set_values:
             return self.set_values[metric]
-        found = [v for v in self.values.get(metric, {}).values() if np.isfinite(v)]
+        found = list(self.values.get(metric, {}).values())
         return float(np.mean(found)) if found else float("nan")
 
     def interval(self, metric: str) -> tuple[float, float] | None:
@@ -72,6 +72,8 @@ def measure_views(
             out.missing[metric.name] = "true clips (--reference)"
             continue
         try:
+            if metric.over == "seeds":
+                raise NotMeasured("several seeds: `vivavoce bench SYSTEM --seeds 3`")
             (_over_set if metric.over == "set" else _over_clips)(metric, good, true, out)
         except NotMeasured as lack:
             out.missing[metric.name] = str(lack)
@@ -124,6 +126,19 @@ def _over_set(
         raise NotMeasured("clips with a face")
     made, real = [clips[k] for k in seen], [true[k] for k in seen if k in true]
     out.set_values[metric.name] = float(metric.function(made, real))
+
+
+def measure_seeds(
+    seeds: Sequence[Mapping[str, View]], metrics: Sequence[str] | None = None
+) -> dict[str, float]:
+    """Metrics over seeds: of views of the same keys, one mapping a seed; mean over the cases."""
+    chosen = [find_metric(name) for name in metrics] if metrics else list(METRICS)
+    shared = sorted(set.intersection(*(set(s) for s in seeds)) if len(seeds) > 1 else ())
+    cases = [[s[key] for s in seeds] for key in shared if all(_followed(s[key]) for s in seeds)]
+    return {
+        m.name: float(np.mean([m.function(case) for case in cases]))
+        for m in chosen if m.over == "seeds" and cases
+    }  # fmt: skip
 
 
 def _followed(view: View) -> bool:

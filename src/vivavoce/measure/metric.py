@@ -1,8 +1,9 @@
 """Every metric in one table: what it is called, which way is better, who judges, who invented it.
 
-A metric over clips is one number a clip; a metric over a set compares all clips of a row with all
-references. Functions take `View`s (view.py) and leave the arithmetic to picture.py, face.py,
-lipsync.py and sound.py.
+A metric over clips is one number a clip; one over a set compares all clips of a row with all
+references; one over seeds compares clips that a system made of one case with different seeds.
+Functions take `View`s (view.py) and leave the arithmetic to picture.py, face.py, lipsync.py,
+sound.py and words.py.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class Metric:
     range: str
     paper: str
     function: Callable[..., float]
-    """Of (clip, reference) for a metric over clips, of (clips, references) over a set."""
+    """Of (clip, reference) for a metric over clips, of (clips, references) over a set, of (clips of
+    one case,) over seeds."""
     reference: bool = True
     """Whether it needs the true clip."""
     judge: str | None = None
@@ -174,6 +176,12 @@ def _vfs(clips: Sequence[View], true: Sequence[View]) -> float:
     return picture.inception_score(np.stack([v.seen_by("looks", "people").mean(0) for v in clips]))
 
 
+def _styles(clips: Sequence[View]) -> float:
+    """On what a clip's movement is like: mean and spread of expression and pose."""
+    moves = [np.hstack([v.fitted.expression, v.fitted.pose[:, :3]]) for v in clips]
+    return face.style_diversity(np.stack([np.r_[m.mean(0), m.std(0)] for m in moves]))
+
+
 def _apart(clip: View, true: View) -> float:
     """Sound and pictures of unequal length, ms."""
     return 40 * abs(len(clip.frames) - len(clip.samples) / SAMPLES_PER_FRAME)
@@ -239,6 +247,8 @@ METRICS = (
            judge="voice"),
     Metric("FAD", "", "lower", "0..", "Kilgour et al. 2019",
            lambda c, r: _frechet(_voices(c), _voices(r)), judge="sound", over="set"),
+    Metric("style diversity", "", "higher", "0..", "AVI-Talking sec. 5.1, by face478's curves",
+           _styles, reference=False, over="seeds"),
     Metric("sound and picture apart", "ms", "lower", "0..", "equal duration", _apart,
            reference=False),
 )  # fmt: skip
