@@ -1,0 +1,77 @@
+"""The corpus judges know what they say they know, on people they have never seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vivavoce.data.schema import Sample
+from vivavoce.data.shards import open_set
+from vivavoce.errors import BadCheckpoint, RequestError, UnknownName
+from vivavoce.measure.judges import KINDS, load_judge
+from vivavoce.measure.lipsync import MOST
+from vivavoce.types import SAMPLES_PER_FRAME
+
+
+@pytest.fixture(scope="module")
+def clips(strangers: Path) -> list[Sample]:
+    """Six clips of two people."""
+    return list(open_set(strangers).samples("test", ("wav", "frames", "tracks")))
+
+
+def test_planted_offsets_are_found(clips: list[Sample]) -> None:
+    judge, errors = load_judge("sync"), []
+    for clip in clips:
+        for planted in range(-5, 6):
+            sound = np.roll(clip.samples, SAMPLES_PER_FRAME * planted)
+            curve = judge.distances(clip.tracks["landmarks"], sound).mean(0)
+            errors.append(int(curve.argmin()) - MOST - planted)
+    assert len(errors) == 66
+    assert np.mean(np.abs(errors) <= 1) >= 0.9
+
+
+def test_wrong_sound_is_farther_than_right_sound(clips: list[Sample]) -> None:
+    judge = load_judge("sync")
+    right, wrong = [], []
+    for clip, other in zip(clips, [*clips[3:], *clips[:3]], strict=True):
+        marks = clip.tracks["landmarks"]
+        right.append(judge.distances(marks, clip.samples).mean(0).min())
+        wrong.append(
+            judge.distances(marks, np.resize(other.samples, clip.samples.shape)).mean(0).min()
+        )
+    assert max(right) < min(wrong)
+
+
+def test_two_people_are_told_apart_by_face(clips: list[Sample]) -> None:
+    judge = load_judge("face")
+    vectors = []
+    for clip in clips:
+        assert clip.frames is not None
+        vectors.append(judge.embedding(clip.frames[:5], clip.tracks["landmarks"][:5]).mean(0))
+    near = np.array(vectors) @ np.array(vectors).T
+    same = np.array([[a.about["person"] == b.about["person"] for b in clips] for a in clips])
+    assert near[same].min() > near[~same].max()
+
+
+def test_short_clips_have_no_sync(clips: list[Sample]) -> None:
+    clip = clips[0]
+    rows = load_judge("sync").distances(clip.tracks["landmarks"][:30], clip.samples[:19200])
+    assert rows.shape == (0, 2 * MOST + 1)
+
+
+def test_every_kind_has_a_corpus_judge_with_a_name() -> None:
+    for kind in KINDS:
+        judge = load_judge(kind)
+        assert judge.name
+        assert judge.official is False
+
+
+def test_unknown_judges_are_refused() -> None:
+    with pytest.raises(UnknownName, match="sync"):
+        load_judge("sinc")
+    with pytest.raises(RequestError, match="no official judge"):
+        load_judge("looks", "anything.pth")
+    with pytest.raises(BadCheckpoint):
+        load_judge("sync", "missing.model")
