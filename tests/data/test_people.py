@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from vivavoce.data.corpus import ceiling as best
-from vivavoce.data.corpus.ceiling import auc, ceiling, recall
+from vivavoce.data.corpus.ceiling import ceiling
 from vivavoce.data.corpus.people import draw_person, mean_shape, shape_axes
+from vivavoce.data.matching import auc, recall
 from vivavoce.look.face478 import load
 
 
@@ -90,5 +91,5 @@ def test_auc_and_recall_against_known_answers() -> None:
     every = np.ones((40, 40), bool)
     assert auc(perfect, every) == 100
     assert auc(np.zeros((40, 40)), every) == 50
-    assert recall(perfect, np.random.default_rng(0)) == {"R@1": 100, "R@5": 100, "R@10": 100}
+    assert set(recall(perfect, np.random.default_rng(0)).values()) == {100}
     assert recall(1 - perfect, np.random.default_rng(0))["R@10"] == 0

@@ -17,14 +17,13 @@ from functools import cache
 
 import numpy as np
 from scipy.special import logsumexp
-from scipy.stats import norm, rankdata
+from scipy.stats import norm
 
 from vivavoce.data.corpus import people as rules
 from vivavoce.data.corpus.people import draw_person
 from vivavoce.data.corpus.person import BEARDS, HAIR_STYLES, SEXES, Person, Voice
+from vivavoce.data.matching import HELD, alike, auc, recall
 
-GALLERY = 100
-"""Faces to choose from in R@K."""
 AGES = np.arange(6.5, 90.0, 1.0)
 
 
@@ -34,7 +33,7 @@ class Ceiling:
 
     people: int
     recall: dict[str, float]
-    """R@1, R@5, R@10 in a gallery of 100, percent."""
+    """R@1, R@2, R@5, R@10 in a gallery of 100, percent."""
     auc: dict[str, float]
     """Verification AUC in percent; negatives of any kind, or sharing gender (G), accent (N), age
     within five years (A), or all three (GNA)."""
@@ -54,50 +53,13 @@ def ceiling(seed: int = 0, people: int = 400) -> Ceiling:
     crowd = [draw_person(seed, i) for i in range(people)]
     looks = np.stack([_looks(p) for p in crowd])  # [n, sex, age]: log p(s, a | f)
     scores = np.stack([_scores(p, crowd, looks) for p in crowd])  # [voice, face]
+    about = [p.sex for p in crowd], [p.accent for p in crowd], [p.age for p in crowd]
     return Ceiling(
         people,
         recall(scores, np.random.default_rng(seed)),
-        {name: auc(scores, _alike(crowd, name)) for name in ("any", "G", "N", "A", "GNA")},
+        {name: auc(scores, alike(name, *about)) for name in HELD},
         _correlations(crowd),
     )
-
-
-def recall(scores: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
-    """R@K in percent [voice, face], each voice against its own face and 99 others."""
-    count = len(scores)
-    size = min(GALLERY, count)
-    ranks = []
-    for i in range(count):
-        others = rng.permutation(np.delete(np.arange(count), i))[: size - 1]
-        ranks.append(int((scores[i, others] >= scores[i, i]).sum()))
-    return {f"R@{k}": 100 * float(np.mean(np.array(ranks) < k)) for k in (1, 5, 10)}
-
-
-def auc(scores: np.ndarray, alike: np.ndarray) -> float:
-    """Area under the curve in percent: own pairs against the pairs marked in `alike` [n, n]."""
-    own = np.diag(scores)
-    other = scores[alike & ~np.eye(len(scores), dtype=bool)]
-    if not len(other):
-        return float("nan")
-    ranks = rankdata(np.concatenate([own, other]))
-    wins = ranks[: len(own)].sum() - len(own) * (len(own) + 1) / 2
-    return float(100 * wins / (len(own) * len(other)))
-
-
-def _alike(crowd: list[Person], name: str) -> np.ndarray:
-    """Which pairs [n, n] share what `name` holds fixed."""
-    sex = np.array([p.sex for p in crowd])
-    accent = np.array([p.accent for p in crowd])
-    age = np.array([p.age for p in crowd])
-    same = {
-        "G": sex[:, None] == sex,
-        "N": accent[:, None] == accent,
-        "A": np.abs(age[:, None] - age) < 5,
-    }
-    out = np.ones((len(crowd), len(crowd)), bool)
-    for letter in "" if name == "any" else name:
-        out &= same[letter]
-    return out
 
 
 def _prior() -> np.ndarray:
