@@ -160,8 +160,8 @@ def _result(
     every: list[Measured] = [m for row in rows for m in row.seeds]
     for metric in METRICS:
         means = {row.name: row.mean(metric.name) for row in rows}
-        if all(v != v for v in means.values()):
-            continue
+        if metric.over == "seeds" or all(v != v for v in means.values()):
+            continue  # the truth has one seed
         wrong = fit_or_unfit(metric, means)
         if wrong is not None:
             unfit[metric.name] = wrong

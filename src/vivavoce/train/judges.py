@@ -4,7 +4,7 @@
 |---|---|---|
 | sync | whether lips and sound belong together | lip points and log-mel of corpus clips |
 | face | who, age, sex of a picture | face crops |
-| feeling | which emotion an expression shows | expressions fitted to the exact points |
+| feeling | which emotion an expression shows | expressions fitted to exact and tracked points |
 | voice | who, age, sex of a voice | log-mel |
 
 Only people of the training split are seen; figures are measured on the held-out ones.
@@ -58,8 +58,9 @@ class Clip:
     mel: Float
     crops: Bytes
     """[n, 64, 64, 3]."""
-    expression: Float
-    """Of the frames of the crops [n, 52]."""
+    expressions: tuple[Float, ...] = ()
+    """Fitted to the exact points and to the tracker's [n, 52] each: the two differ by a bias of
+    the drawn head, which the judge must not take for a feeling."""
 
 
 class JudgesTraining(Trainable):
@@ -93,8 +94,8 @@ class JudgesTraining(Trainable):
         """Read the training people; the heads get a row for each."""
         if run.data is None:
             raise RequestError("The judges learn from a corpus: give its folder with --data.")
-        if not self.clips:
-            self.clips = read_clips(str(run.data), "train", pictures=PER_CLIP)
+        if not self.clips or (stage.name == "feeling" and not self.clips[0].expressions):
+            self.clips = read_clips(str(run.data), "train", PER_CLIP, stage.name == "feeling")
             self.people = max(c.person for c in self.clips) + 1
         if stage.name in self.portraits:
             heads = self.portraits[stage.name].heads
@@ -115,8 +116,9 @@ class JudgesTraining(Trainable):
             return self._lips(rng)
         clip = self.clips[int(rng.integers(len(self.clips)))]
         if stage.name == "feeling":
-            some = clip.expression[rng.random(PER_CLIP) < 0.7]
-            mean = (some if len(some) else clip.expression).mean(0)
+            every = clip.expressions[int(rng.integers(len(clip.expressions)))]
+            some = every[rng.random(len(every)) < 0.7]
+            mean = (some if len(some) else every).mean(0)
             mean = mean + 0.02 * rng.standard_normal(len(mean))
             return {"x": torch.from_numpy(mean.astype(np.float32)),
                     "emotion": torch.tensor(clip.emotion)}  # fmt: skip
@@ -193,8 +195,9 @@ def sync_losses(net: LipSync, lips: Tensor, mel: Tensor) -> dict[str, Tensor]:
     return {"match": match, "binary": binary}
 
 
-def read_clips(folder: str, split: str, pictures: int) -> list[Clip]:
-    """The clips of a split, people numbered from 0, `pictures` face crops of each."""
+def read_clips(folder: str, split: str, pictures: int, follow: bool) -> list[Clip]:
+    """The clips of a split, people numbered from 0, `pictures` face crops of each; with `follow`
+    also their expressions, for which the tracker must be installed."""
     people: dict[str, int] = {}
     found = []
     for sample in open_set(folder).samples(split, ("wav", "frames", "tracks")):
@@ -210,9 +213,23 @@ def read_clips(folder: str, split: str, pictures: int) -> list[Clip]:
             EMOTIONS.index(about.get("emotion", "neutral")), lip_curves(marks),
             heard(sample.samples),
             ((crops.transpose(0, 2, 3, 1) + 1) * 127.5).round().astype(np.uint8),
-            fit(marks[chosen]).expression,
+            expressions(sample.frames[:], marks) if follow else (),
         ))  # fmt: skip
     return found
+
+
+def expressions(frames: Bytes, landmarks: Float) -> tuple[Float, ...]:
+    """Expressions [n, 52] of up to 25 frames, by the exact `landmarks` and by the tracker's."""
+    from vivavoce.look.follow import filled
+    from vivavoce.look.track import track_video
+
+    chosen = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), 25)).astype(int))
+    exact = fit(landmarks[chosen]).expression
+    found = list(track_video(frames[chosen]))
+    seen = np.array([points is not None for points in found])
+    if seen.mean() < 0.8:
+        return (exact,)
+    return exact, fit(filled(found, seen)).expression
 
 
 def _disturbed(crops: Bytes, rng: np.random.Generator) -> Float:
