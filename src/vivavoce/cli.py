@@ -40,6 +40,12 @@ data = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(data, name="data")
+study = typer.Typer(
+    help="Opinion studies: people rate clips on a local page; means with 95 % intervals.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(study, name="study")
 
 Portrait = Annotated[Path, typer.Argument(help="A picture of a person, any common format.")]
 Text = Annotated[str | None, typer.Option(help="What to say.")]
@@ -357,6 +363,50 @@ def bench(
         lambda line: _say(line, quiet),
     )  # fmt: skip
     _say(f"{output / 'bench.html'}, {output / 'bench.md'}", quiet)
+
+
+@study.command("make")
+def study_make(
+    clips: Annotated[
+        Path, typer.Argument(help="A folder with a folder of mp4 files per system; or out/bench.")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--out", help="A new folder.")] = Path("study"),
+    questions: Annotated[
+        list[str] | None, typer.Option("--question", help="Answered from 1 to 5; may be repeated.")
+    ] = None,
+    systems: Annotated[
+        list[str] | None, typer.Option("--system", help="Only this one; may be repeated.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Blinds the names of the clips.")] = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Blind the clips of several systems and write the page on which people rate them."""
+    from vivavoce.measure.opinion import QUESTIONS, make_study
+
+    made = make_study(clips, output, questions or QUESTIONS, seed, systems or ())
+    left_out = f"; left out: {', '.join(made.left_out)}" if made.left_out else ""
+    _say(
+        f"{output}: {len(made.cases)} clips of each of {', '.join(made.systems)}{left_out}. Send "
+        f"{output / 'raters'} to the raters; put their files into {output / 'answers'}.", quiet,
+    )  # fmt: skip
+
+
+@study.command("read")
+def study_read(
+    folder: Annotated[Path, typer.Argument(metavar="STUDY", help="What `study make` made.")],
+    answers: Annotated[
+        Path | None, typer.Option(help="The raters' files; those in STUDY/answers by default.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Mean opinion scores with 95 % intervals, by system and question."""
+    from vivavoce.measure.opinion import as_dict, read_study
+    from vivavoce.measure.show import show_opinion
+
+    found = read_study(folder, answers)
+    _print_json(as_dict(found), as_json)
+    if not as_json:
+        show_opinion(found)
 
 
 @corpus.command("make")

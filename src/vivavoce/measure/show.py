@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from vivavoce.measure.judges import KINDS
 from vivavoce.measure.measured import Measured, number
 from vivavoce.measure.metric import METRICS, find_metric
+from vivavoce.measure.opinion import Opinion
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,6 +46,20 @@ def show_measured(found: Measured) -> None:
         console.print(f"{name}: not measured, needs {lack}", style="dim", highlight=False)
     for key, why in found.failed.items():
         console.print(f"{key}: {why}", style="red", markup=False)
+
+
+def show_opinion(found: Opinion) -> None:
+    """One line a question and system: mean, 95 % interval, raters, ratings."""
+    from rich.table import Table
+
+    table = Table("question", "system", "mean, 1 to 5", "95 %", "raters", "ratings")
+    for s in found.scores:
+        words = f"{s.interval[0]:.2f} to {s.interval[1]:.2f}" if s.interval else ""
+        table.add_row(s.question, s.system, f"{s.mean:.2f}", words, str(s.raters), str(s.ratings))
+    console = _console()
+    console.print(table)
+    for name, lacks in found.unfinished.items():
+        console.print(f"{name} left {lacks} clips without an answer", style="dim", markup=False)
 
 
 def _console() -> Console:
