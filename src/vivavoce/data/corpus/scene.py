@@ -20,6 +20,8 @@ LABELS = (
 )  # fmt: skip
 """What the masks of a shard tell apart, by index."""
 LABEL_INDEX = {name: i for i, name in enumerate(LABELS)}
+UNIT_CM = 9.075
+"""An outer-eye distance of the mean head: the unit of `Motion.pose`'s translation."""
 
 
 @dataclass(frozen=True)
