@@ -124,11 +124,10 @@ def f0_rmse(true: Float, made: Float) -> float:
 def stoi(true: Float, made: Float) -> float:
     """Short-time objective intelligibility (Taal et al., IEEE TASLP 19(7), 2011), 0..1, higher is
     better: of `made` against `true`. Speech of other timing is aligned first, block by block of 5
-    ms, which costs a little; of equal length and timing nothing is moved."""
-    from pystoi import stoi as of
-
+    ms, which costs a little; of equal length and timing nothing is moved. NaN where too little is
+    said."""
     if len(true) == len(made) and _together(true, made):
-        return float(of(true, made, RATE))
+        return _stoi(true, made)
     one, two = warping(analysed(true).cepstra, analysed(made).cepstra)
     block = round(RATE * FRAME_MS / 1000)
     seat = np.full(one.max() + 1, 0)
@@ -136,7 +135,19 @@ def stoi(true: Float, made: Float) -> float:
     sound = np.pad(made, (0, block * (seat.max() + 1)))
     moved = np.concatenate([sound[block * k : block * (k + 1)] for k in seat])
     count = min(len(moved), len(true))
-    return float(of(true[:count], moved[:count], RATE))
+    return _stoi(true[:count], moved[:count])
+
+
+def _stoi(true: Float, made: Float) -> float:
+    """NaN for clips with less than 30 frames of 25.6 ms that are not silent."""
+    from pystoi import stoi as of
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)  # pystoi's word for "too short"
+        try:
+            return float(of(true, made, RATE))
+        except RuntimeWarning:
+            return float("nan")
 
 
 def _together(a: Float, b: Float) -> bool:
