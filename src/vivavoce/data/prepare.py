@@ -19,14 +19,14 @@ from typing import Any
 
 import numpy as np
 
-from vivavoce.data.boxes import face_box, mouth_box
-from vivavoce.data.crop import cropped, moved, squares
 from vivavoce.data.layouts import find_layout
 from vivavoce.data.layouts.base import Found
 from vivavoce.data.schema import Pictures, Sample
 from vivavoce.data.shards import SPLITS, ShardSet, write_set, write_shard
 from vivavoce.data.spread import check_workers, spread
 from vivavoce.errors import BadMedia, CannotWrite, RequestError, VivavoceError
+from vivavoce.look.boxes import face_box, mouth_box
+from vivavoce.look.crop import cropped, moved, squares
 from vivavoce.types import FPS, SAMPLES_PER_FRAME, Bytes, Float
 
 CLIPS_A_SHARD = 200

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from vivavoce.data.boxes import face_box, mouth_box
 from vivavoce.data.corpus.draw import Drawn, Painter
 from vivavoce.data.corpus.perform import Performance, perform
 from vivavoce.data.corpus.person import Person
 from vivavoce.data.corpus.script import Line, Take, record
 from vivavoce.data.schema import Pictures, Sample
+from vivavoce.look.boxes import face_box, mouth_box
 from vivavoce.media.provenance import Provenance
 from vivavoce.media.write import VideoWriter
 from vivavoce.systems.clock import Clock

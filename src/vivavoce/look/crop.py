@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from scipy.signal import medfilt
 
-from vivavoce.data.boxes import face_box
 from vivavoce.errors import UnknownName
+from vivavoce.look.boxes import face_box
 from vivavoce.types import Bytes, Float
 
 RULES = ("portrait", "tracked", "lrs")
