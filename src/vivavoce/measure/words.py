@@ -13,6 +13,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from vivavoce.data.corpus.describe import ACTIONS, ADVERBS, FEELINGS, HOW
+
 Tuple = tuple[str, ...]
 Words = list[str]
 References = Sequence[Sequence[str]]
@@ -43,6 +45,8 @@ def cer(reference: str, hypothesis: str) -> float:
 def _split(made: Sequence[str], true: References) -> tuple[list[Words], list[list[Words]]]:
     if len(made) != len(true) or not made:
         raise ValueError(f"{len(made)} texts against {len(true)} lists of references")
+    if not all(true):
+        raise ValueError("a text without a reference")
     references = [[normalised(r).split() for r in texts] for texts in true]
     return [normalised(text).split() for text in made], references
 
@@ -146,10 +150,57 @@ def _grams(words: Sequence[str], order: int) -> list[Tuple]:
 def spice_tuples(made: Iterable[Iterable[Tuple]], true: Iterable[Iterable[Tuple]]) -> float:
     """F-score over meaning tuples in SPICE's manner (Anderson et al., ECCV 2016, eq. 6), 0..100,
     higher is better, mean over texts. SPICE finds its tuples with a scene-graph parser; here they
-    are given, for example ("brow", "raised"), and no synonyms count."""
+    are given, for example ("brow", "raised"), and no synonyms count. Of several references give the
+    union of their tuples."""
     scores = []
     for one, two in zip(made, true, strict=True):
         a, b = set(one), set(two)
         common = len(a & b)
         scores.append(2 * common / (len(a) + len(b)) if a or b else 1.0)
     return 100 * float(np.mean(scores))
+
+
+def spice_by_rule(made: Sequence[str], true: References) -> float:
+    """`spice_tuples` of the tuples that `instruction_tuples` finds, 0..100, higher is better. It is
+    not SPICE: it understands the corpus's own ways to describe a face, and nothing else."""
+    _split(made, true)
+    union = [set().union(*map(instruction_tuples, texts)) for texts in true]
+    return spice_tuples(map(instruction_tuples, made), union)
+
+
+def instruction_tuples(text: str) -> set[Tuple]:
+    """What a description in the corpus's words says (see `data/corpus/describe.py`).
+
+    A unit's phrase gives (unit,) and (unit, strength), the strength 1 to 3 by the adverb behind it,
+    2 if there is none; a feeling's word gives (feeling,) and, of an adverb before it,
+    (feeling, level), 1 to 3.
+    """
+    words = f" {normalised(text)} "
+    found: set[Tuple] = set()
+    for unit, ways in ACTIONS.items():
+        for _, behind in _around(words, ways):
+            strength = next((i for i, (_, hows) in enumerate(HOW, 1) if _starts(behind, hows)), 2)
+            found |= {(unit,), (unit, str(strength))}
+    for feeling, names in FEELINGS.items():
+        for before, _ in _around(words, names):
+            found |= {(feeling,)}
+            found |= {(feeling, str(i)) for i, hows in ADVERBS.items() if _ends(before, hows)}
+    return found
+
+
+def _around(words: str, phrases: Iterable[str]) -> list[tuple[str, str]]:
+    """What stands before and behind each phrase, wherever one is."""
+    found = []
+    for phrase in phrases:
+        before, here, behind = words.partition(f" {phrase} ")
+        if here:
+            found.append((f"{before} ", f" {behind}"))
+    return found
+
+
+def _starts(behind: str, adverbs: Iterable[str]) -> bool:
+    return any(behind.startswith(f" {adverb} ") for adverb in adverbs if adverb)
+
+
+def _ends(before: str, adverbs: Iterable[str]) -> bool:
+    return any(before.endswith(f" {adverb} ") for adverb in adverbs)
