@@ -1,0 +1,176 @@
+"""Generator G: learned flow warps the source's feature maps, and a StyleGAN2 body fills the rest.
+
+LIA's generator (Wang et al., ICLR 2022, appendix A) with the layer-wise motion fusion of TTSF
+(Jang et al., CVPR 2024, Eq. 1): every style slot gets f_id, some also f_m, some f_lip.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vivavoce.nn.equalised import GAIN, EqualConv2d, EqualLinear, double, leaky
+
+
+def slots_of(size: int) -> int:
+    """Style slots of a generator: 14 at 256 px.
+
+    Slot 0 is the 4 px convolution; each resolution from 8 px on has two, and its flow head reads
+    the slot after them, which is the next resolution's first.
+    """
+    return 2 * int(math.log2(size)) - 2
+
+
+def fuse(
+    f_id: Tensor, f_m: Tensor, f_lip: Tensor, slots: int, manipulated: Sequence[int],
+    lip: Sequence[int],
+) -> Tensor:  # fmt: skip
+    """Eq. 1: styles [B, slots, D]; f_id + f_lip in `lip`, f_id + f_m in the other `manipulated`
+    slots, f_id alone elsewhere. Codes are [B, D]."""
+    motion = f_id + f_m
+    mouth = f_id + f_lip
+    return torch.stack(
+        [
+            mouth if n in lip else motion if n in manipulated else f_id
+            for n in range(slots)
+        ],
+        1,
+    )  # fmt: skip
+
+
+class Modulated(nn.Module):
+    """A convolution whose input channels are scaled by a style (StyleGAN2, section 2.2).
+
+    Scaling the input and rescaling the output is the same as scaling the weights, and lets a batch
+    of styles share one convolution.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, style: int, up: bool = False,
+        demodulate: bool = True,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
+        self.modulation = EqualLinear(style, inputs, start=1.0)
+        self.up, self.demodulate = up, demodulate
+        self._scale = 1 / math.sqrt(inputs * kernel**2)
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        """[B, outputs, H, W] (twice as large with `up`) of [B, inputs, H, W], styles [B, D]."""
+        s = self.modulation(style)
+        weight = self.weight * self._scale
+        x = x * s[:, :, None, None].to(x.dtype)
+        if self.up:
+            x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
+            x = _smooth(x)
+        else:
+            x = F.conv2d(x, weight, padding=weight.shape[-1] // 2)
+        if self.demodulate:
+            energy = s.square() @ weight.square().sum((2, 3)).T
+            x = x * (GAIN * (energy + 1e-8).rsqrt())[:, :, None, None].to(x.dtype)
+        return x
+
+
+def _smooth(x: Tensor) -> Tensor:
+    """The filter [1, 3, 3, 1] after a transposed convolution: [B, C, 2 n + 1, ...] → 2 n."""
+    channels = x.shape[1]
+    row = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=x.dtype, device=x.device) / 4
+    kernel = (row[:, None] * row).expand(channels, 1, 4, 4)
+    return F.conv2d(x, kernel, padding=1, groups=channels)
+
+
+class _Styled(nn.Module):
+    """Modulated convolution, bias, leaky ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, style: int, up: bool = False) -> None:
+        super().__init__()
+        self.conv = Modulated(inputs, outputs, 3, style, up)
+        self.bias = nn.Parameter(torch.zeros(outputs, 1, 1))
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        return leaky(self.conv(x, style) + self.bias)
+
+
+class _Flow(nn.Module):
+    """Where each place looks in the source's feature map, and how far to believe it."""
+
+    def __init__(self, channels: int, style: int) -> None:
+        super().__init__()
+        self.conv = Modulated(channels, 3, 1, style, demodulate=False)
+        nn.init.zeros_(self.conv.weight)  # begins with the source as it is
+        self.bias = nn.Parameter(torch.zeros(3, 1, 1))
+
+    def forward(
+        self, x: Tensor, style: Tensor, source: Tensor, before: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """The source's warped map over `x` by the mask [B, C, s, s]; flow and mask before their
+        squashing [B, 3, s, s], which the next resolution adds to."""
+        raw = (self.conv(x, style) + self.bias).float()
+        if before is not None:
+            raw = raw + double(before)
+        side = x.shape[-1]
+        line = torch.linspace(-1, 1, side, device=x.device)
+        here = torch.stack(torch.meshgrid(line, line, indexing="xy"), -1)
+        there = here + raw[:, :2].tanh().permute(0, 2, 3, 1)
+        mask = raw[:, 2:].sigmoid().to(x.dtype)
+        seen = F.grid_sample(source, there.to(source.dtype), padding_mode="border",
+                             align_corners=True)  # fmt: skip
+        return seen * mask + x * (1 - mask), raw
+
+
+class _Doubling(nn.Module):
+    """One resolution: two styled convolutions, a flow head, and its part of the picture."""
+
+    def __init__(self, inputs: int, channels: int, style: int) -> None:
+        super().__init__()
+        self.one = _Styled(inputs, channels, style, up=True)
+        self.two = _Styled(channels, channels, style)
+        self.flow = _Flow(channels, style)
+        self.rgb = EqualConv2d(channels, 3, 1)
+
+
+class FlowGenerator(nn.Module):
+    """Styles and a source's feature maps become pictures."""
+
+    def __init__(self, size: int, channels: Mapping[int, int], style: int) -> None:
+        """`channels` by resolution from 4 to `size`, as in the encoder that made the maps."""
+        super().__init__()
+        self.slots = slots_of(size)
+        self.constant = nn.Parameter(torch.randn(1, channels[4], 4, 4))
+        self.first = _Styled(channels[4], channels[4], style)
+        sides = [8 << i for i in range(int(math.log2(size)) - 2)]
+        self.blocks = nn.ModuleList(
+            _Doubling(channels[s // 2], channels[s], style) for s in sides
+        )  # fmt: skip
+
+    def forward(self, styles: Tensor, maps: Sequence[Tensor]) -> Tensor:
+        """Pictures [B, 3, S, S], about -1..1.
+
+        Args:
+            styles: [B, slots, D], see `fuse`.
+            maps: The source's, [B, C, s, s] for s = 8 .. S (B 1 serves a whole batch).
+        """
+        picture, _ = self.with_flow(styles, maps)
+        return picture
+
+    def with_flow(self, styles: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """The pictures, and the last flow and mask before their squashing [B, 3, S, S]."""
+        x = self.constant.expand(len(styles), -1, -1, -1)
+        x = self.first(x, styles[:, 0])
+        picture: Tensor | None = None
+        raw: Tensor | None = None
+        for i, (block, source) in enumerate(zip(self.blocks, maps, strict=True)):
+            assert isinstance(block, _Doubling)
+            x = block.one(x, styles[:, 2 * i + 1])
+            x = block.two(x, styles[:, 2 * i + 2])
+            source = source.expand(len(x), -1, -1, -1)
+            x, raw = block.flow(x, styles[:, 2 * i + 3], source, raw)
+            part = block.rgb(x)
+            picture = part if picture is None else part + double(picture)
+        assert picture is not None
+        assert raw is not None
+        return picture, raw

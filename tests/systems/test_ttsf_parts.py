@@ -1,0 +1,118 @@
+"""TTSF's picture networks and its audio mapper, each by itself."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from vivavoce.listen.audio_mapper import AudioMapper, conditions, energy, surround
+from vivavoce.look.motion_codes import MotionCodes
+from vivavoce.look.visual_encoder import VisualEncoder
+from vivavoce.nn.equalised import double, halve
+from vivavoce.render.flow_generator import FlowGenerator, Modulated, slots_of
+
+CHANNELS = {4: 16, 8: 16, 16: 12, 32: 8}
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)
+
+
+def pictures(count: int) -> Tensor:
+    return torch.rand(count, 3, 32, 32) * 2 - 1
+
+
+def test_the_encoder_gives_a_code_and_a_map_for_every_resolution_from_8() -> None:
+    code, maps = VisualEncoder(32, CHANNELS, 24)(pictures(2))
+    assert code.shape == (2, 24)
+    assert [tuple(m.shape[1:]) for m in maps] == [(16, 8, 8), (12, 16, 16), (8, 32, 32)]
+
+
+def test_a_generator_of_256_px_has_14_style_slots() -> None:
+    assert [slots_of(s) for s in (64, 128, 256)] == [10, 12, 14]
+
+
+def test_the_generator_begins_as_a_copy_of_where_the_source_is() -> None:
+    encoder, generator = VisualEncoder(32, CHANNELS, 24), FlowGenerator(32, CHANNELS, 24)
+    _, maps = encoder(pictures(1))
+    styles = torch.randn(3, generator.slots, 24)
+    made, flow = generator.with_flow(styles, maps)
+    assert made.shape == (3, 3, 32, 32)
+    assert not flow.any()
+
+
+def test_a_flow_moves_the_source() -> None:
+    """A flow of exactly one pixel to the left shows what lies one pixel to the left."""
+    generator = FlowGenerator(8, {4: 2, 8: 2}, 4)
+    head = generator.blocks[0].flow
+    with torch.no_grad():
+        head.bias[0] = torch.atanh(torch.tensor(-2 / 7))
+        head.bias[2] = 30.0
+    source = torch.rand(1, 2, 8, 8)
+    seen, _ = head(torch.zeros(1, 2, 8, 8), torch.zeros(1, 4), source, None)
+    assert torch.allclose(seen[..., 1:], source[..., :-1], atol=1e-4)
+
+
+def test_modulation_is_that_of_the_weights() -> None:
+    """StyleGAN2 scales and normalises the weights of each sample; ours must be the same map."""
+    conv = Modulated(5, 7, 3, 4)
+    x, style = torch.randn(2, 5, 6, 6), torch.randn(2, 4)
+    made = conv(x, style)
+    for i in range(2):
+        scaled = conv.weight * conv.modulation(style)[i][None, :, None, None] / (5 * 9) ** 0.5
+        unit = scaled / (scaled.square().sum((1, 2, 3), keepdim=True) + 1e-8).sqrt()
+        wanted = torch.nn.functional.conv2d(x[i : i + 1], unit, padding=1) * 2**0.5
+        assert torch.allclose(made[i : i + 1], wanted, atol=1e-5)
+
+
+def test_halving_and_doubling_keep_what_is_flat() -> None:
+    flat = torch.full((1, 2, 8, 8), 3.0)
+    assert torch.allclose(halve(flat)[..., 1:-1, 1:-1], torch.tensor(3.0))
+    assert torch.allclose(double(flat), torch.tensor(3.0))
+
+
+def test_motion_codes_separate_motion_from_identity() -> None:
+    codes = MotionCodes(24, 5)
+    f = torch.randn(4, 24)
+    f_id, f_m = codes.split(f)
+    inside = f_m @ codes.directions() @ codes.directions().T
+    assert torch.allclose(inside, f_m, atol=1e-5)  # in the span of the codes
+    assert torch.equal(f_id, f - f_m)
+
+
+def test_the_mapper_of_the_paper_uses_60_rows_on_each_side() -> None:
+    assert AudioMapper(273, 512).context == 60
+    small = AudioMapper(3, 8, 4, kernels=(3, 5), dilations=(1, 2))
+    assert small(torch.randn(2, 4 * 6 + 2 * small.context, 3), 6).shape == (2, 6, 8)
+
+
+def test_the_mapper_stretches_when_it_gets_no_context() -> None:
+    small = AudioMapper(3, 8, 4, kernels=(3, 5), dilations=(1, 2))
+    assert small(torch.randn(2, 4 * 12, 3), 12).shape == (2, 12, 8)
+
+
+def test_surroundings_are_real_inside_and_repeated_at_the_ends() -> None:
+    rows = torch.arange(40.0)[None, :, None]
+    cut = surround(rows, torch.tensor([40]), torch.tensor([3]), 2, 4)[0, :, 0]
+    assert cut.tolist() == list(range(8, 24))
+    first = surround(rows, torch.tensor([40]), torch.tensor([0]), 1, 3)[0, :, 0]
+    assert first.tolist() == [0, 0, 0, 0, 1, 2, 3, 4, 5, 6]
+    last = surround(rows, torch.tensor([38]), torch.tensor([9]), 1, 2)[0, :, 0]
+    assert last.tolist() == [34, 35, 36, 37, 37, 37, 37, 37]
+
+
+def test_what_the_mapper_may_not_hear_is_silent() -> None:
+    e_t, feature = torch.randn(1, 6, 4), torch.randn(1, 6, 3)
+    heard = conditions(e_t, feature, ("embedding",))
+    assert torch.equal(heard[..., :4], e_t)
+    assert not heard[..., 4:].any()
+    both = conditions(e_t, feature, ("feature", "energy"))
+    assert torch.equal(both[..., 7:], energy(feature))
+
+
+def test_energy_is_a_norm_or_an_average() -> None:
+    feature = torch.tensor([[[3.0, -4.0]]])
+    assert torch.allclose(energy(feature) * 2**0.5, torch.tensor(5.0))
+    assert torch.allclose(energy(feature, average=True), torch.tensor(-0.5))
