@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vivavoce.types import RATE, Float
+from vivavoce.types import RATE, SAMPLES_PER_FRAME, Float
 
 FRAME_MS = 5.0
 """WORLD's analysis step."""
@@ -20,6 +20,8 @@ ORDER, WARP = 24, 0.42
 """Mel-cepstral order and all-pass constant at 16 kHz (Kubichek's measure as commonly computed)."""
 KUBICHEK = 10 / np.log(10) * np.sqrt(2)
 """Cepstral distance to dB (Kubichek, IEEE PACRIM 1993)."""
+TOO_SHORT = 1e-5
+"""What pystoi says of less than 30 frames of speech."""
 
 
 class Analysis(NamedTuple):
@@ -123,11 +125,16 @@ def f0_rmse(true: Float, made: Float) -> float:
 
 def stoi(true: Float, made: Float) -> float:
     """Short-time objective intelligibility (Taal et al., IEEE TASLP 19(7), 2011), 0..1, higher is
-    better: of `made` against `true`. Speech of other timing is aligned first, block by block of 5
-    ms, which costs a little; of equal length and timing nothing is moved. NaN where too little is
-    said."""
-    if len(true) == len(made) and _together(true, made):
-        return _stoi(true, made)
+    better: of `made` against `true`; NaN if there are not 0.4 s of speech.
+
+    Speech of other timing is aligned first, block by block of 5 ms, which costs a little; of equal
+    timing, and a length that differs by at most a video frame, nothing is moved.
+    """
+    count = min(len(true), len(made))
+    if max(len(true), len(made)) - count <= SAMPLES_PER_FRAME:
+        true, made = true[:count], made[:count]
+        if _together(true, made):
+            return _stoi(true, made)
     one, two = warping(analysed(true).cepstra, analysed(made).cepstra)
     block = round(RATE * FRAME_MS / 1000)
     seat = np.full(one.max() + 1, 0)
@@ -139,15 +146,12 @@ def stoi(true: Float, made: Float) -> float:
 
 
 def _stoi(true: Float, made: Float) -> float:
-    """NaN for clips with less than 30 frames of 25.6 ms that are not silent."""
     from pystoi import stoi as of
 
     with warnings.catch_warnings():
-        warnings.simplefilter("error", RuntimeWarning)  # pystoi's word for "too short"
-        try:
-            return float(of(true, made, RATE))
-        except RuntimeWarning:
-            return float("nan")
+        warnings.simplefilter("ignore")  # where there is too little speech, told by NaN below
+        value = float(of(true, made, RATE))
+    return float("nan") if value == TOO_SHORT else value
 
 
 def _together(a: Float, b: Float) -> bool:
@@ -175,7 +179,8 @@ def frechet(a: Float, b: Float) -> float:
 
 def kid(a: Float, b: Float) -> float:
     """Kernel Inception distance (Binkowski et al., ICLR 2018, sec. 2.2), around 0 and up, lower is
-    better: unbiased squared MMD with the kernel (x.y / F + 1)^3, of all features at once."""
+    better: unbiased squared MMD with the kernel (x.y / F + 1)^3, of all features at once; each set
+    has two rows or more."""
     a, b = a.astype(np.float64), b.astype(np.float64)
 
     def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
