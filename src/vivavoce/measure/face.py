@@ -6,7 +6,7 @@ import numpy as np
 
 from vivavoce.look import face478
 from vivavoce.measure.sync import loudness
-from vivavoce.types import OUTER_EYES, RATE, SAMPLES_PER_FRAME, Float, lip_gap
+from vivavoce.types import FPS, OUTER_EYES, SAMPLES_PER_FRAME, Float, lip_gap
 
 MOUTH_68 = (61, 40, 37, 0, 267, 270, 291, 321, 314, 17, 84, 91, 78, 81, 13, 311, 308, 402, 14, 178)
 """The tracker's points nearest to points 48 to 67 of the 68 (iBUG), in their order."""
@@ -26,6 +26,8 @@ UPPER = (
 """Forehead, brows and lids."""
 SILENT, SILENT_S = 0.12, 0.2
 """Loudness (0..1) and length from which a stretch counts as silence."""
+NOTHING = 1e-3
+"""Of full scale: nobody speaks in such a recording."""
 
 
 def lmd(made: Float, true: Float, side: float, mouth: bool = True) -> float:
@@ -86,21 +88,26 @@ def silent_lips(landmarks: Float, samples: Float) -> float:
     NaN where nothing is silent."""
     gap = lip_gap(landmarks)
     count = min(len(gap), len(samples) // SAMPLES_PER_FRAME)
-    level = loudness(samples[: count * SAMPLES_PER_FRAME])
-    step = SAMPLES_PER_FRAME / RATE / 0.005
-    loud = np.array(
-        [level[int(i * step) : int((i + 1) * step)].max(initial=0) for i in range(count)]
-    )
     found, start = [], None
-    for i, quiet in enumerate([*(loud < SILENT), False]):
+    for i, quiet in enumerate([*_quiet(samples[: count * SAMPLES_PER_FRAME]), False]):
         if quiet and start is None:
             start = i
         elif not quiet and start is not None:
             inner = gap[start + 1 : i - 1]  # lips settle in the first frame and open in the last
-            if (i - start) * SAMPLES_PER_FRAME / RATE >= SILENT_S and len(inner) > 2:
+            if (i - start) / FPS >= SILENT_S and len(inner) > 2:
                 found.append(float(np.std(inner)))
             start = None
     return float(np.mean(found)) if found else float("nan")
+
+
+def _quiet(samples: Float) -> np.ndarray:
+    """Which frames are silent [T], bool. Loudness is relative to the recording's own, so one that
+    holds nothing but silence is told by its size."""
+    frames = samples.reshape(-1, SAMPLES_PER_FRAME)
+    if np.abs(samples).max(initial=0) < NOTHING:
+        return np.ones(len(frames), bool)
+    level = loudness(samples)  # every 5 ms
+    return np.asarray(level.reshape(len(frames), -1).max(1) < SILENT)
 
 
 def style_diversity(features: Float) -> float:

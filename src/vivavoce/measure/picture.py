@@ -18,7 +18,7 @@ def psnr(made: Bytes, true: Bytes) -> float:
 
 def ssim(made: Bytes, true: Bytes) -> float:
     """Structural similarity (Wang et al., IEEE TIP 13(4), 2004), -1..1, higher is better: Gaussian
-    window of 11 px, sigma 1.5, on luma, mean over frames."""
+    window of 11 px, sigma 1.5, on luma, where it lies within the picture; mean over frames."""
     return float(np.mean([_ssim(_luma(a), _luma(b)) for a, b in zip(made, true, strict=True)]))
 
 
