@@ -120,8 +120,10 @@ def style_diversity(features: Float) -> float:
 
 
 def velocities(landmarks: Float) -> tuple[Float, Float]:
-    """Histograms of keypoint velocity and acceleration, as FVMD (Liu et al., 2024) makes them of 16
-    frames: 8 directions weighed by log(1 + size), for each of the 68 points [W, 68 * 8] each."""
+    """Histograms of keypoint velocity and acceleration in the manner of FVMD (Liu et al., 2024), of
+    windows of 16 frames [W, 68 * 8] each: 8 directions weighed by log(1 + size), for each of the
+    tracker's 68 points (FVMD follows a grid of points with a network that is a download). Sizes are
+    px a frame where the outer eye corners are 256 px apart."""
     points = landmarks[:, [*FACE_68, *MOUTH_68], :2]
     eyes = np.linalg.norm(landmarks[:, OUTER_EYES[0], :2] - landmarks[:, OUTER_EYES[1], :2], axis=1)
     points = 256 * points / np.median(eyes)

@@ -7,8 +7,9 @@
     study/raters/       study.html and clips/ under blinded names: opens in any browser, no network
     study/answers/      one JSON file a rater, as the page saves it
 
-Every rater sees all clips in an order of his or her own. Each is rated on every question by the
-scale of ITU-T P.800 (1 bad, 5 excellent), after it was played to its end.
+Names are blinded; the clips themselves stay as they are, provenance included, so a rater who opens
+their metadata is not blind. Every rater sees all clips in an order of his or her own and rates each
+on every question by the scale of ITU-T P.800 (1 bad, 5 excellent), after it was played to its end.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ by dynamic time warping.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -64,44 +65,43 @@ def _to_cepstra(bins: int) -> np.ndarray:
 
 def warping(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Indices [P] into the rows of `a` [T, C] and `b` [U, C] along the path of least distance."""
-    steps = _accumulated(a.astype(np.float64), b.astype(np.float64))
-    i, j = len(a) - 1, len(b) - 1
-    path = [(i, j)]
-    while i or j:
-        choices = [(i - 1, j - 1), (i - 1, j), (i, j - 1)]
-        i, j = min(choices, key=lambda at: steps[at] if min(at) >= 0 else np.inf)
-        path.append((i, j))
-    one, two = np.array(path[::-1]).T
-    return one, two
-
-
-def _accumulated(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Least sum of distances to each cell [T, U]."""
-    square = (a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T
-    return np.asarray(_swept()(np.sqrt(np.maximum(square, 0))))
+    path = _aligner()(a.astype(np.float64), b.astype(np.float64))
+    return path[:, 0], path[:, 1]
 
 
 @cache
-def _swept():  # type: ignore[no-untyped-def]
+def _aligner() -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Compiled on first use."""
     import numba
 
     @numba.njit(cache=True)
-    def sweep(cost: np.ndarray) -> np.ndarray:
-        rows, columns = cost.shape
-        total = np.full((rows, columns), np.inf)
+    def align(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        rows, columns = len(a), len(b)
+        came = np.zeros((rows, columns), np.uint8)  # from: 0 both before, 1 row above, 2 left
+        least = np.full(columns, np.inf)  # sum of distances to each cell of the row above
         for i in range(rows):
+            left, corner = np.inf, np.inf
             for j in range(columns):
-                before = 0.0 if i == 0 and j == 0 else np.inf
-                if i > 0 and j > 0:
-                    before = min(before, total[i - 1, j - 1])
-                if i > 0:
-                    before = min(before, total[i - 1, j])
-                if j > 0:
-                    before = min(before, total[i, j - 1])
-                total[i, j] = cost[i, j] + before
-        return total
+                best, above = corner, least[j]
+                if above < best:
+                    best, came[i, j] = above, 1
+                if left < best:
+                    best, came[i, j] = left, 2
+                square = 0.0
+                for k in range(a.shape[1]):
+                    square += (a[i, k] - b[j, k]) ** 2
+                left = (0.0 if i + j == 0 else best) + np.sqrt(square)
+                corner, least[j] = above, left
+        path = np.zeros((rows + columns - 1, 2), np.int64)
+        i, j, k = rows - 1, columns - 1, rows + columns - 2
+        while True:
+            path[k, 0], path[k, 1] = i, j
+            if i + j == 0:
+                return path[k:]
+            way = came[i, j]
+            i, j, k = i - (way != 2), j - (way != 1), k - 1
 
-    return sweep
+    return align
 
 
 def mcd(true: Float, made: Float) -> float:
