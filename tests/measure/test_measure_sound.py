@@ -140,6 +140,16 @@ def test_stoi_aligns_speech_of_other_timing(speech: Float) -> None:
 
 def test_stoi_of_too_little_speech_is_no_figure() -> None:
     assert np.isnan(sound.stoi(tone(120, 0.2), tone(120, 0.2)))
+    assert np.isnan(sound.stoi(tone(120, 1.0), tone(120, 0.04)))
+    mostly_silent = np.concatenate([tone(120, 0.1), np.zeros(RATE, np.float32)])
+    assert np.isnan(sound.stoi(mostly_silent, mostly_silent))
+
+
+def test_one_frame_of_sound_and_none() -> None:
+    assert sound.mcd(tone(120, 0.04), tone(120, 0.04)) == 0
+    for wrong in (np.zeros(0, np.float32), np.full(1600, np.nan, np.float32)):
+        with pytest.raises(ValueError, match="no numbers"):
+            sound.mcd(tone(120, 0.1), wrong)
 
 
 def features(count: int, dim: int, seed: int) -> np.ndarray:

@@ -23,6 +23,8 @@ KUBICHEK = 10 / np.log(10) * np.sqrt(2)
 """Cepstral distance to dB (Kubichek, IEEE PACRIM 1993)."""
 TOO_SHORT = 1e-5
 """What pystoi says of less than 30 frames of speech."""
+SHORTEST = round(0.4 * RATE)
+"""Samples that 30 frames take; pystoi breaks on much less."""
 
 
 class Analysis(NamedTuple):
@@ -35,7 +37,12 @@ class Analysis(NamedTuple):
 
 
 def analysed(samples: Float) -> Analysis:
-    """F0 by Harvest and mel-cepstra of the CheapTrick envelope (Morise et al. 2016)."""
+    """F0 by Harvest and mel-cepstra of the CheapTrick envelope (Morise et al. 2016).
+
+    Raises: ValueError: there are no samples, or some are no numbers.
+    """
+    if not len(samples) or not np.isfinite(samples).all():
+        raise ValueError("a recording is empty, or holds values that are no numbers")
     return _analysed(samples.astype(np.float32).tobytes())
 
 
@@ -131,6 +138,8 @@ def stoi(true: Float, made: Float) -> float:
     timing, and a length that differs by at most a video frame, nothing is moved.
     """
     count = min(len(true), len(made))
+    if count < SHORTEST:
+        return float("nan")
     if max(len(true), len(made)) - count <= SAMPLES_PER_FRAME:
         true, made = true[:count], made[:count]
         if _together(true, made):
