@@ -38,9 +38,10 @@ def test_the_generator_begins_as_a_copy_of_where_the_source_is() -> None:
     encoder, generator = VisualEncoder(32, CHANNELS, 24), FlowGenerator(32, CHANNELS, 24)
     _, maps = encoder(pictures(1))
     styles = torch.randn(3, generator.slots, 24)
-    made, flow = generator.with_flow(styles, maps)
+    made, flows = generator.with_flow(styles, maps)
     assert made.shape == (3, 3, 32, 32)
-    assert not flow.any()
+    assert [f.shape[-1] for f in flows] == [8, 16, 32]
+    assert not any(f.any() for f in flows)
 
 
 def test_a_flow_moves_the_source() -> None:

@@ -49,3 +49,24 @@ class MotionCodes(nn.Module):
         """f_id and f_m, which add up to `f` [..., code]."""
         f_m = self(f)
         return f - f_m, f_m
+
+
+def within(boxes: Tensor, size: int, reach: float) -> Tensor:
+    """1 in the boxes [B, 4] (px), each widened by `reach` of its width at the sides and below;
+    0 elsewhere [B, 1, size, size]."""
+    line = torch.arange(size, device=boxes.device) + 0.5
+    left, top, right, bottom = boxes.T[..., None]
+    more = reach * (right - left)
+    across = (line > left - more) & (line < right + more)
+    down = (line > top) & (line < bottom + more)
+    return (down[:, :, None] & across[:, None, :]).float()[:, None]
+
+
+HIDDEN = 0.15
+"""How far beyond the mouth's box a picture is hidden: the jaw tells of the lips too."""
+
+
+def hidden_mouth(pictures: Tensor, boxes: Tensor) -> Tensor:
+    """Pictures [B, 3, S, S] that are grey about the mouth `boxes` [B, 4] px: a motion taken from
+    them is the head's and the upper face's alone."""
+    return pictures * (1 - within(boxes, pictures.shape[-1], HIDDEN))

@@ -157,20 +157,20 @@ class FlowGenerator(nn.Module):
         picture, _ = self.with_flow(styles, maps)
         return picture
 
-    def with_flow(self, styles: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """The pictures, and the last flow and mask before their squashing [B, 3, S, S]."""
+    def with_flow(self, styles: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """The pictures, and each resolution's flow and mask before their squashing [B, 3, s, s]."""
         x = self.constant.expand(len(styles), -1, -1, -1)
         x = self.first(x, styles[:, 0])
         picture: Tensor | None = None
-        raw: Tensor | None = None
+        raws: list[Tensor] = []
         for i, (block, source) in enumerate(zip(self.blocks, maps, strict=True)):
             assert isinstance(block, _Doubling)
             x = block.one(x, styles[:, 2 * i + 1])
             x = block.two(x, styles[:, 2 * i + 2])
             source = source.expand(len(x), -1, -1, -1)
-            x, raw = block.flow(x, styles[:, 2 * i + 3], source, raw)
+            x, raw = block.flow(x, styles[:, 2 * i + 3], source, raws[-1] if raws else None)
+            raws.append(raw)
             part = block.rgb(x)
             picture = part if picture is None else part + double(picture)
         assert picture is not None
-        assert raw is not None
-        return picture, raw
+        return picture, raws
