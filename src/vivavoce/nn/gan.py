@@ -1,0 +1,62 @@
+"""Losses of two networks that compete: one makes, one tells made from true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def critic_loss(true: Tensor, made: Tensor) -> Tensor:
+    """softplus(-D(true)) + softplus(D(made)) (Goodfellow et al. 2014; TTSF, Eq. 2), of logits of
+    any shape."""
+    return F.softplus(-true).mean() + F.softplus(made).mean()
+
+
+def maker_loss(made: Tensor) -> Tensor:
+    """softplus(-D(made)): the non-saturating form (Goodfellow et al. 2014, sec. 3)."""
+    return F.softplus(-made).mean()
+
+
+def hinge_critic_loss(true: Tensor, made: Tensor) -> Tensor:
+    """max(0, 1 - D(true)) + max(0, 1 + D(made)) (Lim & Ye 2017; SPADE, S2TF's baselines)."""
+    return F.relu(1 - true).mean() + F.relu(1 + made).mean()
+
+
+def least_squares_critic_loss(true: Tensor, made: Tensor) -> Tensor:
+    """(D(true) - 1)^2 + D(made)^2 (Mao et al., ICCV 2017; HiFi-GAN, eq. 1)."""
+    return (true - 1).square().mean() + made.square().mean()
+
+
+def least_squares_maker_loss(made: Tensor) -> Tensor:
+    """(D(made) - 1)^2 (the same, eq. 2)."""
+    return (made - 1).square().mean()
+
+
+def r1(critic: Callable[[Tensor], Tensor], true: Tensor) -> Tensor:
+    """R1 (Mescheder et al., ICML 2018, eq. 9): squared gradient of D on true samples, mean over
+    them; its usual weight is gamma / 2."""
+    seen = true.detach().requires_grad_(True)
+    (slope,) = torch.autograd.grad(critic(seen).sum(), seen, create_graph=True)
+    return slope.square().flatten(1).sum(1).mean()
+
+
+def gradient_penalty(
+    critic: Callable[[Tensor], Tensor], true: Tensor, made: Tensor, share: Tensor
+) -> Tensor:
+    """WGAN-GP (Gulrajani et al., NeurIPS 2017, eq. 3): (|gradient| - 1)^2 on points between true
+    and made samples; `share` [B] in 0..1 says where between."""
+    share = share.view(-1, *(1,) * (true.dim() - 1))
+    between = (share * true + (1 - share) * made).detach().requires_grad_(True)
+    (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+    return (slope.flatten(1).norm(dim=1) - 1).square().mean()
+
+
+def feature_matching(true: list[Tensor], made: list[Tensor]) -> Tensor:
+    """Mean absolute difference of the critic's inner features, summed over layers (Larsen et al.
+    2016; HiFi-GAN, eq. 4); the true ones are not trained through."""
+    return torch.stack(
+        [(a.detach() - b).abs().mean() for a, b in zip(true, made, strict=True)]
+    ).sum()
