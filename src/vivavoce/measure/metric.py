@@ -50,6 +50,12 @@ def _maps(clip: View, true: View) -> float:
     return picture.perceptual(clip.seen_by("picture", "maps"), true.seen_by("picture", "maps"))
 
 
+def _lmd(clip: View, true: View, mouth: bool) -> float:
+    side = true.frames.shape[1]
+    made = clip.landmarks * (side / clip.frames.shape[1])
+    return face.lmd(made, true.landmarks, side, mouth)
+
+
 def _shape(clip: View, true: View) -> float:
     return face.cosine(clip.fitted.identity, true.fitted.identity)
 
@@ -206,9 +212,9 @@ METRICS = (
     Metric("jitter", "eye distances", "truth", "0..", "second difference of rigid points",
            lambda c, r: motion.shake(c.landmarks), reference=False),
     Metric("LMD", "px of 256", "lower", "0..", "Chen et al. 2018, mouth",
-           lambda c, r: face.lmd(c.landmarks, r.landmarks, r.frames.shape[1])),
+           lambda c, r: _lmd(c, r, True)),
     Metric("LMD face", "px of 256", "lower", "0..", "Chen et al. 2018, 68 points",
-           lambda c, r: face.lmd(c.landmarks, r.landmarks, r.frames.shape[1], mouth=False)),
+           lambda c, r: _lmd(c, r, False)),
     Metric("CSIM", "", "higher", "-1..1", "cosine of identity (ArcFace's use)",
            lambda c, r: face.cosine(c.face_embedding, r.face_embedding), judge="face"),
     Metric("shape", "", "higher", "-1..1", "ImagineID sec. 4: shape cosine, by face478", _shape),

@@ -13,6 +13,20 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+OF_VECTORS_AND_TEXTS = (
+    ("cosine, L1", "matching.cosine_similarity, .l1_distance", "S2TF table 4.1"),
+    ("R@1, R@5, R@10", "matching.retrieval", "S2TF table 4.1, %, higher is better"),
+    ("AUC any, G, N, A, GNA", "matching.verification", "S2TF table 4.2, %, higher is better"),
+    ("BLEU-1, BLEU-4", "words.bleu", "Papineni et al. 2002; 0..100, higher is better"),
+    ("METEOR, exact and stem", "words.meteor_exact_stem", "Banerjee & Lavie 2005; 0..100, higher"),
+    ("ROUGE-L", "words.rouge_l", "Lin 2004; 0..100, higher is better"),
+    ("CIDEr", "words.cider", "Vedantam et al. 2015; 0.., higher is better"),
+    ("SPICE's F over tuples", "words.spice_tuples", "Anderson et al. 2016; 0..100, higher"),
+    ("MOS", "opinion.read_study", "1..5, mean with 95 % by raters; vivavoce study"),
+)
+"""Metrics that compare no clips: name, function of `vivavoce.measure`, where it is from."""
+
+
 def list_metrics() -> None:
     """Every metric with its range, direction, judge, and where it comes from; then the judges."""
     from rich.table import Table
@@ -25,7 +39,11 @@ def list_metrics() -> None:
     for kind, (tells, official) in KINDS.items():
         kinds.add_row(kind, tells, official)
     console = _console()
+    others = Table("of vectors, texts, raters", "function in vivavoce.measure", "from")
+    for row in OF_VECTORS_AND_TEXTS:
+        others.add_row(*row)
     console.print(table)
+    console.print(others)
     console.print(kinds)
 
 
