@@ -24,6 +24,8 @@ from vivavoce.types import ARKIT
 DROPPED = ("eye_socket", "eye_blend", "eye_occlusion", "eyelashes")
 RAYS = 240
 """Directions from which the baked light comes."""
+TONGUE = np.array([0.0, -3.74, 6.53])
+"""Middle of the tongue, cm."""
 
 
 def kept_vertices(head: Head) -> np.ndarray:
@@ -44,13 +46,15 @@ def identity_directions(head: Head, corners: np.ndarray, weights: np.ndarray) ->
 
 
 def expression_directions(head: Head) -> np.ndarray:
-    """The actions by ARKit's names [52, V, 3] cm; the tongue's is ours: forward, a little down."""
+    """The actions by ARKit's names [52, V, 3] cm; the tongue's is ours: forward, a little down.
+    An open jaw leaves it lying lower than ICT-FaceKit does, behind the lower teeth."""
     moved = np.zeros((len(ARKIT), *head.neutral.shape), np.float32)
     for k, name in enumerate(ARKIT):
         for part in ict_names(name):
             if part in head.names:
                 moved[k] += head.deltas[head.names.index(part)]
     moved[ARKIT.index("tongueOut")] = tongue_out(head)
+    moved[ARKIT.index("jawOpen")] += is_tongue(head)[:, None] * [0.0, -0.75, -0.35]
     return moved
 
 
@@ -67,20 +71,14 @@ def tongue_out(head: Head) -> np.ndarray:
 
 
 def is_tongue(head: Head) -> np.ndarray:
-    """The tongue among the gums [V] bool: the connected piece in the mouth's middle."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
+    """The tongue among the gums [V] bool. They are one piece, so it is found by its place: the
+    half-ellipse inside the lower row of teeth, between the floor of the mouth and the palate."""
+    x, y, z = head.neutral.T - TONGUE[:, None]
+    wide = 1.8 * np.sqrt(np.clip(1 - (z / 3.5) ** 2, 0, 1)) + 0.08
     a, b = head.parts["gums_tongue"]
-    t = head.triangles[((head.triangles >= a) & (head.triangles < b)).all(1)] - a
-    rows = np.concatenate([t[:, 0], t[:, 1]])
-    columns = np.concatenate([t[:, 1], t[:, 2]])
-    graph = coo_matrix((np.ones(len(rows)), (rows, columns)), (b - a, b - a))
-    count, label = connected_components(graph, directed=False)
-    middles = [np.abs(head.neutral[a:b][label == k][:, 0]).mean() for k in range(count)]
-    out = np.zeros(len(head.neutral), bool)
-    out[a:b] = label == int(np.argmin(middles))
-    return out
+    out = (np.abs(x) < wide) & (np.abs(z) < 3.5) & (np.abs(y) < 0.9)
+    out[:a] = out[b:] = False
+    return np.asarray(out)
 
 
 def openness(vertices: np.ndarray, triangles: np.ndarray, size: int = 512) -> np.ndarray:

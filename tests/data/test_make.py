@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from vivavoce.data.corpus import make
+from vivavoce.data.corpus.describe import units_named
 from vivavoce.data.corpus.make import make_corpus
 from vivavoce.data.corpus.scene import LABELS
 from vivavoce.data.schema import Sample
@@ -77,6 +78,9 @@ def test_what_is_known_of_the_clip_is_readable(samples: list[Sample]) -> None:
         about = sample.about
         assert about["emotion"] in EMOTIONS
         assert about["intensity"] in (1, 2, 3)
+        told = about["instruction"]
+        assert set(told) == {"coarse", "fine", "units"}
+        assert units_named(told["fine"]) == set(told["units"])
         spoken = [w.lower() for w, _, _ in about["words"]]
         letters = "".join(c for c in about["text"].lower() if c.isalpha())
         assert letters.startswith("".join(c for c in spoken[0] if c.isalpha()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vivavoce.data.corpus.draw_math import vertex_normals
+from vivavoce.data.corpus.draw_math import two_poses, vertex_normals
 from vivavoce.data.corpus.head import Head
 from vivavoce.data.corpus.person import Person
 from vivavoce.data.corpus.raster import EYE, HAIR, MATT, SKIN
@@ -13,6 +13,7 @@ from vivavoce.data.corpus.scene import LABEL_INDEX, UNIT_CM, Part
 from vivavoce.data.corpus.skin import iris_colours
 from vivavoce.types import NECK, Float
 
+NECK_CM = np.array(NECK, np.float32) * np.float32(UNIT_CM)
 BODY_FOLLOWS = (0.18, 0.55)
 """How much of the head's turn and shift the shoulders make."""
 
@@ -23,71 +24,81 @@ class Body:
     def __init__(
         self, head: Head, albedo: Float, gloss: Float, person: Person, parts: list[Part]
     ) -> None:
-        self.head, self.parts = head, parts
-        a = head.arrays
+        self.head = head
+        a, eyes = head.arrays, head.eyes
         self.skin = a.triangles[~_is_eyeball(head)[a.triangles].any(1)]
-        eyes = head.eyes
-        counts = [len(head.rest), *(len(e.local) for e in eyes), *(len(p.vertices) for p in parts)]
-        starts = np.cumsum([0, *counts])
-        lists = [self.skin, *(e.triangles for e in eyes), *(p.triangles for p in parts)]
-        self.triangles = np.concatenate(
-            [t + s for t, s in zip(lists, starts, strict=False)]
-        ).astype(np.int32)
-        coloured = [iris_colours(person, e.angle, e.around) for e in eyes]
-        self.albedo = _stack([albedo, *coloured, *(p.albedo for p in parts)])
-        self.gloss = _stack([gloss, *(np.zeros(len(e.local)) for e in eyes),
-                             *(p.gloss for p in parts)])  # fmt: skip
-        skin = np.where(a.is_part("face", "head_neck"), SKIN, MATT)
-        worn = [np.full(len(p.vertices), HAIR if p.strands else MATT) for p in parts]
-        kinds = [skin, *(np.full(len(e.local), EYE) for e in eyes), *worn]
+        irises = [iris_colours(person, e.angle, e.around) for e in eyes]
+        matt = [np.zeros(len(e.local)) for e in eyes]
+        self.albedo = _stack([albedo, *irises, *(p.albedo for p in parts)])
+        self.gloss = _stack([gloss, *matt, *(p.gloss for p in parts)])
+        kinds = [np.where(a.is_part("face", "head_neck"), SKIN, MATT)]
+        kinds += [np.full(len(e.local), EYE) for e in eyes]
+        kinds += [np.full(len(p.vertices), HAIR if p.strands else MATT) for p in parts]
         self.kind = np.concatenate(kinds).astype(np.int32)
-        labels = [np.full(len(p.triangles), p.label) for p in parts]
-        skin_labels = _skin_labels(head)[self.skin[:, 0]]
-        self.label = _stack([skin_labels, *map(_eye_labels, eyes), *labels]).astype(np.uint8)
-        opacities = [np.full(len(p.triangles), p.opacity) for p in parts]
-        self.alpha = _stack([np.ones(sum(len(t) for t in lists[:3])), *opacities])
         sky = [np.ones(len(p.vertices)) for p in parts]
         self.open = _stack([a.open**0.8, *(_eye_sky(e.local) for e in eyes), *sky])
         self.mouth = np.flatnonzero(a.is_part("teeth", "gums_tongue", "mouth_socket"))
         depth = head.rest[self.mouth, 2] - head.rest[self.mouth, 2].max()
         self.mouth_light = np.clip(1 + depth / 6.5, 0.05, 1) ** 1.5
-        self.starts = starts
+        self._place(parts)
+        self._join(parts)
+
+    def _place(self, parts: list[Part]) -> None:
+        """What moves how: `points` and `normals` [V, 3] before the pose, the share of each vertex
+        that goes with the head `stay` [V], and the vertices that go with the skin."""
+        head = self.head
+        balls = [e.local + e.centre for e in head.eyes]
+        outwards = [e.local / 1.5 for e in head.eyes]
+        self.points = _stack([head.rest, *balls, *(p.vertices for p in parts)])
+        self.normals = _stack([head.rest, *outwards, *(p.normals for p in parts)])
+        counts = [len(head.rest), *map(len, balls), *(len(p.vertices) for p in parts)]
+        self.starts = np.cumsum([0, *counts])
+        self.stay = _stack([head.arrays.masks["head"], *(np.ones(len(b)) for b in balls),
+                            *map(_stay, parts)])  # fmt: skip
+        bound = [(s, p) for s, p in zip(self.starts[3:-1], parts, strict=True)
+                 if p.bind is not None]  # fmt: skip
+        rows = [s + np.arange(len(p.vertices)) for s, p in bound]
+        self.bound = np.concatenate(rows).astype(np.int64)
+        self.bind = np.concatenate([p.bind for _, p in bound if p.bind is not None])
+        self.bound_at = self.points[self.bound] - head.rest[self.bind]
+
+    def _join(self, parts: list[Part]) -> None:
+        """One list of triangles with their labels and opacities."""
+        eyes = self.head.eyes
+        lists = [self.skin, *(e.triangles for e in eyes), *(p.triangles for p in parts)]
+        triangles = np.concatenate([t + s for t, s in zip(lists, self.starts, strict=False)])
+        skin = _skin_labels(self.head)[self.skin[:, 0]]
+        worn = [np.full(len(p.triangles), p.label) for p in parts]
+        label = np.concatenate([skin, *map(_eye_labels, eyes), *worn])
+        opaque = [np.ones(len(t)) for t in lists[:3]]
+        alpha = np.concatenate([*opaque, *(np.full(len(p.triangles), p.opacity) for p in parts)])
+        self.triangles, self.label = triangles.astype(np.int32), label.astype(np.uint8)
+        self.alpha = alpha.astype(np.float32)
 
     def sky(self, expression: Float) -> Float:
         """How open each vertex is [V]; the mouth fills with light as it opens."""
         self.open[self.mouth] = self.mouth_light * min(0.45 + 1.6 * float(expression[17]), 1.0)
         return self.open
 
-    def posed(
-        self, face: Float, gaze: Float, turn: Float, shift: Float, expression: Float
-    ) -> tuple[Float, Float]:
+    def posed(self, face: Float, gaze: Float, turn: Float, shift: Float) -> tuple[Float, Float]:
         """All vertices [V, 3] in front of the camera, and their normals (strands: tangents)."""
-        head = self.head
-        stay = head.arrays.masks["head"][:, None]
-        normal = vertex_normals(face, self.skin)
+        points, normals = self.points, self.normals
+        points[: len(face)] = face
+        normals[: len(face)] = vertex_normals(face, self.skin)
+        for eye, start, end in zip(self.head.eyes, self.starts[1:], self.starts[2:], strict=False):
+            points[start:end] = eye.vertices(gaze)
+            normals[start:end] = (points[start:end] - eye.centre) / 1.5
+        points[self.bound] = self.bound_at + face[self.bind]
         small, moved = BODY_FOLLOWS
         body_turn = np.eye(3, dtype=np.float32) + small * (turn - np.eye(3, dtype=np.float32))
-        body_shift = moved * shift
-        head_at = placed(face, turn, shift)
-        body_at = placed(face, body_turn, body_shift)
-        vertices = [stay * head_at + (1 - stay) * body_at]
-        normals = [normal @ turn.T]
-        for eye in head.eyes:
-            ball = eye.vertices(gaze)
-            vertices.append(placed(ball, turn, shift))
-            normals.append((ball - eye.centre) @ turn.T / 1.5)
-        for part in self.parts:
-            at = (
-                part.vertices
-                if part.bind is None
-                else part.vertices + face[part.bind] - head.rest[part.bind]
-            )
-            t, s = (turn, shift) if part.follows == "head" else (body_turn, body_shift)
-            vertices.append(placed(at, t, s))
-            normals.append(part.normals @ t.T)
-        return np.concatenate(vertices).astype(np.float32), np.concatenate(normals).astype(
-            np.float32
-        )
+        return two_poses(points, normals, self.stay, NECK_CM, turn, shift,
+                         body_turn.astype(np.float32), np.float32(moved) * shift)  # fmt: skip
+
+
+def _stay(part: Part) -> Float:
+    """How much of each vertex of a part goes with the head [V]."""
+    stay = np.full(len(part.vertices), 1.0 if part.follows == "head" else 0.0, np.float32)
+    return stay if part.sway is None else stay * (1 - part.sway)
 
 
 def _stack(arrays: list[np.ndarray]) -> Float:
@@ -125,5 +136,4 @@ def _eye_labels(eye: object) -> NDArray[np.uint8]:
 
 def placed(points: Float, turn: Float, shift: Float) -> Float:
     """Points [N, 3] of the head, turned at the neck and shifted."""
-    neck = np.array(NECK, np.float32) * UNIT_CM
-    return (points - neck) @ turn.T + (neck + shift)
+    return (points - NECK_CM) @ turn.T + (NECK_CM + shift)

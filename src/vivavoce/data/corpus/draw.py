@@ -18,7 +18,7 @@ from vivavoce.data.corpus.colour import linear
 from vivavoce.data.corpus.head import Head, person_scale
 from vivavoce.data.corpus.looks import parts_of
 from vivavoce.data.corpus.person import Person
-from vivavoce.data.corpus.raster import fill, finish, glint, shade
+from vivavoce.data.corpus.raster import fill, film, finish, glint, shade
 from vivavoce.data.corpus.scene import UNIT_CM
 from vivavoce.data.corpus.skin import paint
 from vivavoce.types import Bytes, Float, rotation_matrix
@@ -55,7 +55,8 @@ class Painter:
         self.size = size
         self.head = Head(person.looks.identity, person_scale(person.age, person.height_cm))
         self.lights = _lights(person)
-        self.backdrop = linear(backdrop(person, size).astype(np.float32) / 255)
+        behind = linear(backdrop(person, size).astype(np.float32) / 255)
+        self.backdrop = np.repeat(np.repeat(behind, FINER, 0), FINER, 1)
         albedo, gloss = paint(person, self.head)
         self.body = Body(self.head, albedo, gloss, person, parts_of(person, self.head))
 
@@ -65,19 +66,19 @@ class Painter:
         points = self.head.landmarks(face, gaze)
         turn, shift = rotation_matrix(pose[:3]).astype(np.float32), pose[3:] * UNIT_CM
         body = self.body
-        vertices, normals = body.posed(face, gaze, turn, shift.astype(np.float32), expression)
+        vertices, normals = body.posed(face, gaze, turn, shift.astype(np.float32))
         colour = np.empty_like(vertices)
         shade(vertices, normals, body.albedo, body.gloss, body.sky(expression), body.kind,
               self.lights, colour)  # fmt: skip
         side = self.size * FINER
         pixels = project(vertices, side)
-        canvas = np.repeat(np.repeat(self.backdrop, FINER, 0), FINER, 1)
+        canvas = self.backdrop.copy()
         depth = np.full((side, side), -1e9, np.float32)
         labels = np.zeros((side, side), np.uint8)
         fill(pixels, vertices[:, 2], body.triangles, colour, body.label, body.alpha, canvas, depth,
              labels)  # fmt: skip
         self._highlights(gaze, turn, shift, canvas, labels)
-        picture = finish(canvas, FINER, EXPOSURE)
+        picture = finish(canvas, FINER, film(EXPOSURE))
         marks = project(placed(points, turn, shift), self.size)
         marks[:, 2] = -points_depth(points, turn) * self.size / SPAN_CM
         far = np.where(depth > -1e8, np.clip((CAMERA_CM - depth) * 100, 0, 65535), 0)

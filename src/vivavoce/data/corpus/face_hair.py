@@ -74,22 +74,22 @@ def beard(person: Person, head: Head) -> list[Part]:
     if kind in ("none", "stubble"):
         return []
     rng, a = person.rng("beard"), head.arrays
-    density = a.masks["beard"] * _grows(kind, head)
-    count = {"moustache": 420, "goatee": 700, "full": 1900}[kind]
+    density = a.masks["beard"] * beard_area(kind, head)
+    count = {"moustache": 800, "goatee": 1500, "full": 3000}[kind]
     root, out, nearest = on_surface(head.rest, a.triangles, density, count, rng)
     x, y, _ = root.T
     down = np.stack([np.sign(x) * 0.25 + 0.05 * x, np.full(count, -1.0), np.full(count, 0.15)], 1)
-    lean = unit(unit(down + 0.25 * rng.normal(size=(count, 3))) + 0.45 * out)
+    lean = unit(unit(down + 0.3 * rng.normal(size=(count, 3))) + 0.3 * out)
     chin = np.clip((-8.5 - y) / 3, 0, 1)
-    length = (0.55 + 0.9 * chin * (kind != "moustache")) * rng.uniform(0.7, 1.2, count) * head.scale
+    length = (0.4 + 0.7 * chin * (kind != "moustache")) * rng.uniform(0.7, 1.2, count) * head.scale
     t = np.linspace(0, 1, _STEPS)[None, :, None]
     curves = root[:, None] + 0.03 * out[:, None] + lean[:, None] * length[:, None, None] * t
     colour = tinted(linear(person.looks.hair_colour) * [0.95, 0.82, 0.72], count, rng)
-    return [ribbons(_float([curves]), out, np.full(count, 0.10), colour, 0.2, LABEL_INDEX["beard"],
+    return [ribbons(_float([curves]), out, np.full(count, 0.08), colour, 0.2, LABEL_INDEX["beard"],
                     bind=nearest, roots=0.7)]  # fmt: skip
 
 
-def _grows(kind: str, head: Head) -> np.ndarray:
+def beard_area(kind: str, head: Head) -> np.ndarray:
     """Where a kind of beard grows [V]."""
     x, y, _ = head.arrays.neutral.T
     lip = head.arrays.neutral[head.arrays.points68[51], 1]

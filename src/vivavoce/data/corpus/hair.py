@@ -6,7 +6,8 @@ strand goes step by step, bends towards the ground, and never enters the head or
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,7 +17,8 @@ from vivavoce.data.corpus.person import Person
 from vivavoce.data.corpus.scene import LABEL_INDEX, Part
 from vivavoce.data.corpus.strand import on_surface, ribbons, tinted, unit
 
-STEPS = 7
+STEPS, LONG_STEPS, LONG_CM = 7, 12, 10.0
+"""Points of a strand; strands longer than `LONG_CM` have more."""
 CENTRE = np.array([0.0, 2.0, -6.5], np.float32)
 """Middle of the skull, cm."""
 
@@ -50,12 +52,14 @@ STYLES = {
     "side_part": Style(5.2, "side", 0.35, 1.1, 1800, 0.32),
     "curly": Style(3.0, "out", 0.5, 2.4, 2000, 0.26, curl=0.42, tufts=True),
     "afro": Style(1.5, "out", 0.0, 4.4, 2400, 0.26, curl=0.35, tufts=True),
-    "bob": Style(15.0, "side", 0.75, 1.2, 1700, 0.42),
-    "shoulder": Style(22.0, "side", 0.80, 1.2, 1700, 0.46, curl=0.12),
-    "long": Style(30.0, "side", 0.80, 1.1, 1700, 0.50),
+    "bob": Style(15.0, "side", 0.75, 1.0, 1500, 0.38),
+    "shoulder": Style(22.0, "side", 0.80, 1.0, 1500, 0.42, curl=0.12),
+    "long": Style(30.0, "side", 0.80, 0.9, 1500, 0.45),
     "ponytail": Style(11.0, "back", 0.15, 0.55, 1700, 0.36),
     "bun": Style(11.0, "back", 0.15, 0.55, 1700, 0.36),
 }
+PARTING = 2.2
+"""Where hair is parted, cm to the person's left."""
 KNOT = np.array([0.0, 4.5, -17.5], np.float32)
 """Where a bun sits and a ponytail begins."""
 
@@ -66,9 +70,15 @@ def hair(person: Person, head: Head) -> list[Part]:
     if looks.hair == "bald":
         return []
     style, rng = STYLES[looks.hair], person.rng("hair")
-    roots, out, _ = on_surface(
-        head.rest, head.arrays.triangles, covered(person, head), style.count, rng
-    )
+    density = covered(person, head)
+    if style.comb == "side":  # strands lie away from the parting: more of them hide the skin there
+        density = density * (1 + 2 * np.exp(-(((head.rest[:, 0] - PARTING) / 1.2) ** 2)))
+    density = density * np.interp(
+        head.rest[:, 2] / head.scale, [-13, -8], [0.3, 1.0]
+    )  # seen little
+    roots, out, _ = on_surface(head.rest, head.arrays.triangles, density, style.count, rng)
+    nearest = np.argsort(-roots[:, 2])  # drawn first, what they hide costs less
+    roots, out = roots[nearest], out[nearest]
     lift = style.lift * (0.55 + 0.75 * looks.hair_volume) * head.scale
     grow = _tufts if style.tufts else _grow
     curves = grow(style, roots, out, lift, head, rng)
@@ -76,8 +86,10 @@ def hair(person: Person, head: Head) -> list[Part]:
     width = style.width * rng.uniform(0.7, 1.25, len(roots))
     light = _shading(person, curves)
     parts = [_shell(person, head, lift)] if style.tufts else []
-    parts += [ribbons(curves, _outward(curves, out), width, colour, 0.55, LABEL_INDEX["hair"],
-                     light=light)]  # fmt: skip
+    strands = ribbons(curves, _outward(curves, out), width, colour, 0.55, LABEL_INDEX["hair"],
+                      light=light)  # fmt: skip
+    hanging = np.clip((-6 * head.scale - strands.vertices[:, 1]) / 9, 0, 0.85)
+    parts += [replace(strands, sway=hanging.astype(np.float32))]
     if looks.hair in ("bun", "ponytail"):
         parts.append(_gathered(person, head, rng))
     return parts
@@ -117,23 +129,24 @@ def _grow(
     comb = _combed(style.comb, roots, out, rng)
     tangent = comb - (comb * out).sum(1, keepdims=True) * out
     along = unit(unit(tangent) + 0.18 * rng.normal(size=(count, 3)))
-    rise = 0.9 if style.comb == "out" else 0.38
+    long = style.length > LONG_CM
+    rise = 0.9 if style.comb == "out" else 0.2 if long else 0.38
     direction = unit(rise * out + (1 - rise) * along)
     reach = lift * rng.uniform(0.25, 1.0, count) ** 0.7
     skull = _Skull(head)
     points = [roots]
-    step = length / (STEPS - 1)
+    # Long strands go in shorter steps over the skull than where they hang.
+    at = np.linspace(0, 1, LONG_STEPS) ** 1.5 if long else np.linspace(0, 1, STEPS)
     ground = np.array([0, -1.0, 0])
     widest = (8.0 * head.scale + reach * 1.3) * rng.uniform(0.93, 1.07, count)
-    for i in range(1, STEPS):
-        pull = style.fall * i / 2
+    for before, here in itertools.pairwise(at):
         if style.comb == "back":  # along the skull towards the knot
             along = unit(KNOT * head.scale - points[-1])
         held = direction if style.comb == "out" else 0.7 * direction + 0.3 * along
-        direction = unit(unit(held) + pull * ground * 0.7)
-        moved = points[-1] + direction * step[:, None]
-        clear = reach * min(1.0, i / 2)
-        moved = skull.outside(moved, clear)
+        weight = 2.1 * style.fall * (here**0.5 if long else here)
+        direction = unit(unit(held) + weight * ground)
+        moved = points[-1] + direction * (length * (here - before))[:, None]
+        moved = skull.outside(moved, reach * np.minimum(1.0, here * length / (3 if long else 1)))
         moved[:, 0] = np.clip(moved[:, 0], -widest, widest)
         points.append(_off_face(moved, head.scale))
         direction = unit(points[-1] - points[-2])
@@ -186,8 +199,7 @@ def _combed(comb: str, roots: np.ndarray, out: np.ndarray, rng: np.random.Genera
     """Which way hair lies at each root [N, 3]."""
     x, _, z = (roots - [0, 0, 0]).T
     if comb == "side":
-        parting = 2.2
-        away = np.where(x > parting, 1.0, -1.0)
+        away = np.where(x > PARTING, 1.0, -1.0)
         return np.stack([away * 1.2, -0.35 + 0 * x, 0.25 - 0.05 * np.clip(-z, 0, 12)], 1)
     if comb == "back":
         return unit(KNOT - roots)
@@ -204,7 +216,8 @@ class _Skull:
     def __init__(self, head: Head) -> None:
         from scipy.spatial import cKDTree
 
-        keep = head.arrays.is_part("face", "head_neck") & (head.arrays.neutral[:, 1] > -9)
+        a = head.arrays
+        keep = a.is_part("face", "head_neck") & (a.neutral[:, 1] > -9) & (a.masks["ears"] < 0.3)
         self.centre = CENTRE * head.scale
         away = head.rest[keep] - self.centre
         self.radius = np.linalg.norm(away, axis=1)

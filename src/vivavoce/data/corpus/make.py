@@ -30,7 +30,7 @@ from vivavoce.data.spread import check_workers, spread
 from vivavoce.errors import CannotWrite, RequestError, VivavoceError
 from vivavoce.systems.clock import Clock
 
-REVISION = 2
+REVISION = 3
 """Of everything that decides the bits besides the recipe: raised when people, voices, movement or
 pictures change, so that one folder never mixes two kinds."""
 SIZES = (128, 256, 512)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -73,11 +75,27 @@ def shade(
             shine_r += mirror * lights[i, 3] * blocked
             shine_g += mirror * lights[i, 4] * blocked
             shine_b += mirror * lights[i, 5] * blocked
-        tint = 0.10 if k == 1 else 0.5  # highlights of hair take most of their colour from it
-        own = 1.6 if k == 1 else 0.0
+        tint = 0.035 if k == 1 else 0.5  # highlights of hair take most of their colour from it
+        own = 1.9 if k == 1 else 0.0
         out[v, 0] = albedo[v, 0] * red + shine_r * (tint + own * albedo[v, 0])
         out[v, 1] = albedo[v, 1] * green + shine_g * (tint + own * albedo[v, 1])
         out[v, 2] = albedo[v, 2] * blue + shine_b * (tint + own * albedo[v, 2])
+
+
+@compiled
+def _turned_over(a: float) -> float:
+    """-1 / a, or 0 where a is too flat to divide by."""
+    return -1.0 / a if abs(a) > 1e-9 else 0.0
+
+
+@compiled
+def _cut(first: int, last: int, over: float, r: float) -> tuple[int, int]:
+    """The pixels x from `first` to `last` where the weight a x + r is not negative."""
+    if over < 0.0:
+        return max(first, int(np.ceil(r * over - 1e-3))), last
+    if over > 0.0:
+        return first, min(last, int(np.floor(r * over + 1e-3)))
+    return (first, last) if r >= -1e-4 else (first, -1)
 
 
 @compiled
@@ -110,32 +128,23 @@ def fill(
             continue
         inverse = 1.0 / area
         a0, b0 = (y1 - y2) * inverse, (x2 - x1) * inverse
-        c0 = (x1 * y2 - x2 * y1) * inverse
         a1, b1 = (y2 - y0) * inverse, (x0 - x2) * inverse
-        c1 = (x2 * y0 - x0 * y2) * inverse
+        c0, c1 = (x1 * y2 - x2 * y1) * inverse, (x2 * y0 - x0 * y2) * inverse
+        t0, t1, t2 = _turned_over(a0), _turned_over(a1), _turned_over(-a0 - a1)
+        zk, zi, zj = z[k], z[i] - z[k], z[j] - z[k]
         see_through = alpha[f] < 1.0
         for y in range(top, bottom + 1):
-            first, last = left, right
-            for edge in range(3):  # each weight a x + r must not be negative
-                if edge == 0:
-                    a, r = a0, b0 * y + c0
-                elif edge == 1:
-                    a, r = a1, b1 * y + c1
-                else:
-                    a, r = -a0 - a1, 1.0 - (b0 + b1) * y - c0 - c1
-                if a > 1e-9:
-                    first = max(first, int(np.ceil(-r / a - 1e-3)))
-                elif a < -1e-9:
-                    last = min(last, int(np.floor(-r / a + 1e-3)))
-                elif r < -1e-4:
-                    last = -1
+            r0, r1 = b0 * y + c0, b1 * y + c1
+            first, last = _cut(left, right, t0, r0)
+            first, last = _cut(first, last, t1, r1)
+            first, last = _cut(first, last, t2, 1.0 - r0 - r1)
             for x in range(first, last + 1):
-                w0 = a0 * x + b0 * y + c0
-                w1 = a1 * x + b1 * y + c1
-                w2 = 1.0 - w0 - w1
-                near = w0 * z[i] + w1 * z[j] + w2 * z[k]
+                w0 = a0 * x + r0
+                w1 = a1 * x + r1
+                near = zk + w0 * zi + w1 * zj
                 if near <= depth[y, x]:
                     continue
+                w2 = 1.0 - w0 - w1
                 if see_through:
                     for c in range(3):
                         new = w0 * colour[i, c] + w1 * colour[j, c] + w2 * colour[k, c]
@@ -160,19 +169,31 @@ def glint(canvas: Float, labels: Bytes, x: float, y: float, reach: float, bright
                     canvas[row, column, c] += much
 
 
+BRIGHTEST, FILM_STEPS = 6.0, 32768
+"""Light at which film is white, and the steps in which it is looked up: finer than a grey level."""
+
+
+@cache
+def film(exposure: float) -> Bytes:
+    """What light 0 to `BRIGHTEST` becomes [FILM_STEPS]: exposed by 1 - exp(-x), a film's shoulder,
+    and encoded as sRGB."""
+    light = 1 - np.exp(-exposure * np.linspace(0, BRIGHTEST, FILM_STEPS))
+    code = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return (255 * code + 0.5).astype(np.uint8)
+
+
 @compiled
-def finish(canvas: Float, finer: int, exposure: float) -> Bytes:
-    """Average sub-pixels, expose (1 - exp(-x), a film's shoulder), encode as sRGB: uint8."""
+def finish(canvas: Float, finer: int, film: Bytes) -> Bytes:
+    """Average `finer` x `finer` sub-pixels and look the light up in `film`: uint8 [H, W, 3]."""
     height, width = canvas.shape[0] // finer, canvas.shape[1] // finer
     out = np.empty((height, width, 3), np.uint8)
+    scale = np.float32((len(film) - 1) / (BRIGHTEST * finer * finer))
     for y in range(height):
         for x in range(width):
             for c in range(3):
-                total = 0.0
+                total = np.float32(0.5) / scale
                 for i in range(finer):
                     for j in range(finer):
                         total += canvas[y * finer + i, x * finer + j, c]
-                light = 1.0 - np.exp(-exposure * total / (finer * finer))
-                code = 12.92 * light if light <= 0.0031308 else 1.055 * light**0.4166667 - 0.055
-                out[y, x, c] = int(255 * code + 0.5)
+                out[y, x, c] = film[min(int(total * scale), len(film) - 1)]
     return out

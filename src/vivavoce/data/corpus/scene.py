@@ -48,3 +48,6 @@ class Part:
     """Below 1 for spectacle lenses: blended over what is behind; such parts come last."""
     bind: NDArray[np.int64] | None = None
     """[V] the head vertex that each vertex moves along with (beards, brows); None: none."""
+    sway: Float | None = None
+    """[V] how much of each vertex follows the body, though the part follows the head: long hair
+    that lies on the shoulders, 0..1; None: nothing."""

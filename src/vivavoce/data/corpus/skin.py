@@ -10,11 +10,12 @@ from __future__ import annotations
 import numpy as np
 
 from vivavoce.data.corpus.colour import linear, waves
+from vivavoce.data.corpus.face_hair import beard_area
 from vivavoce.data.corpus.hair import covered
 from vivavoce.data.corpus.head import Head
 from vivavoce.data.corpus.person import Person
 
-SKIN = ((238, 204, 184), (228, 184, 156), (205, 152, 118), (146, 97, 69), (82, 54, 42))
+SKIN = ((222, 174, 147), (216, 163, 131), (205, 152, 118), (146, 97, 69), (82, 54, 42))
 """sRGB of melanin 0, 1/4, 1/2, 3/4, 1."""
 SCLERA, PUPIL, LIMBUS = (0.60, 0.58, 0.56), (0.004, 0.004, 0.005), 0.25
 TOOTH, GUM, TONGUE, THROAT = (0.74, 0.68, 0.58), (0.42, 0.13, 0.12), (0.48, 0.17, 0.16), (
@@ -46,6 +47,9 @@ def paint(person: Person, head: Head) -> tuple[np.ndarray, np.ndarray]:
         albedo[rows] = tone(person.looks.skin) * [0.9, 0.66, 0.62] if colour is None else colour
         gloss[rows] = shine
     albedo[a.tongue] = TONGUE
+    reached = _depth_of_mouth(head)
+    albedo *= reached[:, None] ** [0.75, 1.0, 1.1]  # light between cheeks is red
+    gloss *= reached
     return np.ascontiguousarray(albedo, np.float32), np.ascontiguousarray(gloss, np.float32)
 
 
@@ -61,11 +65,10 @@ def _skin(person: Person, head: Head) -> tuple[np.ndarray, np.ndarray]:
     freckles = (rng.random(len(v)) < 0.12) * (m["cheeks"] + m["nose"]) * looks.freckles * 0.3
     albedo *= (1 - np.clip(spots + freckles, 0, 0.6))[:, None] ** [0.7, 1.0, 1.2]
     albedo *= (1 - 0.16 * m["sockets"] * (0.4 + 0.6 * old))[:, None] ** [0.8, 1.0, 0.9]
-    if looks.beard in ("stubble", "full"):
-        grey = linear(looks.hair_colour)
-        albedo += (0.45 * m["beard"] * (0.8 + 0.2 * rng.random(len(v))))[:, None] * (
-            0.5 * grey - 0.55 * albedo
-        )
+    if looks.beard != "none":
+        much = 0.45 if looks.beard == "stubble" else 0.8 * beard_area(looks.beard, head)
+        grown = much * m["beard"] * (0.8 + 0.2 * rng.random(len(v)))
+        albedo += grown[:, None] * (0.5 * linear(looks.hair_colour) - 0.55 * albedo)
     natural = tone(looks.skin) * [0.86, 0.50, 0.50] * (1 + 0.15 * looks.ruddiness)
     lip = natural + looks.lips * (0.85 * np.array(PAINT) + 0.15 * natural - natural)
     albedo += m["lips"][:, None] * (lip - albedo)
@@ -73,6 +76,17 @@ def _skin(person: Person, head: Head) -> tuple[np.ndarray, np.ndarray]:
     gloss = 0.22 + 0.10 * m["nose"] + (0.22 + 0.35 * looks.lips) * m["lips"]
     gloss *= 1 + 0.15 * waves(v, rng, 3.0)
     return albedo, gloss
+
+
+def _depth_of_mouth(head: Head) -> np.ndarray:
+    """How much of the light gets past lips and cheeks to each vertex [V]: all to the front teeth,
+    little to the molars; 1 outside the mouth."""
+    a = head.arrays
+    x, _, z = a.neutral.T
+    back, beside = np.clip((1.2 - z) / 4.0, 0, 1), np.clip((np.abs(x) - 1.0) / 1.6, 0, 1)
+    light = (1 - 0.9 * back) * (1 - 0.9 * beside**0.7)
+    inside = a.is_part("teeth", "gums_tongue", "mouth_socket")
+    return np.where(inside, np.clip(light, 0.1, 1), 1)
 
 
 def iris_colours(person: Person, angle: np.ndarray, around: np.ndarray) -> np.ndarray:
