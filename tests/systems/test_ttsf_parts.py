@@ -9,6 +9,11 @@ from torch import Tensor
 from vivavoce.listen.audio_mapper import AudioMapper, conditions, energy, surround
 from vivavoce.look.motion_codes import MotionCodes
 from vivavoce.look.visual_encoder import VisualEncoder
+from vivavoce.move.motion_sampler import (
+    MotionNormaliser,
+    MotionSampler,
+    prior_loss,
+)
 from vivavoce.nn.equalised import double, halve
 from vivavoce.render.flow_generator import FlowGenerator, Modulated, slots_of
 
@@ -117,3 +122,25 @@ def test_energy_is_a_norm_or_an_average() -> None:
     feature = torch.tensor([[[3.0, -4.0]]])
     assert torch.allclose(energy(feature) * 2**0.5, torch.tensor(5.0))
     assert torch.allclose(energy(feature, average=True), torch.tensor(-0.5))
+
+
+def test_what_the_normaliser_gives_the_flow_has_unit_variance() -> None:
+    normaliser = MotionNormaliser(24, 5)
+    f_c = normaliser.encode(7 + 30 * torch.randn(8, 32, 24))
+    assert torch.allclose(f_c.std((0, 1)), torch.ones(5), atol=0.01)
+    assert normaliser.decode(f_c).shape == (8, 32, 24)
+
+
+def test_the_prior_loss_is_a_gaussian_likelihood() -> None:
+    f_c, mu = torch.randn(2, 6, 5), torch.randn(2, 6, 5)
+    wanted = -torch.distributions.Normal(mu, 1.0).log_prob(f_c).mean()
+    assert torch.allclose(prior_loss(f_c, mu), wanted)
+
+
+def test_padding_does_not_reach_the_frames_of_a_clip() -> None:
+    sampler = MotionSampler(5, 16).eval()
+    x, mu, t = torch.randn(1, 9, 5), torch.randn(1, 9, 5), torch.tensor([0.3])
+    mask = torch.arange(13)[None] < 9
+    longer = [torch.cat([a, 9 * torch.ones(1, 4, 5)], 1) for a in (x, mu)]
+    alone = sampler.velocity(x, mu, t)
+    assert torch.allclose(sampler.velocity(*longer, t, mask)[:, :9], alone, atol=1e-5)

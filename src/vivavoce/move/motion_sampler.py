@@ -1,0 +1,90 @@
+"""The motion sampler of TTSF: a steady code of motion, its mean by a Conformer, a draw by a flow.
+
+Jang et al., CVPR 2024, section 3.2. The normaliser compresses motion features f_m to f_c; the prior
+network gives their mean mu from the first motion and the lip codes; the sampler follows a learned
+vector field from noise to f_c, with mu as its condition (OT-CFM, Eq. 6).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from vivavoce.nn.conformer import Conformer
+from vivavoce.nn.flow_matching import flow_loss, solve
+from vivavoce.nn.flow_unet import FlowUNet
+
+
+class MotionNormaliser(nn.Module):
+    """An auto-encoder of single frames: f_m [..., D] ⇄ f_c [..., d_c], d_c below the number of
+    motion codes."""
+
+    def __init__(self, code: int, compressed: int) -> None:
+        super().__init__()
+        self.down = nn.Sequential(
+            nn.Linear(code, code // 2), nn.GELU(), nn.Linear(code // 2, compressed)
+        )
+        # The flow begins in N(0, I): what it ends in has unit variance too, whatever the codes'.
+        self.level = nn.BatchNorm1d(compressed, affine=False)
+        self.up = nn.Sequential(
+            nn.Linear(compressed, code // 2), nn.GELU(), nn.Linear(code // 2, code)
+        )
+
+    def encode(self, f_m: Tensor) -> Tensor:
+        """f_c [..., d_c] with mean 0 and variance 1 over the data."""
+        raw = self.down(f_m)
+        out: Tensor = self.level(raw.flatten(0, -2)).view(raw.shape)
+        return out
+
+    def decode(self, f_c: Tensor) -> Tensor:
+        """f_m [..., D] again."""
+        out: Tensor = self.up(f_c)
+        return out
+
+
+class MotionPrior(nn.Module):
+    """The mean mu [B, T, d_c] of the motion, from where it begins and what is said: a Conformer
+    (Gulati et al., Interspeech 2020) on the sum of both."""
+
+    def __init__(
+        self, code: int, compressed: int, layers: int = 4, heads: int = 8, kernel: int = 31
+    ) -> None:
+        super().__init__()
+        self.conformer = Conformer(code, layers, heads, kernel)
+        self.last = nn.Linear(code, compressed)
+
+    def forward(self, start: Tensor, f_lip: Tensor, mask: Tensor | None = None) -> Tensor:
+        """mu for the first motion f_m,0 `start` [B, D] and lip codes [B, T, D]; `mask` [B, T] is
+        false where a clip has ended."""
+        out: Tensor = self.last(self.conformer(start[:, None] + f_lip, mask))
+        return out
+
+
+class MotionSampler(nn.Module):
+    """The vector field v_theta(x_t | mu; t), a U-Net along time (Mehta et al., ICASSP 2024)."""
+
+    def __init__(self, compressed: int, width: int = 256) -> None:
+        super().__init__()
+        self.field = FlowUNet(2 * compressed, compressed, width)
+
+    def velocity(self, x: Tensor, mu: Tensor, t: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Velocity [B, T, d_c] at points `x` [B, T, d_c] and times `t` [B], with condition `mu`."""
+        out: Tensor = self.field(torch.cat([x, mu], -1), t, mask)
+        return out
+
+    def forward(self, noise: Tensor, mu: Tensor, steps: int) -> Tensor:
+        """f_c [B, T, d_c]: `noise`, N(0, I), carried along the field by `steps` Euler steps."""
+        return solve(lambda x, t: self.velocity(x, mu, t), noise, steps)
+
+    def loss(
+        self, f_c: Tensor, mu: Tensor, noise: Tensor, t: Tensor, mask: Tensor | None = None
+    ) -> Tensor:
+        """Eq. 6 for targets `f_c`, `noise` of the same shape and times `t` [B]."""
+        return flow_loss(lambda x, at: self.velocity(x, mu, at, mask), f_c, noise, t, mask)
+
+
+def prior_loss(f_c: Tensor, mu: Tensor) -> Tensor:
+    """Eq. 7, averaged over frames and channels: negative log-likelihood of N(mu, I)."""
+    return 0.5 * ((f_c - mu).square() + math.log(2 * math.pi)).mean()
