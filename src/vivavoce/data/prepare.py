@@ -140,7 +140,10 @@ def make_shard(out: Path, rules: Rules, plan: Plan) -> dict[str, Any]:
             kept["frames"] += len(sample)
             yield sample
 
-    write_shard(path, samples())
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):  # sums of several threads end in other bits
+        write_shard(path, samples())
     reasons = {r: {"clips": len(v), "examples": v[:EXAMPLES]} for r, v in skipped.items()}
     made = {"split": plan.split, **kept, "skipped": reasons}
     part = note.with_name(f".{note.name}.part")

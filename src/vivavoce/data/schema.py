@@ -65,7 +65,7 @@ TABLE = (
           "corpus (all of Person), VoxCeleb2, MEAD, RAVDESS, CelebV-HQ, FakeAVCeleb"),
     Entry("json", "sentence_split", "", "str", "", "split of the sentence", "corpus"),
     Entry("wav", "samples", "[n], n = 640 T", "int16", "1/32768", "sound, mono, 16 kHz"),
-    Entry("mp4", "video", "", "bytes", "", "the clip for people: H.264 + AAC, 25 fps"),
+    Entry("mp4", "video", "", "bytes", "", "the clip for people: H.264 + AAC, 25 fps", "corpus"),
     Entry("frames.npz", "data, ends", "[T] x [H, W, 3]", "JPEG", "sRGB", "pictures for training"),
     Entry("tracks.npz", "landmarks", "[T, 478, 3]", "float32", "px of the pictures",
           "x right, y down, z away from us; the tracker's points"),
