@@ -1,16 +1,13 @@
-"""Official judges, loaded from what the user has: files by path, hub names by transformers."""
+"""The official SyncNet, with the crops and the cepstra of its authors' pipeline."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import torch
 
-from vivavoce.errors import BadCheckpoint
 from vivavoce.nn.syncnet import WINDOW, SyncNet
 from vivavoce.nn.threads import one_thread
 from vivavoce.types import RATE, Bytes, Float
@@ -69,6 +66,14 @@ class OfficialSync:
         return np.stack(crops)[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32)
 
 
+def load_sync(source: str) -> OfficialSync:
+    """The official SyncNet in `source`, a file, with the tracked-face crop; "lrs:FILE" takes clips
+    whole: the two crop rules are two judges with two names."""
+    if source.startswith("lrs:"):
+        return OfficialSync(source.removeprefix("lrs:"), "lrs")
+    return OfficialSync(source)
+
+
 def _widened(frame: Bytes, x: float, y: float, s: float) -> np.ndarray:
     """The pipeline's crop: the box widened by 0.4 at the sides and twice that below."""
     pad = int(s * (1 + 2 * CROP_MARGIN))
@@ -107,51 +112,3 @@ def _htk_filters(count: int = 26, fft: int = 512) -> np.ndarray:
     rising = np.where((at >= low) & (at < middle), (at - low) / np.maximum(middle - low, 1), 0)
     falling = np.where((at >= middle) & (at < high), (high - at) / np.maximum(high - middle, 1), 0)
     return np.asarray(rising + falling)
-
-
-class Whisper:
-    """A recogniser of the Whisper family by its hub name or folder."""
-
-    official = True
-
-    def __init__(self, source: str) -> None:
-        from transformers import pipeline
-
-        try:
-            self.run: Any = pipeline("automatic-speech-recognition", model=source)
-        except (OSError, ValueError) as error:
-            raise BadCheckpoint(f"{source} could not be loaded ({error}).") from None
-        self.name = source
-
-    def text(self, samples: Float) -> str:
-        """The words heard."""
-        return str(self.run({"raw": samples, "sampling_rate": RATE})["text"])
-
-
-class XVector:
-    """A speaker network by its hub name or folder (e.g. microsoft/wavlm-base-plus-sv)."""
-
-    official = True
-
-    def __init__(self, source: str) -> None:
-        from transformers import AutoFeatureExtractor, AutoModelForAudioXVector
-
-        try:
-            self.extract: Any = AutoFeatureExtractor.from_pretrained(source)
-            self.net: Any = AutoModelForAudioXVector.from_pretrained(source).eval()
-        except (OSError, ValueError) as error:
-            raise BadCheckpoint(f"{source} could not be loaded ({error}).") from None
-        self.name = source
-
-    @torch.no_grad()
-    def embedding(self, samples: Float) -> Float:
-        """Unit vector of the speaker."""
-        asked = self.extract(samples, sampling_rate=RATE, return_tensors="pt")
-        found = self.net(**asked).embeddings[0]
-        return np.asarray((found / found.norm()).numpy(), np.float32)
-
-
-LOADERS: dict[str, Callable[[str], Any]] = {
-    "sync": OfficialSync, "words": Whisper, "voice": XVector,
-}  # fmt: skip
-"""Kind → what loads the official judge."""
