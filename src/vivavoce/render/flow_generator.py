@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vivavoce.nn.equalised import GAIN, EqualConv2d, EqualLinear, double, leaky
+from vivavoce.nn.equalised import EqualConv2d, double, leaky
+from vivavoce.nn.modulated import Modulated
 
 
 def slots_of(size: int) -> int:
@@ -40,47 +41,6 @@ def fuse(
         ],
         1,
     )  # fmt: skip
-
-
-class Modulated(nn.Module):
-    """A convolution whose input channels are scaled by a style (StyleGAN2, section 2.2).
-
-    Scaling the input and rescaling the output is the same as scaling the weights, and lets a batch
-    of styles share one convolution.
-    """
-
-    def __init__(
-        self, inputs: int, outputs: int, kernel: int, style: int, up: bool = False,
-        demodulate: bool = True,
-    ) -> None:  # fmt: skip
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
-        self.modulation = EqualLinear(style, inputs, start=1.0)
-        self.up, self.demodulate = up, demodulate
-        self._scale = 1 / math.sqrt(inputs * kernel**2)
-
-    def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        """[B, outputs, H, W] (twice as large with `up`) of [B, inputs, H, W], styles [B, D]."""
-        s = self.modulation(style)
-        weight = self.weight * self._scale
-        x = x * s[:, :, None, None].to(x.dtype)
-        if self.up:
-            x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
-            x = _smooth(x)
-        else:
-            x = F.conv2d(x, weight, padding=weight.shape[-1] // 2)
-        if self.demodulate:
-            energy = s.square() @ weight.square().sum((2, 3)).T
-            x = x * (GAIN * (energy + 1e-8).rsqrt())[:, :, None, None].to(x.dtype)
-        return x
-
-
-def _smooth(x: Tensor) -> Tensor:
-    """The filter [1, 3, 3, 1] after a transposed convolution: [B, C, 2 n + 1, ...] → 2 n."""
-    channels = x.shape[1]
-    row = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=x.dtype, device=x.device) / 4
-    kernel = (row[:, None] * row).expand(channels, 1, 4, 4)
-    return F.conv2d(x, kernel, padding=1, groups=channels)
 
 
 class _Styled(nn.Module):
