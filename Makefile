@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 REAL   ?= ../shared/real
 STAMP  := $(VENV)/.made
 
-.PHONY: help demo test bounds corpus-demo lint format train-portrait lock clean
+.PHONY: help demo test bounds corpus-demo bench-corpus lint format train-portrait lock clean
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
@@ -29,6 +29,9 @@ corpus-demo: $(STAMP)  ## 8 people who do not exist say 4 lines each: out/corpus
 	$(BIN)/vivavoce corpus make --people 8 --clips 4 --size 256 --out out/corpus-demo
 	$(BIN)/vivavoce data look out/corpus-demo -o out/corpus-demo.png --force
 	$(BIN)/vivavoce measure out/corpus-demo
+
+bench-corpus: $(STAMP)  ## how fast corpus people are drawn and made: out/bench-corpus.json, .md
+	$(BIN)/python scripts/bench_corpus.py
 
 lint: $(STAMP)  ## format, style and types, checked
 	$(BIN)/ruff format --check .

@@ -116,6 +116,7 @@ def _over_processes(
                 if waiting:
                     done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                     yield from (future.result() for future in done)
+            pool.shutdown()  # nobody is in the middle of anything: they leave by themselves
         except BrokenProcessPool:
             raise VivavoceError(
                 "A worker process died; most often the memory was full. What was finished is "
