@@ -1,0 +1,121 @@
+"""A learned voice: a text and a face's identity become sound, with the phones' times and what the
+model knew while speaking.
+
+    text ─espeak-ng─▶ phones ─▶ tokens ─Matcha─▶ log-mel ─HiFi-GAN─▶ sound
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vivavoce.speak.alignment import expand
+from vivavoce.speak.hifigan import Hifigan
+from vivavoce.speak.matcha import Matcha
+from vivavoce.speak.phones import PAUSE
+from vivavoce.speak.tokens import Tokens, tokens_of
+from vivavoce.speak.voices import EspeakVoice, find_voice
+from vivavoce.types import HOP, RATE, Emotion, Float, Phone
+
+ACCENT = "en-us"
+"""Whose phones a text is read as."""
+TEMPERATURE = 0.667
+"""Deviation of the noise that the decoder starts from (Matcha-TTS, sec. 3.1)."""
+EDGE = 8
+"""Most mel frames of silence before and after a sentence; its pause is the text's affair."""
+SEED = 7
+"""Of the decoder's noise: the same text and face give the same samples."""
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """One piece of text, said."""
+
+    samples: Float
+    """Sound [160 L] in [-1, 1] at 16 kHz."""
+    phones: tuple[Phone, ...]
+    """As timed by the duration predictor."""
+    embedding: Tensor
+    """e_t, a row a mel frame [1, L, E]."""
+    feature: Tensor
+    """f~_t, the upsampled text feature [1, L, 80]."""
+    mel: Tensor
+    """Log-mel [1, L, 80]."""
+
+
+def phones_of(text: str, accent: str = ACCENT) -> list[str]:
+    """The phones of about a sentence, with a pause before and after.
+
+    Raises: RequestError: there is nothing to say in it.
+    """
+    voice = find_voice(accent)
+    assert isinstance(voice, EspeakVoice)
+    symbols: list[str] = []
+    for piece in voice.speak(text, Emotion()):
+        symbols += [phone.symbol for phone in piece.phones or ()]
+    inside = [s for i, s in enumerate(symbols) if s != PAUSE or symbols[max(i - 1, 0)] != PAUSE]
+    while inside and inside[-1] == PAUSE:
+        inside.pop()
+    return [PAUSE, *inside[inside[:1] == [PAUSE] :], PAUSE]
+
+
+@torch.no_grad()
+def speak(
+    acoustic: Matcha,
+    vocoder: Hifigan,
+    text: str,
+    f_id: Tensor | None = None,
+    steps: int = 10,
+    speed: float = 1.0,
+    temperature: float = TEMPERATURE,
+) -> Spoken:
+    """Say about a sentence in the voice of `f_id` [1, code], or of nobody in particular.
+
+    Args:
+        acoustic: In evaluation mode.
+        vocoder: The same.
+        text: English.
+        f_id: Whose face.
+        steps: Euler steps of the mel decoder.
+        speed: 1: as the duration predictor says; 2: twice as fast.
+        temperature: Times the noise that the decoder starts from.
+
+    Raises: RequestError: there is nothing to say, or a sound that was not learnt.
+    """
+    symbols = phones_of(text)
+    tokens = tokens_of(symbols, text)
+    read = acoustic.read(torch.from_numpy(tokens.ids)[None], f_id)
+    durations = rounded(read.log_durations[0], tokens, speed)
+    frames = int(durations.sum())
+    embedding, feature = (
+        expand(x, durations[None], frames) for x in (read.embedding, read.mean)
+    )  # fmt: skip
+    rng = torch.Generator().manual_seed(SEED)
+    noise = temperature * torch.randn(feature.shape, generator=rng)
+    mel = acoustic.decode(feature, f_id, noise, steps)
+    samples = vocoder(mel)[0].clamp(-1, 1).numpy()
+    return Spoken(samples, timed(symbols, tokens, durations.numpy()), embedding, feature, mel)
+
+
+def rounded(log_durations: Tensor, tokens: Tokens, speed: float) -> Tensor:
+    """Whole mel frames of each token [L]; what rounding takes from one it gives to the next, so
+    that a sentence is neither drawn out nor hurried. At least one in all."""
+    lengths = log_durations.exp() / speed
+    phones = torch.from_numpy(tokens.phones)
+    for outer in (phones == 0, phones == phones[-1]):
+        lengths = torch.where(outer, lengths * (EDGE / lengths[outer].sum()).clamp(max=1), lengths)
+    ends = lengths.cumsum(0).round().long()
+    ends[-1] = ends[-1].clamp(min=1)
+    return torch.diff(ends, prepend=ends.new_zeros(1))
+
+
+def timed(symbols: list[str], tokens: Tokens, durations: np.ndarray) -> tuple[Phone, ...]:
+    """When each phone is heard; those of no length are left out."""
+    ends = [durations[tokens.phones <= number].sum() * HOP / RATE for number in range(len(symbols))]
+    starts = [0.0, *ends[:-1]]
+    return tuple(
+        Phone(s, float(a), float(b)) for s, a, b in zip(symbols, starts, ends, strict=True) if b > a
+    )
