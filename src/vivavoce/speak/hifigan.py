@@ -48,13 +48,15 @@ class HifiganSettings(BaseModel):
     apart, which are transformed back (iSTFTNet)."""
     critic_width: int = 32
     """First layer of the critics of periods; those of scales have four times as many channels."""
+    critic_scales: int = 3
+    """Critics of scales; the paper's table 2 shows that the periods matter far more."""
 
 
 PRESETS = {
     "paper": HifiganSettings(),
     "tiny": HifiganSettings(
         channels=256, upsamplings=(5, 4), kernels=(3, 5, 7), dilations=((1, 2), (2, 6), (3, 12)),
-        pairs=False, spectrum_hop=8, critic_width=4,
+        pairs=False, spectrum_hop=8, critic_width=8, critic_scales=0,
     ),
 }  # fmt: skip
 
@@ -169,14 +171,14 @@ class _ScaleCritic(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         plan = (  # inputs, outputs, kernel, stride, groups: the paper's at width 128
-            (1, 1, 15, 1, 0), (1, 1, 41, 2, 4), (1, 2, 41, 2, 16), (2, 4, 41, 4, 16),
-            (4, 8, 41, 4, 16), (8, 8, 41, 1, 16), (8, 8, 5, 1, 0),
+            (1, 1, 15, 1, 1), (1, 1, 41, 2, 4), (1, 2, 41, 2, 16), (2, 4, 41, 4, 16),
+            (4, 8, 41, 4, 16), (8, 8, 41, 1, 16), (8, 8, 5, 1, 1),
         )  # fmt: skip
         self.layers = nn.ModuleList()
         for n, (i, o, kernel, stride, groups) in enumerate(plan):
             inputs = width * i if n else 1
             self.layers.append(_normed(nn.Conv1d(
-                inputs, width * o, kernel, stride, kernel // 2, groups=groups or 1
+                inputs, width * o, kernel, stride, kernel // 2, groups=groups
             )))  # fmt: skip
         self.last = _normed(nn.Conv1d(8 * width, 1, 3, padding=1))
 
@@ -197,13 +199,13 @@ def _features(x: Tensor, layers: nn.ModuleList, last: nn.Module) -> list[Tensor]
 
 
 class SoundCritics(nn.Module):
-    """The multi-period and the multi-scale critic: samples [B, n] → for each of eight critics its
-    features, the last of which are its logits."""
+    """The multi-period and the multi-scale critic: samples [B, n] → for each of the critics (five
+    periods, then scales) its features, the last of which are its logits."""
 
-    def __init__(self, width: int = 32) -> None:
+    def __init__(self, width: int = 32, scales: int = 3) -> None:
         super().__init__()
         self.periods = nn.ModuleList(_PeriodCritic(p, width) for p in (2, 3, 5, 7, 11))
-        self.scales = nn.ModuleList(_ScaleCritic(4 * width) for _ in range(3))
+        self.scales = nn.ModuleList(_ScaleCritic(4 * width) for _ in range(scales))
 
     def forward(self, samples: Tensor) -> list[list[Tensor]]:
         """What each hears."""

@@ -51,7 +51,7 @@ class MatchaSettings(BaseModel):
 PRESETS = {
     "paper": MatchaSettings(),
     "tiny": MatchaSettings(
-        code=256, width=96, voice=32, layers=4, filter=256, duration_width=96, decoder_width=112,
+        code=256, width=96, voice=32, layers=3, filter=256, duration_width=96, decoder_width=112,
         decoder_middle=1, prenet_dropout=0.2,
     ),
 }  # fmt: skip

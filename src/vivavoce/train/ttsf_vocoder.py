@@ -64,7 +64,7 @@ class VocoderTraining(Trainable):
         self.preset = preset
         settings = PRESETS[preset]
         self.vocoder = Hifigan(settings)
-        self.critics = SoundCritics(settings.critic_width)
+        self.critics = SoundCritics(settings.critic_width, settings.critic_scales)
         self.network = nn.ModuleDict({"vocoder": self.vocoder, "sound_critics": self.critics})
         self.windows: Windows | None = None
         self.data: str | None = None
