@@ -25,6 +25,7 @@ THREAD_SETTINGS = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS",
 )  # fmt: skip
 """Each worker computes on one thread: workers that share cores would wait for each other."""
+_GRACE_S = 3.0  # for a worker to remove what it had half written
 _AHEAD = 2  # items a worker has waiting, so that none idles and a long list is not all in flight
 
 
@@ -133,7 +134,10 @@ def _stop(pool: ProcessPoolExecutor) -> None:
     for process in processes:
         process.terminate()
     for process in processes:
-        process.join()
+        process.join(_GRACE_S)
+        while process.is_alive():  # the pool took the signal for a failed item and began the next
+            process.terminate()
+            process.join(_GRACE_S)
 
 
 def _quiet_worker() -> None:
