@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import ModuleType
+
 import numpy as np
 import pytest
 
 from vivavoce.data.corpus import ceiling as best
+from vivavoce.data.corpus import people, voice
 from vivavoce.data.corpus.ceiling import ceiling
 from vivavoce.data.corpus.people import draw_person, mean_shape, shape_axes
 from vivavoce.data.matching import auc, recall
@@ -93,3 +97,12 @@ def test_auc_and_recall_against_known_answers() -> None:
     assert auc(np.zeros((40, 40)), every) == 50
     assert set(recall(perfect, np.random.default_rng(0)).values()) == {100}
     assert recall(1 - perfect, np.random.default_rng(0))["R@10"] == 0
+
+
+@pytest.mark.parametrize("module", [people, voice])
+def test_the_page_shows_the_rules_as_they_are(module: ModuleType) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "corpus.md").read_text("utf-8").splitlines()
+    assert module.__doc__ is not None
+    rules = [line for line in module.__doc__.splitlines() if line.startswith("| ")]
+    assert len(rules) > 5
+    assert set(rules) <= set(page)
