@@ -344,7 +344,7 @@ def bench(
         "out"
     ),
     count: Annotated[int, typer.Option(help="How many clips of the suite at most.")] = 12,
-    seeds: Annotated[int, typer.Option(help="How often each system makes each clip.")] = 1,
+    seeds: Annotated[int, typer.Option(help="How often each system makes each clip.")] = 3,
     metrics: Annotated[
         list[str] | None, typer.Option("--metrics", "-m", help="Only this one; may be repeated.")
     ] = None,

@@ -46,9 +46,17 @@ def test_official_judges_stand_in_tables_of_their_own() -> None:
 
 def test_markdown_marks_the_unfit() -> None:
     table = arranged([row("ours", 1.0)], {})[0]
-    lines = markdown(table, [row("ours", 1.0)], {"SSIM": "puts ours before the truth"}).splitlines()
-    assert lines[2] == "|  | FID ↓ | SSIM* ↑ |"
+    unfit, judges = {"SSIM": "puts ours before the truth"}, {"FID": "corpus-face"}
+    lines = markdown(table, [row("ours", 1.0)], unfit, judges).splitlines()
+    assert lines[2] == "|  | FID ↓ corpus-face | SSIM* ↑ |"
     assert lines[4].startswith("| ours | 5 | 2.5 (")
+
+
+def test_lse_is_never_without_its_offset() -> None:
+    curve = np.ones(31, np.float32)
+    curve[18] = 0.2  # the sound comes three frames late
+    measured = Measured({"LSE-D": {"a": 0.2}}, curves={"a": curve})
+    assert cell(Row("ours", (measured,)), "LSE-D") == "0.2 at +3.0 frames"
 
 
 def test_what_was_not_measured_is_a_dash() -> None:

@@ -45,7 +45,7 @@ def write_bench(bench: Bench, out: Path) -> None:
 def as_markdown(bench: Bench) -> str:
     """All tables, which measures are unfit, who judged, how fast."""
     parts = ["# vivavoce bench", "", *(f"- {k}: {v}" for k, v in bench.about.items()), ""]
-    parts += [markdown(table, bench.rows, bench.unfit) for table in bench.tables]
+    parts += [markdown(table, bench.rows, bench.unfit, bench.judges) for table in bench.tables]
     parts += ["### Unfit measures", ""]
     parts += [f"- {name}: {why}" for name, why in bench.unfit.items()] or ["none"]
     parts += ["", "### Judges", "", *(f"- {k}: {v}" for k, v in bench.judges.items()), ""]

@@ -11,6 +11,8 @@ import numpy as np
 from vivavoce.types import Float
 
 MOST = 15
+AT_BEST_OFFSET = ("LSE-D", "LSE-C")
+"""Metrics that take the best offset: they are never printed without it."""
 
 
 def offset(curve: Float) -> int:

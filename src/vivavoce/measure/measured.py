@@ -12,6 +12,7 @@ import numpy as np
 
 from vivavoce.errors import BadMedia, RequestError
 from vivavoce.measure.figures import bootstrap
+from vivavoce.measure.lipsync import offset
 from vivavoce.measure.metric import METRICS, Metric, find_metric
 from vivavoce.measure.view import NotMeasured, View
 from vivavoce.types import Float
@@ -48,6 +49,11 @@ class Measured:
         """95 % bootstrap interval of the mean over clips; None for sets and few clips."""
         clips = [np.array([v]) for v in self.values.get(metric, {}).values()]
         return bootstrap(clips, lambda v: float(np.mean(v)))
+
+    def offset(self) -> float:
+        """Mean over clips of the offset in frames at which LSE was found; NaN where it was not."""
+        found = [offset(curve) for curve in self.curves.values()]
+        return float(np.mean(found)) if found else float("nan")
 
     def count(self, metric: str) -> int:
         """On how many clips."""

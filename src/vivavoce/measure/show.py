@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vivavoce.measure.judges import KINDS
+from vivavoce.measure.lipsync import AT_BEST_OFFSET
 from vivavoce.measure.measured import Measured, number
 from vivavoce.measure.metric import METRICS, find_metric
 from vivavoce.measure.opinion import Opinion
@@ -55,8 +56,11 @@ def show_measured(found: Measured) -> None:
     for name in [m.name for m in METRICS if m.name in found.values or m.name in found.set_values]:
         metric, interval = find_metric(name), found.interval(name)
         words = f"{number(interval[0])} to {number(interval[1])}" if interval else ""
+        mean = number(found.mean(name))
+        if name in AT_BEST_OFFSET:
+            mean += f" at {found.offset():+.1f} frames"
         n = str(found.count(name)) if name in found.values else "set"
-        table.add_row(name, number(found.mean(name)), words, metric.unit, metric.better, n,
+        table.add_row(name, mean, words, metric.unit, metric.better, n,
                       found.judges.get(name, ""))  # fmt: skip
     console = _console()
     console.print(table)

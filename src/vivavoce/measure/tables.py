@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vivavoce.measure.figures import bootstrap
+from vivavoce.measure.lipsync import AT_BEST_OFFSET
 from vivavoce.measure.measured import Measured, number
 from vivavoce.measure.metric import METRICS, Metric, find_metric
 
@@ -53,6 +54,10 @@ class Row:
         found = [m.mean(metric) for m in self.seeds]
         return float(np.std(found, ddof=1)) if len(found) > 1 else None
 
+    def offset(self) -> float:
+        """Mean offset in frames at which LSE was found."""
+        return float(np.mean([m.offset() for m in self.seeds]))
+
     def missing(self, metric: str) -> str | None:
         """Why there is no figure."""
         return next((m.missing[metric] for m in self.seeds if metric in m.missing), None)
@@ -90,9 +95,12 @@ def _split(title: str, names: Sequence[str], official: Mapping[str, str]) -> lis
     return found + ([Table(f"{title} (official judges)", theirs)] if theirs else [])
 
 
-def markdown(table: Table, rows: Sequence[Row], unfit: Mapping[str, str]) -> str:
-    """A table in Markdown; unfit metrics carry an asterisk."""
-    lines = [f"### {table.title}", "", _line(["", *(head(c, unfit) for c in table.columns)])]
+def markdown(
+    table: Table, rows: Sequence[Row], unfit: Mapping[str, str], judges: Mapping[str, str]
+) -> str:
+    """A table in Markdown: unfit metrics carry an asterisk, judged ones their judge."""
+    heads = [f"{head(c, unfit)} {judges.get(c.name, '')}".strip() for c in table.columns]
+    lines = [f"### {table.title}", "", _line(["", *heads])]
     lines.append(_line(["---"] * (len(table.columns) + 1)))
     for row in rows:
         lines.append(_line([row.name, *(cell(row, c.name) for c in table.columns)]))
@@ -113,7 +121,10 @@ def cell(row: Row, metric: str) -> str:
     if interval is not None:
         words += f" ({number(interval[0])} to {number(interval[1])})"
     spread = row.spread(metric)
-    return words if spread is None else f"{words} ±{number(spread)}"
+    words += "" if spread is None else f" ±{number(spread)}"
+    if metric not in AT_BEST_OFFSET or np.isnan(row.offset()):
+        return words
+    return f"{words} at {row.offset():+.1f} frames"
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -1,0 +1,88 @@
+"""Every metric over clips and sets, on people nobody was trained on: perfect on the truth itself,
+worse on another clip of the same people, worse still where everything is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vivavoce.data.schema import Sample
+from vivavoce.data.shards import open_set
+from vivavoce.measure.fitness import distance_from_best
+from vivavoce.measure.measured import Measured, measure_views
+from vivavoce.measure.metric import METRICS, Metric
+from vivavoce.measure.view import View
+
+SHARED = [m for m in METRICS if m.over != "seeds"]
+PERFECT = {
+    "PSNR": np.inf, "SSIM": 1, "LPIPS": 0, "FID": 0, "FVD": 0, "FVMD": 0, "LMD": 0, "LMD face": 0,
+    "CSIM": 1, "shape": 1, "age": 1, "gender": 1, "emotion": 1, "EACC": 0, "EVE": 0, "MCD": 0,
+    "F0 RMSE": 0, "STOI": 1, "C-SIM": 1, "FAD": 0, "offset": 0, "sound and picture apart": 0,
+}  # fmt: skip
+UNSURE = ("VFS", "WER", "CER", "emotion accuracy", "age", "gender", "KID", "silent lips")
+"""On six clips of two people these say too little for an order to be certain."""
+
+
+@pytest.fixture(scope="module")
+def samples(strangers: Path) -> list[Sample]:
+    """Six clips of two people, three each."""
+    return list(open_set(strangers).samples("test", ("wav", "frames", "tracks")))
+
+
+def views(samples: list[Sample], keys: list[str]) -> dict[str, View]:
+    """The clips under other names."""
+    return {k: View(k, sample=s, about=s.about) for k, s in zip(keys, samples, strict=True)}
+
+
+@pytest.fixture(scope="module")
+def rows(samples: list[Sample]) -> dict[str, Measured]:
+    """The truth; other clips of the same people; the second person's alone."""
+    keys = [s.key for s in samples]
+    true = views(samples, keys)
+    own = [samples[i] for i in (1, 2, 0)]
+    wrong = [samples[i] for i in (3, 4, 5, 4, 5, 3)]
+    quick = [m.name for m in SHARED if m.judge != "words"]
+    over_clips = [m.name for m in SHARED if m.name in quick and m.over == "clip"]
+    return {
+        "truth": measure_views(true, true),
+        "own": measure_views(views(own, keys[:3]), true, over_clips),
+        "wrong": measure_views(views(wrong, keys), true, quick),
+    }
+
+
+@pytest.mark.parametrize("metric", SHARED, ids=lambda m: m.name)
+def test_it_is_measured_and_in_its_range(metric: Metric, rows: dict[str, Measured]) -> None:
+    assert metric.name not in rows["truth"].missing
+    for measured in rows.values():
+        value = measured.mean(metric.name)
+        if np.isnan(value):  # not asked of this row
+            continue
+        low, _, high = metric.range.partition("..")
+        if low and not low.startswith("~"):
+            assert value >= float(low) - 1e-6
+        if high and high != "inf":
+            assert value <= float(high) + 1e-6
+        assert (metric.name in measured.judges) == (metric.judge is not None)
+
+
+@pytest.mark.parametrize("name", PERFECT)
+def test_the_truth_is_perfect(name: str, rows: dict[str, Measured]) -> None:
+    assert rows["truth"].mean(name) == pytest.approx(PERFECT[name], abs=2e-3)
+
+
+COMPARED = [m for m in SHARED if m.reference and m.name not in UNSURE]
+
+
+@pytest.mark.parametrize("metric", COMPARED, ids=lambda m: m.name)
+def test_what_is_wrong_is_worse(metric: Metric, rows: dict[str, Measured]) -> None:
+    far = {
+        k: distance_from_best(metric, m.mean(metric.name), rows["truth"].mean(metric.name))
+        for k, m in rows.items()
+    }
+    assert far["truth"] < far["wrong"]
+    if metric.over == "clip":
+        assert far["truth"] < far["own"]
+    if metric.name in ("CSIM", "shape", "C-SIM", "LPIPS", "PSNR"):  # who it is
+        assert far["own"] < far["wrong"]
