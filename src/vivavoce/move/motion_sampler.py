@@ -49,16 +49,19 @@ class MotionPrior(nn.Module):
     (Gulati et al., Interspeech 2020) on the sum of both."""
 
     def __init__(
-        self, code: int, compressed: int, layers: int = 4, heads: int = 8, kernel: int = 31
-    ) -> None:
+        self, code: int, compressed: int, width: int = 512, layers: int = 4, heads: int = 8,
+        kernel: int = 31,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.conformer = Conformer(code, layers, heads, kernel)
-        self.last = nn.Linear(code, compressed)
+        # The paper's Conformer is as wide as the codes.
+        self.first = nn.Identity() if width == code else nn.Linear(code, width)
+        self.conformer = Conformer(width, layers, heads, kernel)
+        self.last = nn.Linear(width, compressed)
 
     def forward(self, start: Tensor, f_lip: Tensor, mask: Tensor | None = None) -> Tensor:
         """mu for the first motion f_m,0 `start` [B, D] and lip codes [B, T, D]; `mask` [B, T] is
         false where a clip has ended."""
-        out: Tensor = self.last(self.conformer(start[:, None] + f_lip, mask))
+        out: Tensor = self.last(self.conformer(self.first(start[:, None] + f_lip), mask))
         return out
 
 

@@ -11,6 +11,7 @@ from vivavoce.errors import BadCheckpoint, RequestError, UnknownName
 
 SYSTEMS = {
     "portrait": "vivavoce.systems.portrait:Portrait",
+    "ttsf": "vivavoce.systems.ttsf_talker:Ttsf",
 }
 """Name → where its class is; imported on demand."""
 WEIGHTS = Path(__file__).parents[1] / "weights"

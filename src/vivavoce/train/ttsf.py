@@ -1,0 +1,279 @@
+"""TTSF, trained: `vivavoce train ttsf --data SHARDS`.
+
+| stage | learns | from |
+|---|---|---|
+| face | E_v, E_m, G (and, in `tiny`, a lip teacher) | pairs of frames of a clip |
+| vocoder*, speech* | the speech half | see train/ttsf_vocoder.py, train/ttsf_speech.py |
+| motion (`tiny`) | mapper, normaliser, prior, sampler | codes of the frozen networks |
+| reader (`tiny`) | the lip reader in front of the sync critic | mouths and their points |
+| joint | everything, by the eight losses of Eq. 8 | windows of 32 frames |
+
+The paper preset has face, speech and joint alone, as the paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vivavoce.data.schema import Sample as Recording
+from vivavoce.data.shards import open_set
+from vivavoce.errors import RequestError, UnknownName
+from vivavoce.look.motion_codes import hidden_mouth, within
+from vivavoce.move.motion_sampler import prior_loss
+from vivavoce.nn.critics import PictureCritic
+from vivavoce.nn.gan import critic_loss, maker_loss
+from vivavoce.nn.perceptual import perceptual_distance
+from vivavoce.render.flow_generator import fuse
+from vivavoce.speak.matcha import mel_flow_loss
+from vivavoce.systems.stage import Files, Run, Sample, Stage, Trainable, Turn
+from vivavoce.systems.ttsf import ELSEWHERE, PRESETS, STAGES, Joint, Talk, TtsfNet, window_of
+from vivavoce.train.ttsf_codes import Codes, codes_of, draw_codes
+from vivavoce.train.ttsf_critics import Critics
+from vivavoce.train.ttsf_face import (
+    DRIVING,
+    GUIDES,
+    REACH,
+    LipTeacher,
+    draw_pair,
+    flow_distance,
+    guide_loss,
+    to_tensor,
+)
+from vivavoce.train.ttsf_joint import RENDERED, draw_mouths, draw_talk
+from vivavoce.train.ttsf_speech import SpeechTraining, cropped, speech_losses
+from vivavoce.train.ttsf_vocoder import VocoderTraining
+from vivavoce.train.windows import Windows
+
+MOUTH_WEIGHT = 3.0
+"""How much more a pixel of the mouth's box counts than another, in `tiny`: it is a tenth of them
+and most of what is looked at."""
+FACES = 4
+"""Pictures of a clip whose f_id the speech half learns from."""
+
+
+class TtsfTraining(Trainable):
+    """The whole system as the trainer sees it."""
+
+    system = "ttsf"
+
+    def __init__(self, preset: str = "tiny") -> None:
+        if preset not in PRESETS:
+            raise UnknownName("preset of ttsf", preset, PRESETS)
+        self.preset = preset
+        settings = PRESETS[preset]
+        self.net = TtsfNet(settings)
+        speech, vocoder = SpeechTraining(preset, self.faces), VocoderTraining(preset)
+        self.net.acoustic, self.net.vocoder = speech.acoustic, vocoder.vocoder
+        self._of = {s.name: p for p in (vocoder, speech) for s in p.stages}
+        face, *rest = STAGES[preset]
+        self.stages = (face, *vocoder.stages, *speech.stages, *rest)
+        self.lip_teacher = LipTeacher(settings.code)
+        self.critic = PictureCritic(settings.size, settings.channels)
+        self.critics = Critics()
+        self.network = nn.ModuleDict({
+            **dict(self.net.named_children()), "lip_teacher": self.lip_teacher,
+            "critic": self.critic, "lip_reader": self.critics.reader,
+            "sound_critics": vocoder.critics,
+        })  # fmt: skip
+        for part in (self.net.visual_encoder, self.net.generator, self.critic):
+            part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.windows: Windows | None = None
+        self.codes: list[Codes] = []
+
+    @torch.no_grad()
+    def faces(self, clip: Recording) -> Tensor:
+        """f_id [n, D] of some pictures of a clip, for the speech half."""
+        assert clip.frames is not None
+        chosen = np.linspace(0, len(clip) - 1, FACES).astype(int)
+        pictures = np.stack([clip.frames[int(i)] for i in chosen])
+        return self.net.eval().see(to_tensor(pictures)).f_id
+
+    def begin(self, stage: Stage, run: Run) -> None:
+        """Open the shards; the motion stage looks at every clip once."""
+        if stage.name in self._of:
+            return self._of[stage.name].begin(stage, run)
+        if run.data is None:
+            raise RequestError("TTSF learns from talking clips: give shards with --data.")
+        shards = open_set(run.data)
+        self.windows = Windows(shards, "train", stage.window)
+        if stage.name == "motion":
+            self.codes = codes_of(self.net.eval(), self.lip_teacher, self.windows)
+        return None
+
+    def draw(self, stage: Stage, rng: np.random.Generator) -> Sample:
+        """What the stage learns from, see the modules that draw."""
+        if stage.name in self._of:
+            return self._of[stage.name].draw(stage, rng)
+        assert self.windows is not None
+        if stage.name == "motion":
+            return draw_codes(self.codes, self.net, stage.window, rng)
+        if stage.name == "reader":
+            return draw_mouths(self.windows, rng)
+        if stage.name == "joint":
+            return draw_talk(self.windows, rng)
+        clip = self.windows.clip(int(rng.integers(len(self.windows))))
+        return draw_pair(clip, rng).sample()
+
+    def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
+        """The stage's."""
+        if stage.name in self._of:
+            return self._of[stage.name].losses(stage, batch, turn)
+        if stage.name == "motion":
+            return self._motion(batch, turn)
+        if stage.name == "reader":
+            return {"curves": F.l1_loss(self.critics.reader(batch["mouth"]), batch["curves"])}
+        return self._joint(batch, turn) if stage.name == "joint" else self._face(stage, batch, turn)
+
+    def _face(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
+        own = (turn.uniform() >= turn.setting("taught", 0.0)).float()
+        made, flows, guide = self.make(batch, own)
+        found = {"rec": self.rec(made, batch["driving"].flatten(0, 1), batch["box"].flatten(0, 1))}
+        if "flow" in stage.losses:
+            points = batch["points"]
+            before = points[:, :1].expand(-1, DRIVING, -1, -1).flatten(0, 1)
+            found["flow"] = flow_distance(flows, before, points[:, 1:].flatten(0, 1))
+            found["guide"] = guide
+        return found
+
+    def make(self, batch: Sample, own: Tensor) -> tuple[Tensor, list[Tensor], Tensor]:
+        """Driving pictures from source pictures: those, the flows, the guide's loss. `own` [B] is
+        1 where E_m's codes are used, 0 where what it should say is used."""
+        b, k = batch["driving"].shape[:2]
+        net, s = self.net, self.net.settings
+        driving = batch["driving"][:, 0]
+        if s.hide_mouth:
+            driving = hidden_mouth(driving, batch["box"][:, 0])
+        f, maps = net.visual_encoder(torch.cat([batch["source"], driving]))
+        amounts, book = net.motion_codes.amounts(f), net.motion_codes.directions()
+        along = f @ book
+        guide = guide_loss(amounts, along, torch.cat([batch["held"][:, 0], batch["held"][:, 1]]))
+        true = F.pad(REACH * batch["held"], (0, amounts.shape[1] - GUIDES))  # [B, 1 + K, M]
+        own = own.view(-1, 1)
+        a_s = torch.lerp(true[:, 0], amounts[:b], own)
+        a_d = torch.cat([torch.lerp(true[:, 1], amounts[b:], own)[:, None], true[:, 2:]], 1)
+        f_id = f[:b] - torch.lerp(along[:b], amounts[:b], own) @ book.T
+        f_s, f_m = f_id + a_s @ book.T, (a_d @ book.T).flatten(0, 1)
+        f_lip = self.lip_teacher(batch["mouth"].flatten(0, 1))
+        styles = fuse(f_id.repeat_interleave(k, 0), f_m, f_lip, net.generator.slots,
+                      s.manipulated, s.lip)  # fmt: skip
+        if s.elsewhere == "source":
+            keep = [n for n in range(net.generator.slots) if n not in s.manipulated]
+            styles[:, keep] = f_s.repeat_interleave(k, 0)[:, None]
+        pictures, flows = net.generator.with_flow(
+            styles, [m[:b].repeat_interleave(k, 0) for m in maps]
+        )
+        return pictures, flows, guide
+
+    def rec(self, made: Tensor, true: Tensor, mouths: Tensor) -> Tensor:
+        """L_rec, Eq. 3, of pictures [B, 3, S, S]; `mouths` [B, 4] px count more in `tiny`."""
+        weight = torch.ones_like(true[:, :1])
+        if self.preset == "tiny":
+            weight = 1 + MOUTH_WEIGHT * within(mouths, true.shape[-1], 0.0)
+        pixels = ((made - true).abs() * weight).mean() / weight.mean()
+        return pixels + perceptual_distance(self.critics.face.maps, made, true)
+
+    def _motion(self, batch: Sample, turn: Turn) -> dict[str, Tensor]:
+        """On codes of networks that stand still."""
+        net, frames = self.net, batch["f_m"].shape[1]
+        f_lip = net.audio_mapper(batch["heard"], frames)
+        f_c = net.normaliser.encode(batch["f_m"])
+        mu = net.prior(batch["start"], f_lip.detach())
+        noise = turn.normal(*f_c.shape[1:])
+        return {
+            "lips": F.mse_loss(f_lip, batch["f_lip"]),
+            "ae": F.mse_loss(net.normaliser.decode(f_c), batch["f_m"]),
+            "prior": prior_loss(f_c.detach(), mu),
+            "cfm": net.sampler.loss(f_c.detach(), mu, noise, turn.uniform()),
+        }
+
+    def _joint(self, batch: Sample, turn: Turn) -> dict[str, Tensor]:
+        """The eight losses of Eq. 8 in the maker's turn; the discriminator's in its own."""
+        talk = self.talk(batch, turn)
+        true = window_of(batch["driving"], batch["at"], RENDERED).flatten(0, 1)
+        if turn.name == "critic":
+            with torch.no_grad():
+                made = self.net(talk).pictures.flatten(0, 1)
+            return {"critic": critic_loss(self.critic(true), self.critic(made))}
+        joint = self.net(talk)
+        mouths = window_of(batch["mouths"], batch["at"], RENDERED)
+        made = joint.pictures.flatten(0, 1)
+        return {
+            "gan": maker_loss(self.critic(made)),
+            "rec": self.rec(made, true, mouths.flatten(0, 1)),
+            "id": self.critics.identity(made, true, mouths.flatten(0, 1)),
+            "sync": self.critics.sync_loss(joint.pictures, mouths, batch["heard"]),
+            "cfm": joint.cfm,
+            "ae": F.mse_loss(joint.again, joint.f_m),
+            "prior": prior_loss(joint.f_c.detach(), joint.mu),
+            "tts": self._tts(joint, talk, batch, turn),
+        }
+
+    def talk(self, batch: Sample, turn: Turn) -> Talk:
+        """A joint batch with its noise."""
+        s = self.net.settings
+        frames = batch["frames"]
+        mel = self.net.acoustic.normalised(batch["mel"][:, : int(frames.max())])
+        return Talk(
+            batch["source"], batch["driving"], batch["mouths"], batch["starts"], batch["at"],
+            RENDERED, batch["ids"][:, : int(batch["tokens"].max())], batch["tokens"], mel, frames,
+            turn.uniform() < s.random_start, turn.normal(batch["driving"].shape[1], s.compressed),
+            turn.uniform(),
+        )  # fmt: skip
+
+    def _tts(self, joint: Joint, talk: Talk, batch: Sample, turn: Turn) -> Tensor:
+        """L_TTS: Matcha-TTS's three with equal weights."""
+        found = speech_losses(joint.said, batch, talk.mel)
+        part = cropped(talk.mel, joint.said.feature, talk.mel_frames, turn.uniform())
+        flow = mel_flow_loss(
+            self.net.acoustic, part.mel, part.feature, part.frames, joint.f_id,
+            turn.normal(*part.mel.shape[1:]), turn.uniform(),
+        )  # fmt: skip
+        return found["duration"] + found["prior"] + flow
+
+    def picture(self, stage: Stage, batch: Sample) -> np.ndarray | None:
+        """Source, true and made pictures."""
+        if stage.name in self._of:
+            return self._of[stage.name].picture(stage, batch)
+        if stage.name == "face":
+            own = torch.zeros(len(batch["source"]), device=batch["source"].device)
+            made = self.make(batch, own)[0].unflatten(0, batch["driving"].shape[:2])
+            rows = torch.cat([batch["source"][:, None], batch["driving"], made], 1)
+        elif stage.name == "joint":
+            turn = Turn("picture", 0, {}, torch.arange(len(batch["source"])), 0,
+                        batch["source"].device)  # fmt: skip
+            true = window_of(batch["driving"], batch["at"], RENDERED)
+            made = self.net(self.talk(batch, turn)).pictures
+            rows = torch.cat([batch["source"][:, None], true, made], 1)
+        else:
+            return None
+        strip = rows.permute(0, 3, 1, 4, 2).flatten(0, 1).flatten(1, 2)
+        return ((strip.float().clamp(-1, 1) + 1) * 127.5).byte().cpu().numpy()
+
+    def figures(self, stage: Stage) -> dict[str, float]:
+        """The speech half's; the face half is measured by `vivavoce bench`."""
+        return self._of[stage.name].figures(stage) if stage.name in self._of else {}
+
+    def config(self) -> dict[str, object]:
+        """What the network is made of."""
+        return {"settings": self.net.settings.model_dump(mode="json")}
+
+    def files(self, stage: Stage) -> Files:
+        """The parts that a stage changed, in half precision."""
+        if stage.name in self._of:
+            return self._of[stage.name].files(stage)
+        files: dict[str, tuple[Mapping[str, Tensor], dict[str, str]]] = {}
+        kept = {k: v for k, v in self.net.state_dict().items() if not k.startswith(ELSEWHERE)}
+        files["face.safetensors"] = (_halved(kept), {"part": "ttsf-face"})
+        if stage.name == "joint":
+            acoustic = self.net.acoustic.state_dict()
+            files["acoustic.safetensors"] = (_halved(acoustic), {"part": "ttsf-acoustic"})
+        return files
+
+
+def _halved(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {k: v.half().contiguous() if v.is_floating_point() else v for k, v in weights.items()}

@@ -1,0 +1,145 @@
+"""The face half of TTSF warms up: a driving frame is made from a source frame of the same clip.
+
+Stage 0 of docs/systems/ttsf.md. Nothing is heard yet, so a small teacher gives the lip code from
+the driving frame's mouth coefficients, while the driving frame's own mouth is hidden from E_m:
+that is how lips come to be moved by slots 6 and 7 alone, and what the audio mapper learns from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vivavoce.nn.equalised import GAIN, EqualLinear, leaky
+from vivavoce.systems.stage import Sample
+from vivavoce.train.windows import Clip, Window
+from vivavoce.types import ARKIT, Bytes
+
+MOUTH = tuple(i for i, n in enumerate(ARKIT) if n.startswith(("jaw", "mouth", "tongue")))
+"""The 28 coefficients that move the mouth."""
+_OTHER_SIDE = tuple(
+    ARKIT.index(n.replace("Left", "_").replace("Right", "Left").replace("_", "Right"))
+    for n in ARKIT
+)
+
+
+DRIVING = 3
+"""Driving frames of a warm-up sample; E_v sees the first of them."""
+GUIDES = 14
+"""Numbers that `held` tells of a frame."""
+REACH = 4.0
+"""What a motion code's amount is when what it tells is one standard deviation from rest: as
+large as the rest of f, so that the generator cannot overlook it."""
+
+
+def held(window: Window, frames: np.ndarray, mirrored: bool) -> np.ndarray:
+    """How the head and the upper face are held in `frames` of a window [n, 14], each about N(0, 1)
+    on talking faces: pose, gaze, lids, brows, wide eyes."""
+    pose, gaze = window.track("pose")[frames], window.track("gaze")[frames]
+    face = window.track("expression")[frames]
+    if mirrored:
+        pose = pose * np.array([-1, 1, -1, -1, 1, 1])
+        gaze, face = gaze * np.array([-1, 1]), face[:, list(_OTHER_SIDE)]
+
+    def of(*names: str) -> np.ndarray:
+        return face[:, [ARKIT.index(n) for n in names]].mean(1, keepdims=True)
+
+    told = [
+        pose / np.array([0.1, 0.07, 0.05, 0.045, 0.03, 0.05]), gaze / np.array([0.07, 0.05]),
+        of("eyeBlinkLeft") / 0.18, of("eyeBlinkRight") / 0.18,
+        of("browDownLeft", "browDownRight") / 0.14, of("browInnerUp") / 0.2,
+        of("browOuterUpLeft", "browOuterUpRight") / 0.15, of("eyeWideLeft", "eyeWideRight") / 0.15,
+    ]  # fmt: skip
+    return np.concatenate(told, 1).astype(np.float32)
+
+
+class LipTeacher(nn.Module):
+    """Mouth coefficients [..., 28] → lip codes [..., D]; training alone has it."""
+
+    def __init__(self, code: int, width: int = 128) -> None:
+        super().__init__()
+        self.one = EqualLinear(len(MOUTH), width, gain=3 * GAIN)  # coefficients are small numbers
+        self.two = EqualLinear(width, width, gain=GAIN)
+        self.three = EqualLinear(width, code)
+
+    def forward(self, mouth: Tensor) -> Tensor:
+        """f_lip as it should be."""
+        out: Tensor = self.three(leaky(self.two(leaky(self.one(mouth)))))
+        return out
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What a warm-up sample holds."""
+
+    source: Tensor
+    """[3, S, S] in -1..1."""
+    driving: Tensor
+    """[K, 3, S, S]."""
+    mouth: Tensor
+    """Coefficients [K, 28]."""
+    box: Tensor
+    """Mouth boxes [K, 4] in px of the pictures."""
+    held: Tensor
+    """See `held`, of source and driving [1 + K, 14]."""
+    points: Tensor
+    """The tracker's points [1 + K, 478, 2] of source and driving, -1..1 from first to last px."""
+
+    def sample(self) -> Sample:
+        """As the loop wants it."""
+        return dict(vars(self))
+
+
+def draw_pair(clip: Clip, rng: np.random.Generator) -> Pair:
+    """A source and `DRIVING` driving pictures of a clip, mirrored and tinted alike."""
+    window = Window(clip, 0, len(clip.sample))
+    chosen = rng.permutation(window.frames)[: DRIVING + 1]
+    packed = window.clip.sample.frames
+    assert packed is not None
+    pictures = np.stack([packed[int(window.start + i)] for i in chosen])
+    mouth = window.track("expression")[chosen]
+    boxes = window.track("mouth_box")[chosen].astype(np.float32)
+    side = pictures.shape[2]
+    points = 2 * (window.track("landmarks")[chosen][..., :2] - 0.5) / (side - 1) - 1
+    mirrored = rng.random() < 0.5
+    told = held(window, chosen, mirrored)
+    if mirrored:
+        points = points * np.array([-1, 1])
+        pictures, mouth = pictures[:, :, ::-1], mouth[:, list(_OTHER_SIDE)]
+        boxes = np.stack([side - boxes[:, 2], boxes[:, 1], side - boxes[:, 0], boxes[:, 3]], 1)
+    tensor = to_tensor(pictures) + torch.from_numpy(rng.uniform(-0.1, 0.1, (3, 1, 1))).float()
+    tensor = tensor.clamp(-1, 1)
+    shapes = mouth[1:, list(MOUTH)].astype(np.float32), boxes[1:], told, points.astype(np.float32)
+    return Pair(tensor[0], tensor[1:], *map(torch.from_numpy, shapes))
+
+
+def to_tensor(pictures: Bytes) -> Tensor:
+    """RGB [T, H, W, 3] → [T, 3, H, W] in -1..1."""
+    return (
+        torch.from_numpy(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))).float() / 127.5 - 1
+    )
+
+
+def flow_distance(raws: list[Tensor], source: Tensor, driving: Tensor) -> Tensor:
+    """How far the flows of all resolutions [B, 3, s, s] look past the source's points [B, V, 2]
+    from where the driving picture has them [B, V, 2]: mean distance per axis in half sides."""
+    wanted = source - driving
+    errors = []
+    for raw in raws:
+        flow = raw[:, :2].tanh()
+        there = F.grid_sample(flow, driving[:, None], padding_mode="border", align_corners=True)
+        errors.append((there[:, :, 0].transpose(1, 2) - wanted).abs().mean())
+    return torch.stack(errors).mean()
+
+
+def guide_loss(amounts: Tensor, along: Tensor, told: Tensor) -> Tensor:
+    """What E_m says is true, and f says it too: the first amounts a [B, M] are what is `told`
+    [B, 14], and f's own part along the codes, D^T f [B, M], is a, so that none of it stays in f_id.
+    """
+    truth = (amounts[:, :GUIDES] / REACH - told).clamp(-4, 4)
+    own = (along - amounts) / REACH
+    return truth.square().mean() + own.square().mean()

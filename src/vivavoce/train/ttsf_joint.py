@@ -1,0 +1,80 @@
+"""What the joint stage of TTSF, and the reader before it, learn from."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from vivavoce.errors import RequestError
+from vivavoce.measure.judges.views import heard, lip_curves
+from vivavoce.speak.tokens import tokens_of
+from vivavoce.systems.stage import Sample
+from vivavoce.train.ttsf_critics import MOUTH_PX, crop
+from vivavoce.train.ttsf_face import to_tensor
+from vivavoce.train.ttsf_speech import MOST_FRAMES, MOST_TOKENS, Utterance, sample_of
+from vivavoce.train.windows import Clip, Windows
+from vivavoce.types import MELS_PER_FRAME
+
+RENDERED = 5
+"""Driving frames of a window that become pictures: a window of the sync critic."""
+TRIES = 200
+
+
+def draw_talk(windows: Windows, rng: np.random.Generator) -> Sample:
+    """A window of a clip whose phones are known, a source frame outside the window where there is
+    one, and the whole clip's tokens and mel.
+
+    Raises: RequestError: no clip says its phones, or all are too long.
+    """
+    for _ in range(TRIES):
+        clip = windows.clip(int(rng.integers(len(windows))))
+        phones = clip.sample.about.get("phones")
+        if not phones or len(clip.mel) > MOST_FRAMES:
+            continue
+        tokens = tokens_of([p[0] for p in phones], clip.sample.key)
+        if len(tokens.ids) <= min(MOST_TOKENS, len(clip.mel)):
+            break
+    else:
+        raise RequestError("The joint stage needs clips of at most 4.8 s that say their phones.")
+    frames, total = windows.frames, len(clip.sample)
+    start = int(rng.integers(total - frames + 1))
+    outside = [i for i in range(total) if not start <= i < start + frames] or [start]
+    source = int(rng.choice(outside))
+    at = int(rng.integers(frames - RENDERED + 1))
+    said = sample_of(Utterance(tokens, np.zeros(0, np.float32), clip.mel, None), rng, 1)
+    return {
+        "source": _pictures(clip, source, 1)[0],
+        "driving": _pictures(clip, start, frames),
+        "mouths": torch.from_numpy(_boxes(clip)[start : start + frames]),
+        "starts": torch.tensor(start),
+        "at": torch.tensor(at),
+        "heard": torch.from_numpy(_heard(clip, start + at)),
+        **{name: said[name] for name in ("ids", "tokens", "mel", "frames")},
+    }
+
+
+def draw_mouths(windows: Windows, rng: np.random.Generator) -> Sample:
+    """A mouth's crop and its lip curves."""
+    clip = windows.clip(int(rng.integers(len(windows))))
+    frame = int(rng.integers(len(clip.sample)))
+    box = torch.from_numpy(_boxes(clip)[frame : frame + 1])
+    moved = box + torch.from_numpy(rng.uniform(-1.5, 1.5, (1, 1)).astype(np.float32))
+    curves = lip_curves(clip.sample.tracks["landmarks"])[frame]
+    mouth = crop(_pictures(clip, frame, 1), moved, MOUTH_PX)[0]
+    return {"mouth": mouth, "curves": torch.from_numpy(curves)}
+
+
+def _pictures(clip: Clip, first: int, count: int) -> torch.Tensor:
+    assert clip.sample.frames is not None
+    return to_tensor(clip.sample.frames[first : first + count])
+
+
+def _boxes(clip: Clip) -> np.ndarray:
+    return clip.sample.tracks["mouth_box"].astype(np.float32)
+
+
+def _heard(clip: Clip, first: int) -> np.ndarray:
+    """What the sync critic hears of the rendered frames [20, 80]."""
+    assert clip.sample.samples is not None
+    rows = slice(MELS_PER_FRAME * first, MELS_PER_FRAME * (first + RENDERED))
+    return heard(clip.sample.samples)[rows]
