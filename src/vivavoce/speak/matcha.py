@@ -162,20 +162,22 @@ class Matcha(nn.Module):
 
     level: Tensor
     spread: Tensor
+    face_level: Tensor
+    face_spread: Tensor
 
     def __init__(self, settings: MatchaSettings) -> None:
         super().__init__()
         s = self.settings = settings
         self.register_buffer("level", torch.tensor(0.0))
         self.register_buffer("spread", torch.tensor(1.0))
-        self.nobody = nn.Parameter(torch.randn(s.code))
+        # What tells faces apart is a small part of their codes: without these it is not heard.
+        self.register_buffer("face_level", torch.zeros(s.code))
+        self.register_buffer("face_spread", torch.ones(s.code))
+        self.nobody = nn.Parameter(torch.zeros(s.code))
         self.embedding = nn.Embedding(COUNT, s.width)
         nn.init.normal_(self.embedding.weight, 0, s.width**-0.5)
         self.prenet = _Prenet(s.width, s.prenet_dropout)
-        # Codes of one encoder differ in length with the picture; who it is is their direction.
-        self.who = nn.Sequential(
-            nn.LayerNorm(s.code, elementwise_affine=False), nn.Linear(s.code, s.voice)
-        )
+        self.who = nn.Linear(s.code, s.voice)
         inner = s.width + s.voice
         self.layers = nn.ModuleList(_Layer(inner, s) for _ in range(s.layers))
         self.mean = nn.Linear(inner, s.mels)
@@ -183,6 +185,16 @@ class Matcha(nn.Module):
         self.field = FlowUNet(
             2 * s.mels + s.voice, s.mels, s.decoder_width, middle=s.decoder_middle
         )
+
+    @torch.no_grad()
+    def normalise_by(self, mels: Tensor, faces: Tensor | None) -> None:
+        """Take mean and deviation of the training's mels [N, mels] and of its f_id [n, code]."""
+        self.level.fill_(mels.mean())
+        self.spread.fill_(mels.std())
+        if faces is not None:
+            self.face_level.copy_(faces.mean(0))
+            self.face_spread.copy_(faces.std(0).clamp(min=1e-4))
+            self.nobody.copy_(self.face_level)
 
     def normalised(self, mel: Tensor) -> Tensor:
         """Log-mel with the training's mean 0 and deviation 1."""
@@ -217,6 +229,7 @@ class Matcha(nn.Module):
     def _voice(self, f_id: Tensor | None, shape: tuple[int, ...]) -> Tensor:
         """What f_id says of the voice, at every place [B, L, voice]."""
         code = self.nobody.expand(shape[0], -1) if f_id is None else f_id
+        code = (code - self.face_level) / self.face_spread
         return self.who(code)[:, None].expand(-1, shape[1], -1)
 
 

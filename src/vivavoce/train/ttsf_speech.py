@@ -93,9 +93,10 @@ class SpeechTraining(Trainable):
         if not self.clips:
             self.clips = read_utterances(str(run.data), "train", self.see)
             self.held_out = read_utterances(str(run.data), "test", self.see)
-            cells = np.concatenate([clip.mel for clip in self.clips])
-            self.acoustic.level.fill_(float(cells.mean()))
-            self.acoustic.spread.fill_(float(cells.std()))
+        if not run.resumed and "speech-align" not in run.done:
+            faces = [clip.faces for clip in self.clips if clip.faces is not None]
+            mels = torch.from_numpy(np.concatenate([clip.mel for clip in self.clips]))
+            self.acoustic.normalise_by(mels, torch.cat(faces) if faces else None)
 
     def draw(self, stage: Stage, rng: np.random.Generator) -> Sample:
         """A clip, padded; it is trimmed again to the longest of its batch."""
