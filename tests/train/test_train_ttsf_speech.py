@@ -1,0 +1,137 @@
+"""TTSF's speech half in training: what it reads, what it draws, that a step teaches it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vivavoce.data.schema import Sample
+from vivavoce.data.shards import write_set, write_shard
+from vivavoce.listen.mel import log_mel
+from vivavoce.speak.matcha import Matcha
+from vivavoce.speak.voices import find_voice
+from vivavoce.systems.stage import Run, Stage, Turn
+from vivavoce.train.ttsf_speech import CROP, SpeechTraining, cropped, read_utterances
+from vivavoce.train.ttsf_vocoder import VocoderTraining, mel_of, spectra_loss
+from vivavoce.types import SAMPLES_PER_FRAME, Emotion
+
+TEXTS = ("A small boat came home.", "Five birds sing in the big tree.", "We like warm rain.")
+
+
+def clip(number: int, split: str) -> Sample:
+    """One sentence, in whole frames."""
+    speech = next(iter(find_voice("en-us").speak(TEXTS[number], Emotion())))
+    frames = len(speech.samples) // SAMPLES_PER_FRAME
+    phones = [[p.symbol, p.start_s, p.end_s] for p in speech.phones or ()]
+    about = {"set": "made", "split": split, "person": f"p{number}", "frames": frames, "size": 8,
+             "clip": "c0", "phones": phones}  # fmt: skip
+    return Sample(f"p{number}-c0", about, speech.samples[: frames * SAMPLES_PER_FRAME])
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    write_shard(folder / "train" / "a.tar", [clip(0, "train"), clip(1, "train")])
+    write_shard(folder / "test" / "b.tar", [clip(2, "test")])
+    write_set(folder, {"name": "made"})
+    return folder
+
+
+def turn(stage: Stage, batch: int, name: str) -> Turn:
+    return Turn(name, 0, {}, torch.arange(batch), 1)
+
+
+def batch_of(
+    part: SpeechTraining | VocoderTraining, stage: Stage, count: int
+) -> dict[str, torch.Tensor]:
+    drawn = [part.draw(stage, np.random.default_rng([5, n])) for n in range(count)]
+    return {k: torch.stack([d[k] for d in drawn]) for k in drawn[0]}
+
+
+def test_speech_learns_from_clips_that_say_their_phones(shards: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    part = SpeechTraining("tiny", lambda clip: torch.randn(3, 256))
+    align, speech = part.stages
+    part.begin(align, Run(shards, tmp_path / "out", 0))
+    mels = np.concatenate([c.mel for c in part.clips])
+    assert float(part.acoustic.level) == pytest.approx(mels.mean(), rel=1e-4)
+    batch = batch_of(part, align, 4)
+    assert batch["known"].all()
+    adam = torch.optim.Adam(part.acoustic.parameters(), 2e-3)
+    history = []
+    for _ in range(6):
+        losses = part.losses(align, batch, turn(align, 4, "speech"))
+        adam.zero_grad()
+        torch.stack(list(losses.values())).sum().backward()
+        adam.step()
+        history.append(losses["prior"].item())
+    assert history[-1] < history[0] - 0.02
+    found = part.losses(speech, batch, turn(speech, 4, "speech"))
+    again = part.losses(speech, batch, turn(speech, 4, "speech"))
+    assert set(found) == set(speech.losses)
+    assert 0.5 < found["flow"].item() < 10
+    part.acoustic.eval()
+    assert {k: v.shape for k, v in found.items()} == {k: v.shape for k, v in again.items()}
+    picture = part.picture(speech, batch)
+    assert picture is not None
+    assert picture.ndim == 3
+    figures = part.figures(speech)
+    assert 0 < figures["held-out phone onset error, s"] < 0.5
+    weights, about = part.files(speech)["acoustic.safetensors"]
+    assert about == {"part": "ttsf-acoustic"}
+    Matcha(part.acoustic.settings).load_state_dict(weights)
+
+
+def test_nobody_speaks_where_no_face_is_known(shards: Path) -> None:
+    found = read_utterances(str(shards), "train", None)
+    assert [len(c.starts) for c in found] == [
+        len(clip(n, "train").about["phones"]) for n in range(2)
+    ]
+    assert all(c.faces is None for c in found)
+
+
+def test_crops_of_mel_and_feature_lie_together() -> None:
+    mel = torch.arange(300.0)[None, :, None].repeat(2, 1, 80)
+    part = cropped(mel, 2 * mel, torch.tensor([300, 100]), torch.tensor([0.999, 0.5]))
+    assert torch.equal(part.feature, 2 * part.mel)
+    assert part.mel.shape == (2, CROP, 80)
+    assert part.mel[0, -1, 0] == 299
+    assert part.mel[1, 0, 0] == 0
+    assert part.frames.tolist() == [CROP, 100]
+
+
+def test_the_mel_that_is_learnt_from_is_the_one_that_is_heard() -> None:
+    sound = (0.1 * np.random.default_rng(0).standard_normal(8000)).astype(np.float32)
+    np.testing.assert_allclose(
+        mel_of(torch.from_numpy(sound)[None])[0].numpy(), log_mel(sound), atol=1e-4
+    )
+
+
+def test_spectra_tell_sounds_apart() -> None:
+    torch.manual_seed(0)
+    true = 0.1 * torch.randn(2, 3200)
+    assert spectra_loss(true, true).item() == 0
+    near, far = (spectra_loss(true, true + s * torch.randn(2, 3200)).item() for s in (0.01, 0.1))
+    assert 0 < near < far
+
+
+def test_the_vocoder_and_its_critics_take_turns(shards: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    part = VocoderTraining("tiny")
+    stage = part.stages[1]
+    part.begin(stage, Run(shards, tmp_path / "out", 0))
+    batch = batch_of(part, stage, 2)
+    assert batch["samples"].shape == (2, 10 * SAMPLES_PER_FRAME)
+    assert batch["mel"].shape == (2, 40, 80)
+    critic = part.losses(stage, batch, turn(stage, 2, "critic"))
+    maker = part.losses(stage, batch, turn(stage, 2, "maker"))
+    assert set(critic) | set(maker) == set(stage.losses)
+    critic["critic"].backward()
+    assert all(p.grad is None for p in part.vocoder.parameters())
+    figures = part.figures(stage)
+    assert set(figures) == {"held-out log-mel L1", "held-out STOI"}
+    weights, _ = part.files(stage)["vocoder.safetensors"]
+    assert all(w.dtype == torch.float16 for w in weights.values())
