@@ -89,6 +89,16 @@ def speak(
         "out.mp4"
     ),
     system: System = "portrait",
+    steps: Annotated[int | None, typer.Option(help="ttsf: steps of its samplers.")] = None,
+    voice_from: Annotated[
+        str | None, typer.Option(help="ttsf: without-motion or with-motion.")
+    ] = None,
+    motion_from: Annotated[
+        Path | None, typer.Option(help="ttsf: a video whose head movement is taken.")
+    ] = None,
+    speech_only: Annotated[
+        bool, typer.Option("--speech-only", help="ttsf: write the voice alone, a .wav.")
+    ] = False,
     force: Force = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -97,13 +107,19 @@ def speak(
     from vivavoce.media.files import check_output
 
     pixels = _size(size)
-    check_output(output, force, (".mp4",))
+    check_output(output, force, (".wav",) if speech_only else (".mp4",))
     words = _text(text, text_file)
+    own = {"steps": steps, "voice_from": voice_from, "motion_from": motion_from}
+    if speech_only:
+        talker = _load(system)
+        own = _own(talker, own | {"speech_only": True})
+        _voice_alone(talker, portrait, words, face, own, output, force, quiet)
+        return
     with _progress("speaking", quiet or as_json) as progress:
         talker = _load(system)
         clip = talker(
             portrait, words, speech, voice=voice, emotion=emotion, seed=seed, size=pixels,
-            still=still, face=face,
+            still=still, face=face, **_own(talker, own),
         )  # fmt: skip
         saved = clip.save(output, force, progress(clip.seconds))
     summary = {
@@ -547,6 +563,33 @@ def _load(system: str) -> Any:
     import vivavoce
 
     return vivavoce.load(system)
+
+
+def _own(talker: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """Of the options that only some systems have, those that were given.
+
+    Raises: RequestError: this system has none of that name."""
+    given = {name: value for name, value in options.items() if value is not None}
+    for name in given:
+        if name not in getattr(talker, "OPTIONS", ()):
+            raise RequestError(f"The system {talker.name} has no --{name.replace('_', '-')}.")
+    return given
+
+
+def _voice_alone(
+    talker: Any, portrait: Path, words: str | None, face: int | None, own: dict[str, Any],
+    output: Path, force: bool, quiet: bool,
+) -> None:  # fmt: skip
+    """Write the voice that a system makes for a face."""
+    from vivavoce.media.provenance import Provenance
+    from vivavoce.media.sound import write_sound
+
+    if own.pop("motion_from", None) is not None:
+        raise RequestError("--speech-only moves no head: leave out --motion-from.")
+    own.pop("speech_only")
+    said = talker.speech_only(portrait, words, face=face, **own)
+    seconds = write_sound(output, said, Provenance(talker.folder.name), force)
+    _say(f"{output}: {seconds:.1f} s of sound", quiet)
 
 
 def _size(words: str) -> int | None:

@@ -111,11 +111,11 @@ STAGES = {
         Stage("joint", JOINT_LOSSES, 200_000, 8, _JOINT, window=WINDOW, workers=4),
     ),
     "tiny": (
-        Stage("face", {"rec": 1.0, "flow": 5.0, "guide": 0.3}, 2000, 3,
+        Stage("face", {"rec": 1.0, "flow": 5.0, "guide": 1.0}, 2000, 3,
               {"face": Optimiser((*FACE, "lip_teacher"), 6e-3, betas=(0.9, 0.99), warmup=0.01,
                                  clip=2.0, schedule="cosine")},
               window=WINDOW, ema=0.998,
-              curriculum={0: {"taught": 1.0}, 800: {"taught": 0.6}, 1400: {"taught": 0.2}}),
+              curriculum={0: {"taught": 1.0}, 600: {"taught": 0.5}, 1400: {"taught": 0.2}}),
         Stage("motion", {"lips": 1.0, "ae": 1.0, "prior": 0.1, "cfm": 1.0}, 1500, 16,
               {"motion": Optimiser(MOTION, 1e-3, warmup=0.05, clip=1.0, schedule="cosine")},
               window=WINDOW, ema=0.995),

@@ -27,6 +27,7 @@ from vivavoce.media.clip import Clip
 from vivavoce.media.provenance import Provenance
 from vivavoce.media.read import read_picture, read_video
 from vivavoce.speak.text import Piece, clean_text, split_text
+from vivavoce.speak.voices import DEFAULT_VOICE
 from vivavoce.systems.clock import Clock
 from vivavoce.systems.ttsf import Seen, TtsfNet, load_net
 from vivavoce.types import (
@@ -115,7 +116,7 @@ class Ttsf:
             portrait: A picture file, RGB uint8 [H, W, 3], or a `Face` from `self.look`.
             text: What to say, in English.
             speech: Refused: the voice is made from the text.
-            voice: Refused: the voice comes from the face.
+            voice: Refused, unless it is the default: the voice comes from the face.
             emotion: "neutral"; the paper has no control of emotion.
             seed: Draws the head's movement; the voice does not depend on it.
             size: Side of a square video around the head in pixels; None: the whole picture.
@@ -176,7 +177,7 @@ class Ttsf:
                 "ttsf speaks a text in a voice of its own and does not follow a recording. Give "
                 "--text, or another --system."
             )
-        if voice is not None:
+        if voice not in (None, DEFAULT_VOICE):
             raise RequestError("ttsf makes the voice from the face: leave out --voice.")
         if Emotion.parse(emotion) not in (Emotion(), Emotion(intensity=0.0)):
             raise RequestError("ttsf knows no emotions: leave out --emotion.")

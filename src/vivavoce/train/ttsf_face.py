@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from vivavoce.nn.equalised import GAIN, EqualLinear, leaky
 from vivavoce.systems.stage import Sample
 from vivavoce.train.windows import Clip, Window
-from vivavoce.types import ARKIT, Bytes
+from vivavoce.types import ARKIT, INNER_LOWER_LIP, INNER_UPPER_LIP, LIP_CORNERS, Bytes
 
 MOUTH = tuple(i for i, n in enumerate(ARKIT) if n.startswith(("jaw", "mouth", "tongue")))
 """The 28 coefficients that move the mouth."""
@@ -27,6 +27,7 @@ _OTHER_SIDE = tuple(
 )
 
 
+LIPS = [*INNER_UPPER_LIP, *INNER_LOWER_LIP, *LIP_CORNERS]
 DRIVING = 3
 """Driving frames of a warm-up sample; E_v sees the first of them."""
 GUIDES = 14
@@ -126,13 +127,15 @@ def to_tensor(pictures: Bytes) -> Tensor:
 
 def flow_distance(raws: list[Tensor], source: Tensor, driving: Tensor) -> Tensor:
     """How far the flows of all resolutions [B, 3, s, s] look past the source's points [B, V, 2]
-    from where the driving picture has them [B, V, 2]: mean distance per axis in half sides."""
+    from where the driving picture has them [B, V, 2]: mean distance per axis in half sides, of all
+    points and of the lips'."""
     wanted = source - driving
     errors = []
     for raw in raws:
         flow = raw[:, :2].tanh()
         there = F.grid_sample(flow, driving[:, None], padding_mode="border", align_corners=True)
-        errors.append((there[:, :, 0].transpose(1, 2) - wanted).abs().mean())
+        apart = (there[:, :, 0].transpose(1, 2) - wanted).abs()
+        errors += [apart.mean(), apart[:, LIPS].mean()]
     return torch.stack(errors).mean()
 
 
