@@ -48,6 +48,8 @@ CROP = 192
 """Mel frames of a clip that the decoder learns from at a time (Matcha-TTS, "out_size")."""
 UNKNOWN = 0.1
 """Share of the samples whose speaker is `nobody`."""
+BLUR = 0.5
+"""Deviations of noise on f_id, lest every face of a small set become a voice of its own."""
 
 See = Callable[[Recording], Tensor]
 """f_id [n, code] of some pictures of a clip."""
@@ -106,7 +108,10 @@ class SpeechTraining(Trainable):
     def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
         """Matcha-TTS's three, or the first two."""
         known = batch["known"] & (turn.uniform() >= UNKNOWN)
-        f_id = torch.where(known[:, None], batch["face"], self.acoustic.nobody)
+        face = batch["face"] + BLUR * self.acoustic.face_spread * turn.normal(
+            *batch["face"].shape[1:]
+        )
+        f_id = torch.where(known[:, None], face, self.acoustic.nobody)
         mel, aligned = aligned_batch(self.acoustic, batch, f_id)
         found = speech_losses(aligned, batch, mel)
         if "flow" in stage.losses:
@@ -121,7 +126,7 @@ class SpeechTraining(Trainable):
         """Mels of four clips, and below each what its tokens mean."""
         faces = torch.where(batch["known"][:, None], batch["face"], self.acoustic.nobody)
         mel, aligned = aligned_batch(self.acoustic, batch, faces)
-        rows = torch.cat([mel[:4], aligned.feature[:4]], 2).flatten(0, 0)
+        rows = torch.cat([mel[:4], aligned.feature[:4]], 2)
         strip = (rows.transpose(1, 2).flip(1).flatten(0, 1) * 50 + 128).clamp(0, 255)
         return strip.byte().cpu().numpy()[..., None].repeat(3, 2)
 
