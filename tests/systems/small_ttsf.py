@@ -13,7 +13,7 @@ from vivavoce.speak.matcha import MatchaSettings
 from vivavoce.systems.ttsf import ELSEWHERE, TtsfNet, TtsfSettings
 
 SMALL = TtsfSettings(
-    size=64, channels={4: 16, 8: 16, 16: 12, 32: 8, 64: 8}, code=24, motions=6, compressed=5,
+    size=64, channels={4: 16, 8: 16, 16: 12, 32: 8, 64: 8}, code=24, motions=16, compressed=5,
     mapper_width=8, prior_width=16, prior_layers=1, prior_heads=2, prior_kernel=5, sampler_width=16,
     speech=MatchaSettings(
         code=24, width=16, voice=8, layers=1, filter=16, duration_width=16, decoder_width=16,
@@ -21,7 +21,7 @@ SMALL = TtsfSettings(
     ),
     vocoder=HifiganSettings(
         channels=16, upsamplings=(5, 4), kernels=(3,), dilations=((1, 2),), pairs=False,
-        spectrum_hop=8,
+        spectrum_hop=8, critic_width=4,
     ),
 )  # fmt: skip
 

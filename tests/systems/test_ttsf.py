@@ -70,7 +70,7 @@ def test_02_the_code_book_is_orthogonal_and_stays_so() -> None:
     adam = torch.optim.Adam(codes.parameters(), 0.1)
     for _ in range(3):
         book = codes.directions()
-        assert torch.allclose(book.T @ book, torch.eye(6), atol=1e-5)
+        assert torch.allclose(book.T @ book, torch.eye(16), atol=1e-5)
         codes(torch.randn(4, 24)).square().sum().backward()
         adam.step()
 
