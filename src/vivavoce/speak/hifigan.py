@@ -3,7 +3,7 @@
 Kong, Kim & Bae, "HiFi-GAN: generative adversarial networks for efficient and high fidelity speech
 synthesis", NeurIPS 2020. `paper` is its V1 at hop 160 (5 * 4 * 4 * 2); `tiny` is V3's residual
 blocks with the last two upsamplings done by an inverse Fourier transform, as iSTFTNet does (Kaneko
-et al., ICASSP 2022): a tenth of the work on a processor.
+et al., ICASSP 2022), a tenth of the work on a processor, and is told the pitch (`excitation.py`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 
+from vivavoce.speak.excitation import PitchReader, excitation
 from vivavoce.types import HOP
 
 SLOPE = 0.1
@@ -46,6 +47,9 @@ class HifiganSettings(BaseModel):
     spectrum_hop: int = 1
     """1: the last layer gives samples. Else it gives spectra of 4 times as many samples this far
     apart, which are transformed back (iSTFTNet)."""
+    pitch_width: int = 0
+    """Of the network that reads the pitch from the mel and excites the generator with it; 0: none.
+    Needs `spectrum_hop` above 1."""
     critic_width: int = 32
     """First layer of the critics of periods; those of scales have four times as many channels."""
     critic_scales: int = 3
@@ -56,7 +60,7 @@ PRESETS = {
     "paper": HifiganSettings(),
     "tiny": HifiganSettings(
         channels=256, upsamplings=(5, 4), kernels=(3, 5, 7), dilations=((1, 2), (2, 6), (3, 12)),
-        pairs=False, spectrum_hop=8, critic_width=8, critic_scales=0,
+        pairs=False, spectrum_hop=8, pitch_width=96, critic_width=8, critic_scales=0,
     ),
 }  # fmt: skip
 
@@ -89,7 +93,7 @@ class _Residual(nn.Module):
 
 
 class Hifigan(nn.Module):
-    """The generator: log-mel [B, T, 80] → samples [B, 160 T] in [-1, 1]."""
+    """The generator: log-mel [B, T, 80] → samples [B, 160 T], about -1..1."""
 
     def __init__(self, settings: HifiganSettings, mels: int = 80) -> None:
         super().__init__()
@@ -107,18 +111,47 @@ class Hifigan(nn.Module):
                 for k, d in zip(s.kernels, s.dilations, strict=True)
             ))  # fmt: skip
         self.window = 4 * s.spectrum_hop
+        self.pitch = PitchReader(mels, s.pitch_width) if s.pitch_width else None
+        self.excite = nn.ModuleList()
+        for n in range(len(s.upsamplings) if s.pitch_width else 0):
+            stride = prod(s.upsamplings[n + 1 :])
+            self.excite.append(nn.Conv1d(
+                2 * (self.window + 2), s.channels >> (n + 1), 2 * stride + 1, stride, stride
+            ))  # fmt: skip
         self.last = _conv(width, 1 if s.spectrum_hop == 1 else self.window + 2, 7)
 
-    def forward(self, mel: Tensor) -> Tensor:
-        """Sound of whole utterances or of windows of them."""
-        x = self.first(((mel - MIDDLE) / SPREAD).transpose(1, 2))
-        for grow, blocks in zip(self.grow, self.blend, strict=True):
+    def forward(
+        self, mel: Tensor, pitch: tuple[Tensor, Tensor] | None = None, noise: Tensor | None = None
+    ) -> Tensor:
+        """Sound of whole utterances or of windows of them.
+
+        Args:
+            mel: [B, T, 80].
+            pitch: Octaves and voicing [B, T] of `excitation.py`; None: read from the mel.
+            noise: N(0, 1) [B, 160 T]; None: always the same.
+        """
+        x = ((mel - MIDDLE) / SPREAD).transpose(1, 2)
+        source = self._source(x, pitch, noise)
+        x = self.first(x)
+        for n, (grow, blocks) in enumerate(zip(self.grow, self.blend, strict=True)):
             x = grow(F.leaky_relu(x, SLOPE))
+            if source is not None:
+                x = x + self.excite[n](source)[..., : x.shape[-1]]
             x = torch.stack([block(x) for block in blocks]).mean(0)  # type: ignore[attr-defined]
         x = self.last(F.leaky_relu(x, SLOPE))
         if self.settings.spectrum_hop == 1:
             return x[:, 0].tanh()
         return self._transformed(x.float())
+
+    def _source(
+        self, x: Tensor, pitch: tuple[Tensor, Tensor] | None, noise: Tensor | None
+    ) -> Tensor | None:
+        if self.pitch is None:
+            return None
+        if pitch is None:
+            octaves, logits = self.pitch(x)
+            pitch = octaves, (logits > 0).to(x.dtype)
+        return excitation(*pitch, self.window, noise)
 
     def _transformed(self, x: Tensor) -> Tensor:
         """Log magnitudes and phases [B, 4 h + 2, N] → samples [B, h N]."""

@@ -11,6 +11,7 @@ the critics then meet speech instead of noise.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -29,10 +30,11 @@ from vivavoce.nn.gan import (
     least_squares_critic_loss,
     least_squares_maker_loss,
 )
-from vivavoce.speak.hifigan import PRESETS, Hifigan, SoundCritics
+from vivavoce.speak.excitation import MIDDLE_HZ
+from vivavoce.speak.hifigan import MIDDLE, PRESETS, SPREAD, Hifigan, SoundCritics
 from vivavoce.systems.stage import Files, Optimiser, Run, Sample, Stage, Trainable, Turn
-from vivavoce.train.windows import Windows
-from vivavoce.types import HOP, MELS_PER_FRAME, Float
+from vivavoce.train.windows import Window, Windows
+from vivavoce.types import HOP, MELS_PER_FRAME, RATE, Float
 
 WINDOW = 640
 """Samples of the mel's window."""
@@ -50,11 +52,12 @@ class VocoderTraining(Trainable):
 
     system = "ttsf"
     stages = (
-        Stage("vocoder", {"mel": 1.0, "spectra": 1.0}, 3000, 8,
+        Stage("vocoder", {"mel": 1.0, "spectra": 1.0, "pitch": 1.0}, 3000, 8,
               {"maker": Optimiser(("vocoder",), 1e-3, warmup=0.02, **_ADAM)},
               window=10, ema=0.995),
         Stage("vocoder-gan",
-              {"critic": 1.0, "fool": 1.0, "match": 2.0, "mel": 10.0, "spectra": 5.0}, 3000, 8,
+              {"critic": 1.0, "fool": 1.0, "match": 2.0, "mel": 15.0, "spectra": 5.0, "pitch": 5.0},
+              3000, 8,
               {"critic": Optimiser(("sound_critics",), 5e-4, **_ADAM),
                "maker": Optimiser(("vocoder",), 5e-4, schedule="cosine", **_ADAM)},
               window=10, ema=0.995),
@@ -68,6 +71,7 @@ class VocoderTraining(Trainable):
         self.network = nn.ModuleDict({"vocoder": self.vocoder, "sound_critics": self.critics})
         self.windows: Windows | None = None
         self.data: str | None = None
+        self.pitches: dict[str, tuple[Float, Float]] = {}
 
     def begin(self, stage: Stage, run: Run) -> None:
         """Open the shards."""
@@ -80,23 +84,48 @@ class VocoderTraining(Trainable):
         """A window's sound and its mel."""
         assert self.windows is not None
         window = self.windows.draw(rng)
-        samples = torch.from_numpy(np.ascontiguousarray(window.samples))
-        return {"samples": samples, "mel": torch.from_numpy(np.ascontiguousarray(window.mel))}
+        octaves, voiced = self._pitch(window)
+        arrays = {
+            "samples": window.samples,
+            "mel": window.mel,
+            "octaves": octaves,
+            "voiced": voiced,
+        }
+        return {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in arrays.items()}
+
+    def _pitch(self, window: Window) -> tuple[Float, Float]:
+        key, samples = window.clip.sample.key, window.clip.sample.samples
+        if key not in self.pitches:
+            assert samples is not None
+            self.pitches[key] = pitch_of(samples)
+        part = slice(window.start * MELS_PER_FRAME, (window.start + window.frames) * MELS_PER_FRAME)
+        octaves, voiced = self.pitches[key]
+        return octaves[part], voiced[part]
 
     def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
         """Of the turn: the critics', or the generator's."""
-        made, true = self.vocoder(batch["mel"]), batch["samples"]
+        true, pitch = batch["samples"], (batch["octaves"], batch["voiced"])
+        made = self.vocoder(batch["mel"], pitch, turn.normal(true.shape[1]))
         if turn.name == "critic":
             return {"critic": critics_loss(self.critics(true), self.critics(made.detach()))}
         found = {
             "mel": (mel_of(made) - mel_of(true)).abs().mean(),
             "spectra": spectra_loss(true, made),
+            "pitch": self._pitch_loss(batch["mel"], *pitch),
         }
         if "fool" in stage.losses:
             with torch.no_grad():
                 heard = self.critics(true)
             found |= maker_losses(heard, self.critics(made))
         return found
+
+    def _pitch_loss(self, mel: Tensor, octaves: Tensor, voiced: Tensor) -> Tensor:
+        """Of the pitch that is read from the mel; 0 for a generator that reads none."""
+        if self.vocoder.pitch is None:
+            return mel.new_zeros(())
+        read, logits = self.vocoder.pitch(((mel - MIDDLE) / SPREAD).transpose(1, 2))
+        wrong = ((read - octaves).abs() * voiced).sum() / voiced.sum().clamp(min=1)
+        return wrong + 0.3 * F.binary_cross_entropy_with_logits(logits, voiced)
 
     def figures(self, stage: Stage) -> dict[str, float]:
         """Copy synthesis of people who were held out."""
@@ -115,6 +144,24 @@ class VocoderTraining(Trainable):
         plain.load_state_dict(self.vocoder.state_dict())
         weights = {k: v.half().contiguous() for k, v in plain.folded().state_dict().items()}
         return {"vocoder.safetensors": (weights, {"part": "ttsf-vocoder"})}
+
+
+def pitch_of(samples: Float) -> tuple[Float, Float]:
+    """Octaves above `MIDDLE_HZ` and voicing [n // 160] at the middle of every mel frame, by WORLD's
+    DIO and StoneMask; between voiced stretches octaves go straight."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its own imports
+        import pyworld
+
+    x = samples.astype(np.float64)
+    f0, times = pyworld.dio(x, RATE, frame_period=500 * HOP / RATE)
+    f0 = pyworld.stonemask(x, f0, times, RATE)[1::2][: len(samples) // HOP]
+    f0 = np.pad(f0, (0, len(samples) // HOP - len(f0)))
+    heard = np.flatnonzero(f0)
+    if not len(heard):
+        return np.zeros(len(f0), np.float32), np.zeros(len(f0), np.float32)
+    octaves = np.interp(np.arange(len(f0)), heard, np.log2(f0[heard] / MIDDLE_HZ))
+    return octaves.astype(np.float32), (f0 > 0).astype(np.float32)
 
 
 def critics_loss(true: list[list[Tensor]], made: list[list[Tensor]]) -> Tensor:
