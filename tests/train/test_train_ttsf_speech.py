@@ -135,3 +135,22 @@ def test_the_vocoder_and_its_critics_take_turns(shards: Path, tmp_path: Path) ->
     assert set(figures) == {"held-out log-mel L1", "held-out STOI"}
     weights, _ = part.files(stage)["vocoder.safetensors"]
     assert all(w.dtype == torch.float16 for w in weights.values())
+
+
+def test_the_papers_sizes_take_a_training_step(shards: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    run = Run(shards, tmp_path / "out", 0)
+    speech = SpeechTraining("paper", lambda clip: torch.randn(2, 512))
+    stage = speech.stages[1]
+    speech.begin(stage, run)
+    losses = speech.losses(stage, batch_of(speech, stage, 1), turn(stage, 1, "speech"))
+    torch.stack(list(losses.values())).sum().backward()
+    silent = [n for n, p in speech.acoustic.named_parameters() if p.grad is None]
+    assert silent == []
+    vocoder = VocoderTraining("paper")
+    stage = vocoder.stages[1]
+    vocoder.begin(stage, run)
+    batch = {k: v[:, : v.shape[1] // 5] for k, v in batch_of(vocoder, stage, 1).items()}
+    made = vocoder.losses(stage, batch, turn(stage, 1, "maker"))
+    made["fool"].backward()
+    assert all(p.grad is not None for p in vocoder.vocoder.parameters())
