@@ -19,7 +19,7 @@ from vivavoce.train.ttsf_face import MOUTH, LipTeacher, to_tensor
 from vivavoce.train.ttsf_speech import MOST_FRAMES, MOST_TOKENS
 from vivavoce.train.windows import Clip, Windows
 
-MOST_CLIPS = 300
+MOST_CLIPS = 160
 """Clips that are looked at."""
 AT_ONCE = 32
 """Pictures that are encoded at once."""
