@@ -144,18 +144,18 @@ def test_losses_have_their_closed_forms(model: Matcha) -> None:
     assert found.item() == pytest.approx(again.item(), rel=1e-5)
 
 
-def test_rounding_keeps_the_length_and_cuts_the_edges() -> None:
+def test_durations_are_rounded_up_and_the_edges_cut() -> None:
     tokens = tokens_of(("_", "h", "aɪ", "_"))
     lengths = torch.full((len(tokens.ids),), 1.4)
     lengths[:2] = 20.0
-    inside = 1.4 * int(((tokens.phones > 0) & (tokens.phones < 3)).sum())
-    after = 1.4 * int((tokens.phones == 3).sum())
     found = rounded(lengths.log(), tokens, 1.0)
     assert found[tokens.phones == 0].sum() == EDGE
-    assert int(found.sum()) == round(EDGE + inside + after)
+    assert (found[2:] == 2).all()
     half = rounded(lengths.log(), tokens, 2.0)
-    assert abs(int(half[2:].sum()) * 2 - int(found[2:].sum())) <= 2
-    assert int(rounded(torch.full((len(tokens.ids),), -20.0), tokens, 1.0).sum()) == 1
+    assert int(half[2:].sum()) == len(found[2:])
+    third = rounded(lengths.log(), tokens, 3.0)
+    assert abs(int(third[2:].sum()) - 2 / 3 * len(found[2:])) <= 1
+    assert int(rounded(torch.full((len(tokens.ids),), -20.0), tokens, 99.0).sum()) == 1
 
 
 def test_phones_follow_each_other() -> None:
