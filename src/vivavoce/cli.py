@@ -99,6 +99,14 @@ def speak(
     speech_only: Annotated[
         bool, typer.Option("--speech-only", help="ttsf: write the voice alone, a .wav.")
     ] = False,
+    sampler: Annotated[
+        str | None, typer.Option(help="sdm: shallow, full, auxiliary or recursive.")
+    ] = None,
+    k: Annotated[int | None, typer.Option(help="sdm: step at which diffusion begins.")] = None,
+    without: Annotated[
+        list[str] | None, typer.Option(help="sdm: leave out pose, rhythm or diffusion.")
+    ] = None,
+    render: Annotated[str | None, typer.Option(help="sdm: own, or portrait's renderer.")] = None,
     force: Force = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -109,7 +117,10 @@ def speak(
     pixels = _size(size)
     check_output(output, force, (".wav",) if speech_only else (".mp4",))
     words = _text(text, text_file)
-    own = {"steps": steps, "voice_from": voice_from, "motion_from": motion_from}
+    own = {
+        "steps": steps, "voice_from": voice_from, "motion_from": motion_from,
+        "sampler": sampler, "k": k, "without": without, "render": render,
+    }  # fmt: skip
     if speech_only:
         talker = _load(system)
         own = _own(talker, own | {"speech_only": True})

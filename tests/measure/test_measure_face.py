@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vivavoce.look import face478
+from vivavoce.look import face478, landmarks68
 from vivavoce.measure import face
 from vivavoce.types import ARKIT_INDEX, OUTER_EYES, SAMPLES_PER_FRAME, Float, lip_gap
 
@@ -29,15 +29,15 @@ def opened(gaps: np.ndarray) -> Float:
 
 
 def test_the_68_points_are_68_different_ones() -> None:
-    assert len(face.FACE_68) == 48
-    assert len(face.MOUTH_68) == 20
-    assert len(set(face.FACE_68 + face.MOUTH_68)) == 68
+    assert len(landmarks68.FACE_68) == 48
+    assert len(landmarks68.MOUTH_68) == 20
+    assert len(set(landmarks68.FACE_68 + landmarks68.MOUTH_68)) == 68
     assert len(set(face.UPPER)) == len(face.UPPER)
 
 
 def test_the_68_points_lie_as_in_ibug() -> None:
     """Jaw from one side to the other, brows above eyes above nose above mouth above chin."""
-    p = still(1)[0, [*face.FACE_68, *face.MOUTH_68], :2]
+    p = still(1)[0, [*landmarks68.FACE_68, *landmarks68.MOUTH_68], :2]
     assert (np.diff(p[:17, 0]) > 0).all() or (np.diff(p[:17, 0]) < 0).all()
     assert p[:17, 1].argmax() == 8
     heights = [p[a:b, 1].mean() for a, b in ((17, 27), (36, 48), (31, 36), (48, 68), (7, 10))]
@@ -61,7 +61,7 @@ def test_lmd_does_not_mind_where_the_mouth_is() -> None:
 
 def test_lmd_by_hand() -> None:
     true, made = still(2), still(3)  # the third frame has no partner
-    made[:, face.MOUTH_68[0], 0] += 20
+    made[:, landmarks68.MOUTH_68[0], 0] += 20
     expected = (19 * 1 + 19) / 20  # the centroid goes 1 px along; the point itself is 19 px off
     assert face.lmd(made, true, 256) == pytest.approx(expected, abs=1e-4)
     assert face.lmd(made, true, 256, mouth=False) == pytest.approx(20 / 68, abs=1e-4)

@@ -5,17 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from vivavoce.look import face478
+from vivavoce.look.landmarks68 import ALL_68, MOUTH_68
 from vivavoce.measure.sync import loudness
 from vivavoce.types import FPS, OUTER_EYES, SAMPLES_PER_FRAME, Float, lip_gap
 
-MOUTH_68 = (61, 40, 37, 0, 267, 270, 291, 321, 314, 17, 84, 91, 78, 81, 13, 311, 308, 402, 14, 178)
-"""The tracker's points nearest to points 48 to 67 of the 68 (iBUG), in their order."""
-FACE_68 = (
-    127, 234, 93, 132, 58, 136, 150, 176, 152, 400, 379, 365, 288, 361, 323, 454, 356,
-    70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 168, 197, 5, 4, 75, 97, 2, 326, 305,
-    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,
-)  # fmt: skip
-"""Points 0 to 47: jaw, brows, nose, eyes."""
 SIDE = 256
 """Pictures of LMD are 256 px (SDM, sec. 7 of its specification); points are scaled to that."""
 UPPER = (
@@ -37,7 +30,7 @@ def lmd(made: Float, true: Float, side: float, mouth: bool = True) -> float:
     of equal index; `side` is the true picture's side in px.
     """
     count = min(len(made), len(true))
-    points = list(MOUTH_68) if mouth else [*FACE_68, *MOUTH_68]
+    points = list(MOUTH_68) if mouth else list(ALL_68)
     a, b = (x[:count, points, :2] * (SIDE / side) for x in (made, true))
     if mouth:
         a, b = a - a.mean(1, keepdims=True), b - b.mean(1, keepdims=True)
@@ -124,7 +117,7 @@ def velocities(landmarks: Float) -> tuple[Float, Float]:
     windows of 16 frames [W, 68 * 8] each: 8 directions weighed by log(1 + size), for each of the
     tracker's 68 points (FVMD follows a grid of points with a network that is a download). Sizes are
     px a frame where the outer eye corners are 256 px apart."""
-    points = landmarks[:, [*FACE_68, *MOUTH_68], :2]
+    points = landmarks[:, list(ALL_68), :2]
     eyes = np.linalg.norm(landmarks[:, OUTER_EYES[0], :2] - landmarks[:, OUTER_EYES[1], :2], axis=1)
     points = 256 * points / np.median(eyes)
     speed = np.diff(points, axis=0)

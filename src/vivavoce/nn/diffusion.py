@@ -16,6 +16,8 @@ from torch import Tensor
 
 Denoiser = Callable[[Tensor, Tensor], Tensor]
 """Of noisy x_t [B, ...] and steps t [B] (1..T) the noise in it."""
+Noise = Callable[[int], Tensor]
+"""Of a step t the noise eta that is added on the way back from it, shaped as x."""
 
 
 class Diffusion:
@@ -29,51 +31,47 @@ class Diffusion:
         """Variances rise in a straight line from `low` to `high` over `steps`."""
         self.steps = steps
         betas = np.linspace(low, high, steps)
-        self._ddpm, self._ddim = (_scheduler(name, betas) for name in ("DDPM", "DDIM"))
-        self.betas: Tensor = self._ddpm.betas
-        self.kept: Tensor = self._ddpm.alphas_cumprod
+        self._scheduler: Any = _scheduler(betas)
+        self.betas: Tensor = self._scheduler.betas
+        self.kept: Tensor = self._scheduler.alphas_cumprod
 
     def corrupt(self, x0: Tensor, noise: Tensor, t: Tensor) -> Tensor:
         """x_t = sqrt(kept_t) x0 + sqrt(1 - kept_t) noise, for steps `t` [B] in 1..T."""
-        out: Tensor = self._ddpm.add_noise(x0, noise, t - 1)
+        out: Tensor = self._scheduler.add_noise(x0, noise, t - 1)
         return out
 
     def loss(self, denoiser: Denoiser, x0: Tensor, noise: Tensor, t: Tensor) -> Tensor:
         """Absolute error of the predicted noise, element by element [B, ...]."""
         return (noise - denoiser(self.corrupt(x0, noise, t), t)).abs()
 
-    def back(
-        self, denoiser: Denoiser, x: Tensor, start: int,
-        generator: torch.Generator | None = None, still: bool = False,
-    ) -> Tensor:  # fmt: skip
+    def back(self, denoiser: Denoiser, x: Tensor, start: int, noise: Noise | None = None) -> Tensor:
         """From x_start [B, ...] to x_0, one step at a time: exactly `start` calls of the denoiser.
 
         Each step x_{t-1} = (x_t - beta_t / sqrt(1 - kept_t) eps) / sqrt(1 - beta_t) + sigma_t eta,
-        sigma_t^2 = beta_t (1 - kept_{t-1}) / (1 - kept_t), no noise in the last. With `still`,
-        sigma is 0 and the step is DDIM's, which returns x_0 exactly if the noise is known.
+        sigma_t^2 = beta_t (1 - kept_{t-1}) / (1 - kept_t), so no noise is added in the last (DDPM,
+        which is DDIM with eta 1). `noise` gives eta for a step; without it sigma is 0 and the step
+        is DDIM's, which returns x_0 exactly where the noise is known.
         """
-        scheduler = self._ddim if still else self._ddpm
-        scheduler.set_timesteps(self.steps)
+        self._scheduler.set_timesteps(self.steps)
         for t in range(start, 0, -1):
             eps = denoiser(x, torch.full((len(x),), t, device=x.device))
-            x = scheduler.step(eps, t - 1, x, generator=generator).prev_sample
+            how = {} if noise is None else {"eta": 1.0, "variance_noise": noise(t)}
+            x = self._scheduler.step(eps, t - 1, x, **how).prev_sample
         return x
 
     def quick(self, denoiser: Denoiser, x: Tensor, calls: int) -> Tensor:
         """From pure noise x_T to x_0 in `calls` DDIM steps, evenly spaced."""
-        self._ddim.set_timesteps(calls)
-        for t in self._ddim.timesteps.tolist():
+        self._scheduler.set_timesteps(calls)
+        for t in self._scheduler.timesteps.tolist():
             eps = denoiser(x, torch.full((len(x),), t + 1, device=x.device))
-            x = self._ddim.step(eps, t, x).prev_sample
+            x = self._scheduler.step(eps, t, x).prev_sample
         return x
 
 
-def _scheduler(name: str, betas: np.ndarray) -> Any:
+def _scheduler(betas: np.ndarray) -> Any:
     """Diffusers' scheduler for these variances, with nothing clipped."""
-    import diffusers
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
-    kind = getattr(diffusers, f"{name}Scheduler")
-    how = {"variance_type": "fixed_small"} if name == "DDPM" else {"set_alpha_to_one": True}
-    return kind(
-        len(betas), trained_betas=betas, clip_sample=False, timestep_spacing="trailing", **how
+    return DDIMScheduler(
+        len(betas), trained_betas=betas, clip_sample=False, timestep_spacing="trailing"
     )

@@ -21,14 +21,14 @@ from vivavoce.listen.listener import Listener
 from vivavoce.look import face478, look
 from vivavoce.media.clip import Clip
 from vivavoce.media.provenance import Provenance
-from vivavoce.media.read import probe_speech, read_picture, read_speech
+from vivavoce.media.read import read_picture
 from vivavoce.move import PortraitMover, load_mover
 from vivavoce.nn.threads import one_threaded
 from vivavoce.render.repair import RepairNet
 from vivavoce.render.warp import Renderer
-from vivavoce.speak.text import clean_text
-from vivavoce.speak.voices import DEFAULT_VOICE, find_voice
+from vivavoce.speak.voices import DEFAULT_VOICE
 from vivavoce.systems.clock import Clock
+from vivavoce.systems.spoken import Speechlike, spoken
 from vivavoce.types import (
     SAMPLES_PER_FRAME,
     Bytes,
@@ -49,7 +49,6 @@ SMALLEST, LARGEST = 64, 2160
 """Bounds of the sizes that can be asked for."""
 
 Portraitlike = str | Path | Bytes | Face
-Speechlike = str | Path | Speech | Iterable[Speech]
 
 
 class Portrait:
@@ -96,11 +95,11 @@ class Portrait:
         """
         if size is not None and not SMALLEST <= size <= LARGEST:
             raise RequestError(f"The size must be {SMALLEST} to {LARGEST} pixels, not {size}.")
-        spoken, seconds = self.speech(text, speech, voice, emotion)
+        said, seconds = self.speech(text, speech, voice, emotion)
         with self.clock("look"):
             person = portrait if isinstance(portrait, Face) else self.look(portrait, face)
             renderer = Renderer(person, self.model, size, self.repair)
-        chunks = self._chunks(renderer, person, spoken, Emotion.parse(emotion), seed, still)
+        chunks = self._chunks(renderer, person, said, Emotion.parse(emotion), seed, still)
         made_by = Provenance(self.folder.name, seed)
         return Clip(one_threaded(chunks), renderer.size, made_by, seconds)
 
@@ -118,18 +117,7 @@ class Portrait:
         emotion: str | Emotion = "neutral",
     ) -> tuple[Iterator[Speech], float | None]:
         """The sound as pieces, and its length in seconds where that is known beforehand."""
-        if (text is None) == (speech is None):
-            raise RequestError("Give either a text (--text, --text-file) or speech (--speech).")
-        if text is not None:
-            feeling = Emotion.parse(emotion)
-            spoken = find_voice(voice).speak(clean_text(text), feeling)
-            return self.clock.watch("speak", spoken), None
-        if isinstance(speech, Speech):
-            return iter([speech]), speech.seconds
-        if isinstance(speech, str | Path):
-            return self.clock.watch("speak", read_speech(speech)), probe_speech(speech)
-        assert speech is not None
-        return iter(speech), None
+        return spoken(text, speech, voice, emotion, self.clock)
 
     def motion(
         self,
@@ -142,8 +130,8 @@ class Portrait:
         still: bool = False,
     ) -> Iterator[Motion]:
         """How a face moves with this text or speech, without a picture: for 3D and for study."""
-        spoken, _ = self.speech(text, speech, voice, emotion)
-        cues = (cue for cue, _ in self._listen(spoken, Emotion.parse(emotion)))
+        said, _ = self.speech(text, speech, voice, emotion)
+        cues = (cue for cue, _ in self._listen(said, Emotion.parse(emotion)))
         return one_threaded(self._move(cues, None, seed, still))
 
     def _listen(self, spoken: Iterable[Speech], emotion: Emotion) -> Iterator[tuple[Cues, Float]]:

@@ -26,6 +26,7 @@ from vivavoce.look.motion_codes import hidden_mouth
 from vivavoce.media.clip import Clip
 from vivavoce.media.provenance import Provenance
 from vivavoce.media.read import read_picture, read_video
+from vivavoce.render.paste import paste
 from vivavoce.speak.text import Piece, clean_text, split_text
 from vivavoce.speak.voices import DEFAULT_VOICE
 from vivavoce.systems.clock import Clock
@@ -49,8 +50,6 @@ VOICES_FROM = ("without-motion", "with-motion")
 """What the voice is made for: f_id, or f_id + f_m (Table 3)."""
 SMALLEST, LARGEST = 64, 2160
 """Bounds of the sizes that can be asked for."""
-FEATHER = 0.06
-"""Of the square's side, over which it blends into the whole picture."""
 
 Portraitlike = str | Path | Bytes | Face
 
@@ -274,7 +273,8 @@ class Ttsf:
 
         made = as_pictures(self.net.render(sitter.seen, f_m, f_lip))
         if size is None:
-            return np.stack([_paste(sitter, picture) for picture in made])
+            whole = sitter.face.picture
+            return np.stack([paste(whole, sitter.square, picture) for picture in made])
         if size == made.shape[1]:
             return made
         how = cv2.INTER_AREA if size < made.shape[1] else cv2.INTER_CUBIC
@@ -336,20 +336,3 @@ def as_pictures(made: Tensor) -> Bytes:
     """[T, 3, H, W] about -1..1 → RGB uint8 [T, H, W, 3]."""
     levels = (made.float().clamp(-1, 1) + 1) * 127.5
     return levels.round().byte().permute(0, 2, 3, 1).contiguous().numpy()
-
-
-def _paste(sitter: Sitter, made: Bytes) -> Bytes:
-    """The whole picture with the square in its place, its edge blended in."""
-    import cv2
-
-    left, top, side = sitter.square
-    picture, small = sitter.face.picture, len(made)
-    scale = side / small
-    matrix = np.array([[scale, 0, left], [0, scale, top]])
-    height, width = picture.shape[:2]
-    edge = np.minimum(np.arange(small), np.arange(small)[::-1]) / (FEATHER * small)
-    weight = np.clip(np.minimum(edge[:, None], edge), 0, 1).astype(np.float32)
-    there = cv2.warpAffine(made, matrix, (width, height), flags=cv2.INTER_CUBIC)
-    share = cv2.warpAffine(weight, matrix, (width, height))[..., None]
-    mixed = there * share + picture * (1 - share)
-    return np.asarray(np.clip(mixed + 0.5, 0, 255), np.uint8)

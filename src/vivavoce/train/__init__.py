@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 TRAINABLE: dict[str, str] = {
     "judges": "vivavoce.train.judges:JudgesTraining",
     "portrait": "vivavoce.train.portrait:PortraitTraining",
+    "sdm": "vivavoce.train.sdm:SdmTraining",
     "ttsf": "vivavoce.train.ttsf:TtsfTraining",
 }
 """Name → what gives a `systems.stage.Trainable` for a preset; imported on demand."""

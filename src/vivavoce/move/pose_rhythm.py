@@ -1,0 +1,121 @@
+"""SDM's coarse motion: pose modes from what is said, frame after frame, and rhythm from prosody.
+
+"Shallow Diffusion Motion Model for Talking Face Generation from Speech", sections 3.1 and 3.2.
+Symbols: i is the video frame; F the motion of landmarks; M its latent; the bar marks the content
+(pose) part, the tilde the rhythmic part.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vivavoce.types import MELS_PER_FRAME
+
+HEARD = 5
+"""Video frames, 0.2 s, about frame i that the content encoder hears."""
+PROSODY = 3
+"""Log-energy, F0, voicing."""
+
+
+def mel_windows(mel: Tensor) -> Tensor:
+    """S_(i): windows [B, T, 80, 20] of log-mel [B, 4 T, 80], each centred on its video frame;
+    beyond the ends the edge is repeated."""
+    side = (HEARD // 2) * MELS_PER_FRAME
+    padded = F.pad(mel.transpose(1, 2), (side, side), mode="replicate")
+    return padded.unfold(2, HEARD * MELS_PER_FRAME, MELS_PER_FRAME).permute(0, 2, 1, 3)
+
+
+class ContentEncoder(nn.Module):
+    """f_con: four convolutions and a mean over time, [B, T, 80, 20] → [B, T, C]."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        widths, strides = (80, width // 2, width, width, width), (1, 2, 2, 1)
+        layers: list[nn.Module] = []
+        for i, stride in enumerate(strides):
+            layers += [
+                nn.Conv1d(widths[i], widths[i + 1], 3, stride, 1),
+                nn.GroupNorm(4, widths[i + 1]), nn.ReLU(),
+            ]  # fmt: skip
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """The content code of every frame."""
+        found = self.layers(windows.flatten(0, 1)).mean(2)
+        return found.unflatten(0, windows.shape[:2])
+
+
+class RhythmicGenerator(nn.Module):
+    """f_rhy: five convolutions over mel and prosody at 100 a second, a second wide; F~ and the
+    features it is read from, 25 a second."""
+
+    def __init__(self, width: int, motion: int) -> None:
+        super().__init__()
+        strides, spread = (2, 2, 1, 1, 1), (1, 1, 2, 2, 2)
+        layers: list[nn.Module] = []
+        inputs = 80 + PROSODY
+        for stride, dilation in zip(strides, spread, strict=True):
+            layers += [nn.Conv1d(inputs, width, 5, stride, 2 * dilation, dilation), nn.ReLU()]
+            inputs = width
+        self.layers = nn.Sequential(*layers)
+        self.last = nn.Linear(width, motion)
+
+    def forward(self, mel: Tensor, prosody: Tensor) -> tuple[Tensor, Tensor]:
+        """F~ [B, T, K] and features [B, T, W] of mel [B, 4 T, 80] and prosody [B, T, 3]."""
+        heard = torch.cat([mel, prosody.repeat_interleave(MELS_PER_FRAME, 1)], 2)
+        features = self.layers(heard.transpose(1, 2)).transpose(1, 2)
+        return self.last(features), features
+
+
+def _mlp(inputs: int, width: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(),
+        nn.Linear(width, outputs),
+    )  # fmt: skip
+
+
+class PoseModes(nn.Module):
+    """The visual branch: latents M of F, their change z from the content, and F-bar."""
+
+    def __init__(self, width: int, motion: int) -> None:
+        super().__init__()
+        self.encode = _mlp(motion, width, width)  # f_enc
+        self.change = _mlp(2 * width, width, width)  # h_enc
+        self.decode = _mlp(width, width, motion)  # f_dec
+
+    def forward(self, previous: Tensor, content: Tensor) -> Tensor:
+        """F-bar_(i) = f_dec(M_(i-1) + z) (Eq. 2, in the forward direction) for F_(i-1) [..., K] and
+        the content code [..., C]."""
+        latent = self.encode(previous)
+        z = self.change(torch.cat([latent, content], -1))
+        return self.decode(latent + z)
+
+    def again(self, motion: Tensor) -> Tensor:
+        """f_dec(f_enc(F)): what L_reg holds against F (Eqs. 3 and 4)."""
+        return self.decode(self.encode(motion))
+
+
+def regularity_loss(modes: PoseModes, motion: Tensor) -> Tensor:
+    """L_reg (Eq. 4) on neighbouring frames of F [B, T, K]: both are rebuilt from their latents."""
+    again = (modes.again(motion) - motion).abs()
+    return again[:, 1:].mean() + again[:, :-1].mean()
+
+
+def independence_loss(pose: Tensor, rhythm: Tensor, literal: bool = False) -> Tensor:
+    """L_ind (Eq. 5) of F-bar and F~ [N, K].
+
+    Minimising the printed distance would pull the branches together, against what the text wants;
+    the default is the mean squared cross-correlation of the standardised outputs. `literal` gives
+    the printed form.
+    """
+    if literal:
+        return (rhythm - pose).norm(dim=1).mean()
+    return correlations(pose, rhythm).square().mean()
+
+
+def correlations(a: Tensor, b: Tensor) -> Tensor:
+    """Correlation matrix [K, K] of the columns of [N, K] and [N, K]."""
+    za, zb = ((x - x.mean(0)) / (x.std(0, unbiased=False) + 1e-5) for x in (a, b))
+    return za.T @ zb / len(a)

@@ -1,0 +1,42 @@
+"""Landmarks as a picture: what a landmark-conditioned renderer is told about a face."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from vivavoce.types import INNER_LOWER_LIP, INNER_UPPER_LIP, LIP_CORNERS, Bytes, Float
+
+OVAL = (
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152,
+    148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+)  # fmt: skip
+OUTER_LIPS = (
+    61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146,
+)  # fmt: skip
+INNER_LIPS = (LIP_CORNERS[0], *INNER_UPPER_LIP, LIP_CORNERS[1], *reversed(INNER_LOWER_LIP))
+EYES = (
+    (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7),
+    (263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249),
+)
+BROWS = ((70, 63, 105, 66, 107), (336, 296, 334, 293, 300))
+NOSE = ((168, 6, 197, 195, 5, 4), (98, 97, 2, 326, 327))
+IRISES = (468, 473)
+
+
+def draw_landmarks(points: Float, side: int) -> Bytes:
+    """Landmarks [478, 3], px of a square picture `side` wide → [side, side, 3]: lines of the face
+    in the first channel, lips and the open mouth in the second, eyes and irises in the third."""
+    at = np.round(points[:, :2] * 4).astype(np.int32)  # quarter pixels: small movements show
+    lines, mouth, eyes = (np.zeros((side, side), np.uint8) for _ in range(3))
+    paths: list[tuple[int, ...]] = [(*OVAL, OVAL[0]), *BROWS, *NOSE]
+    for path in paths:
+        cv2.polylines(lines, [at[list(path)]], False, (255,), 1, cv2.LINE_AA, 2)
+    for lips, shade in ((OUTER_LIPS, 110), (INNER_LIPS, 255)):
+        cv2.fillPoly(mouth, [at[list(lips)]], (shade,), cv2.LINE_AA, 2)
+    radius = 0.12 * float(np.linalg.norm(points[33, :2] - points[133, :2]))
+    for eye, iris in zip(EYES, IRISES, strict=True):
+        cv2.fillPoly(eyes, [at[list(eye)]], (110,), cv2.LINE_AA, 2)
+        x, y = at[iris].tolist()
+        cv2.circle(eyes, (x, y), max(4, round(4 * radius)), (255,), -1, cv2.LINE_AA, 2)
+    return np.stack([lines, mouth, eyes], -1)

@@ -1,0 +1,216 @@
+"""SDM: a portrait and speech become landmarks in motion, by shallow diffusion, and a video.
+
+"Shallow Diffusion Motion Model for Talking Face Generation from Speech".
+
+    speech S ─f_con─▶ content ─┐
+    F_(i-1) ──f_enc─▶ M_(i-1) ─┴─h_enc─▶ z ; F-bar_(i) = f_dec(M_(i-1) + z)          (Eq. 2)
+    speech S ─f_rhy─▶ F~_(i)                                                          (3.2)
+    F^aux = F-bar + F~                                                                (Eq. 1)
+    F^aux ─noise to step k─▶ F^k ─f_denoi, k times─▶ F*                               (Eqs. 6-9)
+    reference landmarks + F* ─renderer─▶ pictures
+
+This file is the network, its presets, its stages; `systems/sdm_talker.py` is what people call.
+Decisions on what the paper leaves open: docs/systems/sdm.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+from vivavoce.errors import BadCheckpoint
+from vivavoce.look.landmark_motion import LandmarkMotion
+from vivavoce.look.landmarks68 import ALL_68
+from vivavoce.move.pose_rhythm import ContentEncoder, PoseModes, RhythmicGenerator, mel_windows
+from vivavoce.move.shallow_diffusion import Denoiser, StepPredictor
+from vivavoce.nn.diffusion import Diffusion
+from vivavoce.nn.weights import read_weights
+from vivavoce.render.from_landmarks import LandmarkRenderer
+from vivavoce.systems.stage import Optimiser, Stage
+
+SAMPLERS = ("shallow", "full", "auxiliary", "recursive")
+PARTS = ("pose", "rhythm", "diffusion")
+"""What can be left out, for the ablations of Fig. 3."""
+WEIGHTS_OF_LOSSES = {"reg": 5.0, "ind": 2.0, "rec": 1.0}
+"""lambda_1 .. lambda_3 of Eq. 11."""
+
+
+class SdmSettings(BaseModel):
+    """What the network is made of; the defaults are the paper preset's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    size: int = 256
+    """Side of the pictures in pixels."""
+    points: int = 68
+    """Landmarks that move: the paper's 68, or all 478."""
+    axes: int = 2
+    """2: x and y; 3: depth too, which a 3D head needs."""
+    motion: int | None = None
+    """Length of F: principal directions; None: every coordinate by itself, as the paper."""
+    width: int = 256
+    """Of content code, latents, hidden layers."""
+    layers: int = 12
+    """Of the denoiser."""
+    steps: int = 100
+    """T."""
+    noise_low: float = 1e-4
+    noise_high: float = 0.1
+    """The added variances rise from one to the other."""
+    literal_ind: bool = False
+    """L_ind as printed instead of its decorrelation form."""
+    renderer: tuple[int, ...] = (64, 128, 256, 512)
+    """Widths of the renderer's U-Net."""
+
+
+PRESETS = {
+    "paper": SdmSettings(),
+    "tiny": SdmSettings(
+        size=128, points=478, axes=3, motion=48, width=128, layers=8, renderer=(16, 32, 64, 96)
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a stretch of speech tells."""
+
+    content: Tensor
+    """[B, T, C]."""
+    rhythm: Tensor
+    """F~ [B, T, K]."""
+    features: Tensor
+    """Of rhythm [B, T, W]."""
+
+
+class SdmNet(nn.Module):
+    """All parts. The paper's symbols are in the comments."""
+
+    k: Tensor
+
+    def __init__(self, settings: SdmSettings) -> None:
+        super().__init__()
+        s = self.settings = settings
+        points = ALL_68 if s.points == 68 else tuple(range(478))
+        self.space = LandmarkMotion(points, s.axes, s.motion)
+        k = self.space.size
+        self.content = ContentEncoder(s.width)  # f_con
+        self.pose = PoseModes(s.width, k)  # f_enc, h_enc, f_dec
+        self.rhythm = RhythmicGenerator(s.width, k)  # f_rhy
+        self.denoiser = Denoiser(k, 2 * s.width + k, s.width, s.layers)  # f_denoi
+        self.predictor = StepPredictor(k, s.width // 2)
+        self.renderer = LandmarkRenderer(s.renderer)
+        self.diffusion = Diffusion(s.steps, s.noise_low, s.noise_high)
+        self.register_buffer("k", torch.tensor(s.steps // 2))  # where shallow diffusion begins
+
+    def hear(self, mel: Tensor, prosody: Tensor) -> Heard:
+        """Content and rhythm of log-mel [B, 4 T, 80] and prosody [B, T, 3]."""
+        mel = (mel + 5.0) / 4.0  # about N(0, 1)
+        rhythm, features = self.rhythm(mel, prosody)
+        return Heard(self.content(mel_windows(mel)), rhythm, features)
+
+    def coarse(
+        self, heard: Heard, first: Tensor, truth: Tensor | None = None, free: Tensor | None = None,
+        without: frozenset[str] = frozenset(),
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        """F-bar and F^aux = F-bar + F~ [B, T, K], frame after frame from `first` [B, K].
+
+        With `truth` [B, T, K] (F of these frames) each step begins from the true frame before, or,
+        where `free` [B, T] is true, from the one that was generated (scheduled sampling).
+        """
+        poses, sums, before = [], [], first
+        rhythm = heard.rhythm * 0 if "rhythm" in without else heard.rhythm
+        for i in range(heard.content.shape[1]):
+            pose = self.pose(before, heard.content[:, i])
+            pose = pose * 0 if "pose" in without else pose
+            poses.append(pose)
+            sums.append(pose + rhythm[:, i])
+            before = sums[-1]
+            if truth is not None:
+                own = torch.zeros(len(before), 1, dtype=torch.bool, device=before.device)
+                own = own if free is None else free[:, i : i + 1]
+                before = torch.where(own, before, truth[:, i])
+        return torch.stack(poses, 1), torch.stack(sums, 1)
+
+    def told(self, heard: Heard, aux: Tensor) -> Tensor:
+        """The denoiser's conditions [B, T, C]."""
+        return torch.cat([heard.content, heard.features, aux], 2)
+
+    def refine(
+        self, heard: Heard, aux: Tensor, start: int, noise: Callable[[int], Tensor],
+        pure: bool = False,
+    ) -> Tensor:  # fmt: skip
+        """F* [B, T, K]: F^aux noised to step `start` (or noise alone, `pure`) and brought back;
+        exactly `start` calls of the denoiser. `noise(t)` is drawn for step t; `noise(0)` is the
+        noise that is put in."""
+        told = self.told(heard, aux)
+        steps = torch.full((len(aux),), start, device=aux.device)
+        x = noise(0) if pure else self.diffusion.corrupt(aux, noise(0), steps)
+        return self.diffusion.back(lambda x, t: self.denoiser(x, t, told), x, start, noise)
+
+
+AUX = ("content", "pose", "rhythm")
+
+
+GUIDES = (*ALL_68, 10, 151, 9, 50, 280, 205, 425, 187, 411, 109, 338, 67, 297, 103, 332, 54, 284)
+"""The points that guide the renderer's warp: the 68, forehead and cheeks."""
+
+
+def _stages(
+    steps: tuple[int, int, int, int], batch: int, pictures: int, lr: float, small: bool
+) -> tuple[Stage, ...]:
+    """The four stages of docs/systems/sdm.md, for so many steps each, `pictures` in a batch of the
+    last. Adam with beta_1 = 0.4 and beta_2 = 0.999 as section 4.1 states it; a `small` network
+    learns with a falling rate and leaves the mean of its weights behind."""
+
+    def adam(*trains: str) -> dict[str, Optimiser]:
+        schedule: Literal["constant", "cosine"] = "cosine" if small else "constant"
+        return {"adam": Optimiser(trains, lr, (0.4, 0.999), clip=1.0, schedule=schedule)}
+
+    free = {0: {"free": 0.0}, steps[0] // 5: {"free": 0.15}, steps[0] // 2: {"free": 0.3}}
+    ema = 0.99 if small else None
+    shown = {"rec": 1.0, "mouth": 1.0, "perceptual": 0.1}
+    return (
+        Stage("coarse", dict(WEIGHTS_OF_LOSSES), steps[0], batch, adam(*AUX), window=64,
+              curriculum=free),
+        Stage("diffusion", {"diff": 1.0}, steps[1], batch, adam("denoiser"), window=64, ema=ema),
+        Stage("predictor", {"step": 1.0}, steps[2], batch, adam("predictor"), window=64),
+        Stage("renderer", shown, steps[3], pictures, adam("renderer"), ema=ema),
+    )  # fmt: skip
+
+
+STAGES = {
+    "paper": _stages((100_000, 100_000, 20_000, 100_000), 32, 8, 2e-4, small=False),
+    "tiny": _stages((800, 700, 200, 1500), 16, 8, 1e-3, small=True),
+}
+
+
+def load_net(folder: Path) -> SdmNet:
+    """The network of the checkpoint in `folder`.
+
+    Raises: BadCheckpoint: incomplete, damaged, or its weights are another preset's.
+    """
+    try:
+        about = json.loads((folder / "config.json").read_text("utf-8"))
+        net = SdmNet(SdmSettings(**about["settings"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadCheckpoint(f"{folder}/config.json does not describe an sdm ({error}).") from None
+    file = folder / "sdm.safetensors"
+    weights, _ = read_weights(file, "sdm")
+    try:
+        net.load_state_dict(
+            {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
+        )
+    except RuntimeError:
+        raise BadCheckpoint(
+            f"{file} does not fit its config.json: it was trained with other settings or for "
+            "another preset. Copy or train the checkpoint again."
+        ) from None
+    return net.eval()

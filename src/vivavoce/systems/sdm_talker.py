@@ -1,0 +1,409 @@
+"""SDM as people call it: a picture and speech become a clip, a few seconds at a time.
+
+Speech comes in pieces of any length. Motion is made in blocks of four seconds that see two seconds
+to either side, with noise that belongs to the frame and not to the block, so neighbours agree where
+they meet and memory does not grow with the length of the clip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vivavoce.errors import RequestError, UnknownName
+from vivavoce.listen.mel import MELS, MelStream
+from vivavoce.listen.prosody import ProsodyStream
+from vivavoce.look import face478, look
+from vivavoce.look.crop import cropped, moved, squares
+from vivavoce.media.clip import Clip
+from vivavoce.media.provenance import Provenance
+from vivavoce.media.read import read_picture
+from vivavoce.move.pose_rhythm import PROSODY
+from vivavoce.nn.threads import one_threaded
+from vivavoce.render.landmark_drawing import draw_landmarks
+from vivavoce.render.paste import paste
+from vivavoce.speak.voices import DEFAULT_VOICE
+from vivavoce.systems.clock import Clock
+from vivavoce.systems.sdm import GUIDES, PARTS, SAMPLERS, Heard, SdmNet, load_net
+from vivavoce.systems.spoken import Speechlike, spoken
+from vivavoce.types import (
+    MELS_PER_FRAME,
+    SAMPLES_PER_FRAME,
+    Bytes,
+    Chunk,
+    Emotion,
+    Face,
+    Float,
+    Motion,
+    Speech,
+)
+
+BLOCK, AROUND = 100, 50
+"""Frames of a block, and frames that it sees before and after."""
+BLENDED = 10
+"""Frames over which a block takes over from the one before."""
+RENDERED = 5
+SMALLEST, LARGEST = 64, 2160
+RENDERERS = ("own", "portrait")
+Portraitlike = str | Path | Bytes | Face
+
+
+@dataclass(frozen=True)
+class Sitter:
+    """The person as the network sees them."""
+
+    face: Face
+    square: Float
+    """Left, top, side in picture pixels [3]."""
+    picture: Bytes
+    """The square [S, S, 3]."""
+    landmarks: Float
+    """[478, 3] px of the square."""
+
+
+@dataclass(frozen=True)
+class How:
+    """What was asked of the sampler."""
+
+    sampler: str
+    k: int
+    without: frozenset[str]
+    seed: int
+
+
+class Sdm:
+    """The system; made once, used for many clips."""
+
+    name = "sdm"
+    OPTIONS = frozenset({"sampler", "k", "without", "render"})
+    """What can be asked of it beside what every system takes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.net: SdmNet = load_net(folder)
+        self.clock = Clock()
+        """Seconds by stage, of everything done since loading."""
+
+    def __call__(
+        self,
+        portrait: Portraitlike,
+        text: str | None = None,
+        speech: Speechlike | None = None,
+        *,
+        voice: str = DEFAULT_VOICE,
+        emotion: str | Emotion = "neutral",
+        seed: int = 0,
+        size: int | None = 512,
+        still: bool = False,
+        face: int | None = None,
+        sampler: str = "shallow",
+        k: int | None = None,
+        without: Iterable[str] = (),
+        render: str = "own",
+    ) -> Clip:
+        """The person in `portrait` says `text`, or what is heard in `speech`.
+
+        Args:
+            portrait: A picture file, RGB uint8 [H, W, 3], or a `Face` from `self.look`; best with
+                the mouth closed.
+            text: What to say; spoken by `voice`.
+            speech: A sound or video file, or `Speech`; instead of text.
+            voice: A name that `vivavoce voices` lists, or a piper voice file.
+            emotion: Of the voice that speaks `text`; the face has no control of emotion.
+            seed: Draws the noise; the same seed gives the same clip.
+            size: Side of a square video around the head in pixels; None: the whole picture.
+            still: Refused: movement of the head is what this system is about.
+            face: Which face, from 1, the largest first.
+            sampler: "shallow"; "full": from noise alone; "auxiliary": no diffusion; "recursive":
+                frame by frame, each refined one the beginning of the next (Eq. 12).
+            k: Step at which shallow diffusion begins, 0 to T; the checkpoint's own by default.
+            without: Parts of `PARTS` to leave out.
+            render: "own", or "portrait": that system's renderer on the picture's own pixels.
+
+        Raises: NoFace, BadMedia, UnknownName, RequestError: see their messages.
+        """
+        how = self._how(sampler, k, without, seed)
+        _check(size, still, render)
+        said, seconds = spoken(text, speech, voice, emotion, self.clock)
+        with self.clock("look"):
+            sitter = self._sitter(portrait, face)
+        moves = self.landmarks(sitter, said, how)
+        made_by = Provenance(self.folder.name, seed)
+        if render == "portrait":
+            shown, shape = self._by_portrait(sitter, moves, size)
+        else:
+            height, width = sitter.face.picture.shape[:2]
+            shape = (width, height) if size is None else (size, size)
+            shown = self._own(sitter, moves, size)
+        return Clip(one_threaded(shown), shape, made_by, seconds)
+
+    def look(self, portrait: str | Path | Bytes, face: int | None = None) -> Face:
+        """Find and measure the person; do it once to make many clips of one picture."""
+        if isinstance(portrait, np.ndarray):
+            return look(portrait, face)
+        return look(read_picture(portrait), face, str(portrait))
+
+    def landmarks(
+        self, sitter: Sitter, said: Iterable[Speech], how: How
+    ) -> Iterator[tuple[Float, Float]]:
+        """Landmarks [T, 478, 3] px of the sitter's square with the sound [640 T] that they say."""
+        space, side = self.net.space, float(len(sitter.picture))
+        for code, samples in self._codes(said, how):
+            movements = space.movements(code).numpy()
+            yield space.everywhere(movements, sitter.landmarks, side), samples
+
+    def _how(self, sampler: str, k: int | None, without: Iterable[str], seed: int) -> How:
+        if sampler not in SAMPLERS:
+            raise UnknownName("sampler", sampler, SAMPLERS)
+        left_out = frozenset([without] if isinstance(without, str) else without)
+        for part in left_out - set(PARTS):
+            raise UnknownName("part of sdm", part, PARTS)
+        most = self.net.settings.steps
+        start = int(self.net.k) if k is None else k
+        if not 0 <= start <= most:
+            raise RequestError(f"--k is a step from 0 to {most}, not {start}.")
+        if "diffusion" in left_out or start == 0:
+            sampler = "auxiliary"
+        return How(sampler, start, left_out, seed)
+
+    def _sitter(self, portrait: Portraitlike, number: int | None) -> Sitter:
+        face = portrait if isinstance(portrait, Face) else self.look(portrait, number)
+        height, width = face.picture.shape[:2]
+        places = squares(face.landmarks[None], width, height, "portrait")
+        size = self.net.settings.size
+        picture = next(iter(cropped([face.picture], places, size)))
+        return Sitter(face, places[0], picture, moved(face.landmarks[None], places, size)[0])
+
+    def _codes(self, said: Iterable[Speech], how: How) -> Iterator[tuple[Tensor, Float]]:
+        """F* [T, K] of block after block, with its sound [640 T]."""
+        blocks = Blocks(self.net, how)
+        waiting = np.zeros(0, np.float32)
+        for mel, prosody, samples, last in self.clock.watch("listen", _listened(said)):
+            waiting = np.concatenate([waiting, samples])
+            with self.clock("move"):
+                found = blocks(mel, prosody, last)
+            if len(found):
+                count = len(found) * SAMPLES_PER_FRAME
+                yield found, waiting[:count]
+                waiting = waiting[count:]
+
+    def _own(
+        self, sitter: Sitter, moves: Iterable[tuple[Float, Float]], size: int | None
+    ) -> Iterator[Chunk]:
+        for marks, samples in moves:
+            for at in range(0, len(marks), RENDERED):
+                with self.clock("render"):
+                    frames = self._render(sitter, marks[at : at + RENDERED], size)
+                sound = samples[at * SAMPLES_PER_FRAME :][: len(frames) * SAMPLES_PER_FRAME]
+                yield Chunk(frames, sound)
+
+    @torch.inference_mode()
+    def _render(self, sitter: Sitter, marks: Float, size: int | None) -> Bytes:
+        import cv2
+
+        side = len(sitter.picture)
+        count = len(marks)
+        reference = _tensor(sitter.picture[None]).expand(count, -1, -1, -1)
+        guides = [2 * p[..., GUIDES, :2] / side - 1 for p in (sitter.landmarks[None], marks)]
+        before, after = (torch.from_numpy(g.astype(np.float32)) for g in guides)
+        drawn = [draw_landmarks(p, side) for p in (sitter.landmarks, *marks)]
+        drawings = (_tensor(np.stack(drawn)) + 1) / 2
+        made = self.net.renderer(
+            reference, before.expand(count, -1, -1), after,
+            (drawings[:1].expand(count, -1, -1, -1), drawings[1:]),
+        )  # fmt: skip
+        levels = ((made.clamp(-1, 1) + 1) * 127.5).round().byte()
+        pictures = levels.permute(0, 2, 3, 1).contiguous().numpy()
+        if size is None:
+            whole = sitter.face.picture
+            return np.stack([paste(whole, sitter.square, p) for p in pictures])
+        if size == side:
+            return pictures
+        how = cv2.INTER_AREA if size < side else cv2.INTER_CUBIC
+        return np.stack([cv2.resize(p, (size, size), interpolation=how) for p in pictures])
+
+    def _by_portrait(
+        self, sitter: Sitter, moves: Iterable[tuple[Float, Float]], size: int | None
+    ) -> tuple[Iterator[Chunk], tuple[int, int]]:
+        """The same motion as ARKit curves on the portrait's renderer."""
+        from vivavoce.render.repair import RepairNet
+        from vivavoce.render.warp import Renderer
+        from vivavoce.systems import WEIGHTS
+
+        repair = RepairNet.load(WEIGHTS / "portrait-tiny" / "repair.safetensors")
+        renderer = Renderer(sitter.face, face478.load(), size, repair)
+
+        def chunks() -> Iterator[Chunk]:
+            for marks, samples in moves:
+                motion = as_motion(marks, sitter.landmarks)
+                for at in range(0, len(motion), RENDERED):
+                    with self.clock("render"):
+                        frames = renderer.render(motion[at : at + RENDERED])
+                    sound = samples[at * SAMPLES_PER_FRAME :][: len(frames) * SAMPLES_PER_FRAME]
+                    yield Chunk(frames, sound)
+
+        return chunks(), renderer.size
+
+
+def as_motion(landmarks: Float, reference: Float) -> Motion:
+    """Landmarks [T, 478, 3] as movement from the reference's [478, 3]: the common currency."""
+    fitted = face478.fit(np.concatenate([reference[None], landmarks]))
+    expression = np.clip(fitted.expression[1:] - fitted.expression[:1], 0, 1)
+    pose = fitted.pose[1:] - fitted.pose[:1]
+    return Motion(expression, pose, np.zeros((len(landmarks), 2), np.float32))
+
+
+def _check(size: int | None, still: bool, render: str) -> None:
+    if still:
+        raise RequestError("sdm has no --still: leave it out, or use --without pose.")
+    if size is not None and not SMALLEST <= size <= LARGEST:
+        raise RequestError(f"The size must be {SMALLEST} to {LARGEST} pixels, not {size}.")
+    if render not in RENDERERS:
+        raise UnknownName("renderer", render, RENDERERS)
+
+
+def _tensor(pictures: Bytes) -> Tensor:
+    first = np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))
+    return torch.from_numpy(first).float() / 127.5 - 1
+
+
+def _listened(said: Iterable[Speech]) -> Iterator[tuple[Float, Float, Float, bool]]:
+    """Blocks of mel [4 T, 80], prosody [T, 3] and sound [640 T] as the speech arrives; the last is
+    marked, and filled up to whole frames with silence."""
+    mels, sounds = MelStream(), ProsodyStream()
+    mel, prosody = np.zeros((0, 80), np.float32), np.zeros((0, 3), np.float32)
+    samples = np.zeros(0, np.float32)
+    for piece in said:
+        mel = np.concatenate([mel, mels.push(piece.samples)])
+        prosody = np.concatenate([prosody, sounds.push(piece.samples)])
+        samples = np.concatenate([samples, piece.samples])
+        while min(len(mel) // MELS_PER_FRAME, len(prosody)) >= BLOCK:
+            yield mel[: BLOCK * MELS_PER_FRAME], prosody[:BLOCK], samples[: BLOCK * 640], False
+            mel, prosody = mel[BLOCK * MELS_PER_FRAME :], prosody[BLOCK:]
+            samples = samples[BLOCK * SAMPLES_PER_FRAME :]
+    rest = -len(samples) % SAMPLES_PER_FRAME
+    silence = np.zeros(rest, np.float32)
+    mel = np.concatenate([mel, mels.push(silence), mels.finish()])
+    prosody = np.concatenate([prosody, sounds.push(silence), sounds.finish()])
+    samples = np.concatenate([samples, silence])
+    frames = len(samples) // SAMPLES_PER_FRAME
+    yield mel[: frames * MELS_PER_FRAME], prosody[:frames], samples, True
+
+
+class Blocks:
+    """Motion from mel and prosody that arrive in parts."""
+
+    def __init__(self, net: SdmNet, how: How) -> None:
+        self._net, self._how = net, how
+        self._mel = torch.zeros(0, MELS, dtype=torch.float32)
+        self._prosody = torch.zeros(0, PROSODY)
+        self._base = 0  # the frame that the buffers begin with
+        self._done = 0  # frames that were given
+        self._aux = torch.zeros(0, net.space.size)  # F^aux of the buffers' frames before `done`
+        self._next = torch.zeros(0, net.space.size)  # the last block's view of what comes now
+
+    @torch.inference_mode()
+    def __call__(self, mel: Float, prosody: Float, last: bool) -> Tensor:
+        """F* [T, K] of the frames that can be made now; after the `last` part of all the rest."""
+        self._mel = torch.cat([self._mel, torch.from_numpy(mel)])
+        self._prosody = torch.cat([self._prosody, torch.from_numpy(prosody)])
+        seen = self._base + len(self._prosody)
+        found = []
+        while seen - self._done >= BLOCK + AROUND or (last and self._done < seen):
+            found.append(self._block(min(self._done + BLOCK, seen), seen))
+        return torch.cat(found) if found else torch.zeros(0, self._net.space.size)
+
+    def _block(self, end: int, seen: int) -> Tensor:
+        """F* of the frames from `done` to `end`."""
+        net, begin = self._net, self._done
+        high = min(seen, end + AROUND)
+        mel = self._mel[: (high - self._base) * MELS_PER_FRAME][None]
+        heard = net.hear(mel, self._prosody[: high - self._base][None])
+        aux = self._coarse(heard, begin - self._base)
+        code = aux if self._how.sampler == "auxiliary" else self._refined(heard, aux, begin)
+        mine = code[0, begin - self._base : end - self._base]
+        mine = self._blended(mine)
+        self._next = code[0, end - self._base :][:BLENDED]
+        self._forget(aux[0], end)
+        return mine
+
+    def _coarse(self, heard: Heard, known: int) -> Tensor:
+        """F^aux [1, T, K] of all frames in the buffers, of which the first `known` are."""
+        rest = Heard(*(part[:, known:] for part in vars(heard).values()))
+        first = self._aux[-1:] if known else torch.zeros(1, self._net.space.size)
+        if not known:
+            first = self._net.space.code(self._still())[None]
+        new = self._net.coarse(rest, first, without=self._how.without)[1]
+        return torch.cat([self._aux[None], new], 1)
+
+    def _still(self) -> Tensor:
+        """No movement at all, as the reference frame."""
+        space = self._net.space
+        return torch.zeros(len(space.points), space.axes)
+
+    def _refined(self, heard: Heard, aux: Tensor, begin: int) -> Tensor:
+        how, base = self._how, self._base
+
+        def noise(t: int) -> Tensor:
+            return frame_noise(how.seed, t, base, aux.shape[1], aux.shape[2])[None]
+
+        if how.sampler == "full":
+            return self._net.refine(heard, aux, self._net.settings.steps, noise, pure=True)
+        if how.sampler == "recursive":
+            return self._recursive(heard, aux, begin, noise)
+        return self._net.refine(heard, aux, how.k, noise)
+
+    def _recursive(
+        self, heard: Heard, aux: Tensor, begin: int, noise: Callable[[int], Tensor]
+    ) -> Tensor:
+        """Eq. 12 as it is printed: each frame is refined alone and is the next one's beginning."""
+        made = list(aux[:, : begin - self._base].unbind(1))
+        before = self._aux[-1:] if made else self._net.space.code(self._still())[None]
+        for i in range(len(made), aux.shape[1]):
+            one = Heard(*(part[:, i : i + 1] for part in vars(heard).values()))
+            coarse = self._net.coarse(one, before, without=self._how.without)[1]
+            own = partial(_only, noise, i)
+            before = self._net.refine(one, coarse, self._how.k, own)[:, 0]
+            made.append(before)
+        return torch.stack(made, 1)
+
+    def _blended(self, mine: Tensor) -> Tensor:
+        """A block takes over from the one before within some frames."""
+        count = min(len(self._next), len(mine))
+        if not count:
+            return mine
+        share = (torch.arange(1, count + 1) / (count + 1))[:, None]
+        mixed = self._next[:count] * (1 - share) + mine[:count] * share
+        return torch.cat([mixed, mine[count:]])
+
+    def _forget(self, aux: Tensor, end: int) -> None:
+        """Keep what the next block sees before itself."""
+        keep = max(self._base, end - AROUND)
+        drop = keep - self._base
+        self._aux = aux[drop : end - self._base]
+        self._mel = self._mel[drop * MELS_PER_FRAME :]
+        self._prosody = self._prosody[drop:]
+        self._base, self._done = keep, end
+
+
+def _only(noise: Callable[[int], Tensor], frame: int, t: int) -> Tensor:
+    return noise(t)[:, frame : frame + 1]
+
+
+def frame_noise(seed: int, t: int, begin: int, frames: int, size: int) -> Tensor:
+    """Noise [frames, size] of step t for frames from `begin` on; it belongs to the frame, whichever
+    block asks for it."""
+    first, last = begin // BLOCK, (begin + frames - 1) // BLOCK
+    rows = []
+    for block in range(first, last + 1):
+        number = (seed * 1_000_003 + block) * 1_009 + t
+        generator = torch.Generator().manual_seed(number % 2**63)
+        rows.append(torch.randn(BLOCK, size, generator=generator))
+    at = begin - first * BLOCK
+    return torch.cat(rows)[at : at + frames]

@@ -1,0 +1,419 @@
+"""SDM against the checklist of its specification (one test an item), and as people call it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from vivavoce.data.corpus.make import Recipe, make_person
+from vivavoce.data.shards import open_set, write_set
+from vivavoce.errors import BadCheckpoint, RequestError, UnknownName
+from vivavoce.look.landmark_motion import LandmarkMotion
+from vivavoce.look.landmarks68 import ALL_68
+from vivavoce.move.pose_rhythm import (
+    ContentEncoder,
+    correlations,
+    independence_loss,
+    mel_windows,
+    regularity_loss,
+)
+from vivavoce.move.shallow_diffusion import divergence, meeting_step
+from vivavoce.systems.sdm import PRESETS, STAGES, SdmNet, SdmSettings, load_net
+from vivavoce.systems.sdm_talker import BLOCK, Blocks, How, Sdm, as_motion, frame_noise
+from vivavoce.train import train_system
+from vivavoce.train.sdm import SdmTraining
+from vivavoce.types import Speech
+
+SMALL = SdmSettings(
+    size=64, points=478, axes=3, motion=12, width=16, layers=4, steps=20, renderer=(8, 8)
+)
+HOW = How("shallow", 5, frozenset(), 0)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two people, two sentences each."""
+    folder = tmp_path_factory.mktemp("corpus")
+    for index in (0, 1):
+        make_person(folder, Recipe(5, 128, 2, 0.0, layers=False), index)
+    write_set(folder, {"name": "corpus", "people": 2})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def net(corpus: Path) -> SdmNet:
+    """A small network whose space of motion is fitted, its weights as they begin."""
+    torch.manual_seed(0)
+    net = SdmNet(SMALL).eval()
+    found = []
+    for sample in open_set(corpus).samples("train", ("tracks",)):
+        marks = sample.tracks["landmarks"]
+        found.append(net.space.of(marks, marks[0], 128.0))
+    net.space.fit(np.concatenate(found))
+    net.k.fill_(5)
+    return net
+
+
+@pytest.fixture(scope="module")
+def folder(net: SdmNet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its checkpoint."""
+    path = tmp_path_factory.mktemp("sdm-small")
+    about = {"system": "sdm", "settings": net.settings.model_dump(mode="json")}
+    (path / "config.json").write_text(json.dumps(about))
+    weights = {k: v.contiguous() for k, v in net.state_dict().items()}
+    save_file(weights, path / "sdm.safetensors", {"part": "sdm"})
+    return path
+
+
+def speech(frames: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Mel [4 T, 80] and prosody [T, 3] of nothing in particular."""
+    rng = np.random.default_rng(seed)
+    mel = rng.normal(-5, 3, (4 * frames, 80)).astype(np.float32)
+    return mel, rng.random((frames, 3)).astype(np.float32)
+
+
+def made(net: SdmNet, frames: int, how: How = HOW) -> torch.Tensor:
+    """F* of a clip given in one part."""
+    return Blocks(net, how)(*speech(frames), True)
+
+
+class Calls(nn.Module):
+    """Counts how often the denoiser is asked."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner, self.count = inner, 0
+
+    def forward(self, *told: torch.Tensor) -> torch.Tensor:
+        self.count += 1
+        return self.inner(*told)
+
+
+@pytest.fixture
+def counted(net: SdmNet) -> Iterator[Calls]:
+    """The network's denoiser, counting."""
+    inner = net.denoiser
+    net.denoiser = Calls(inner)  # type: ignore[assignment]
+    yield net.denoiser  # type: ignore[misc]
+    net.denoiser = inner
+
+
+def test_01_content_encoder_has_four_convolutions() -> None:
+    layers = [m for m in ContentEncoder(32).modules() if isinstance(m, nn.Conv1d)]
+    assert len(layers) == 4
+
+
+def test_02_a_second_gives_25_frames_and_windows_are_centred(net: SdmNet) -> None:
+    assert made(net, 25).shape == (25, 12)
+    mel = torch.arange(100.0)[None, :, None].expand(1, 100, 80)
+    windows = mel_windows(mel)
+    assert windows.shape == (1, 25, 80, 20)
+    middle = windows[0, 5:-5].mean((1, 2))
+    torch.testing.assert_close(middle, 4 * torch.arange(5.0, 20.0) + 1.5)
+
+
+def test_03_landmarks_are_not_aligned(net: SdmNet) -> None:
+    """A rolled head stays rolled: movements are differences of points as they lie."""
+    rng = np.random.default_rng(0)
+    reference = rng.uniform(20, 100, (478, 3)).astype(np.float32)
+    turn = np.array([[0.9, -0.4, 0], [0.4, 0.9, 0], [0, 0, 1]], np.float32)
+    rolled = reference @ turn.T
+    moved = net.space.of(rolled[None], reference, 128.0)
+    again = net.space.everywhere(moved, reference, 128.0)
+    np.testing.assert_allclose(again[0], rolled, atol=1e-3)
+
+
+def test_04_encode_decode_learns_a_small_set(net: SdmNet) -> None:
+    torch.manual_seed(0)
+    fresh = SdmNet(SMALL.model_copy(update={"width": 64}))
+    motion = torch.randn(4, 8, 12)
+    optimiser = torch.optim.Adam(fresh.pose.parameters(), 3e-3)
+    for step in range(1500):
+        for group in optimiser.param_groups:
+            group["lr"] = 3e-3 * (1 - step / 1500)
+        loss = regularity_loss(fresh.pose, motion)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert float((fresh.pose.again(motion) - motion).abs().mean()) < 0.02
+
+
+def heard_of(net: SdmNet, frames: int = 12) -> object:
+    mel, prosody = (torch.from_numpy(x)[None] for x in speech(frames))
+    return net.hear(mel, prosody)
+
+
+def test_05_auxiliary_is_the_sum(net: SdmNet) -> None:
+    heard = heard_of(net)
+    pose, aux = net.coarse(heard, torch.zeros(1, 12))
+    assert torch.equal(aux, pose + heard.rhythm)
+
+
+def test_06_l_total_is_5_2_1() -> None:
+    for preset in PRESETS:
+        coarse = STAGES[preset][0]
+        assert coarse.losses == {"reg": 5.0, "ind": 2.0, "rec": 1.0}
+        assert coarse.weights_at(0) == coarse.losses
+
+
+def test_07_independence_is_measured() -> None:
+    torch.manual_seed(0)
+    a, b = torch.randn(4000, 6), torch.randn(4000, 6)
+    assert float(independence_loss(a, b)) < 0.002
+    torch.testing.assert_close(correlations(a, a).diagonal(), torch.ones(6), atol=1e-3, rtol=0)
+    assert float(independence_loss(a, a)) > 0.1
+    literal = float((b - a).square().sum(1).sqrt().mean())
+    assert float(independence_loss(a, b, literal=True)) == pytest.approx(literal, rel=1e-5)
+
+
+def test_08_optimiser_is_the_papers() -> None:
+    for stage in STAGES["paper"]:
+        adam = stage.optimisers["adam"]
+        assert (adam.lr, *adam.betas) == (2e-4, 0.4, 0.999)
+
+
+def test_09_forward_chain_and_10_what_is_kept(net: SdmNet) -> None:
+    """The chain itself is tested in tests/nn/test_diffusion.py; here the paper preset's T."""
+    kept = SdmNet(PRESETS["tiny"]).diffusion.kept
+    assert len(kept) == 100
+    assert (kept[1:] < kept[:-1]).all()
+    assert float(kept[-1]) < 0.01
+
+
+def test_11_a_true_denoiser_leads_back_from_any_k(net: SdmNet) -> None:
+    x0 = torch.randn(1, 9, 12)
+
+    def oracle(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        kept = net.diffusion.kept[t - 1].view(-1, 1, 1)
+        return (x - kept.sqrt() * x0) / (1 - kept).sqrt()
+
+    for k in (1, 7, 20):
+        noisy = net.diffusion.corrupt(x0, torch.randn_like(x0), torch.tensor([k]))
+        torch.testing.assert_close(net.diffusion.back(oracle, noisy, k), x0, atol=1e-4, rtol=0)
+
+
+def test_12_divergence_falls_with_t(net: SdmNet) -> None:
+    d = divergence(net.diffusion, torch.ones(3, 12), torch.zeros(3, 12))
+    assert (d[1:] < d[:-1]).all()
+    kept = net.diffusion.kept[6]
+    assert float(d[6]) == pytest.approx(float(kept / (2 * (1 - kept)) * 36), rel=1e-5)
+
+
+def test_13_k_is_kept_with_the_weights(folder: Path, net: SdmNet) -> None:
+    assert int(load_net(folder).k) == int(net.k) == 5
+    assert 1 <= int(net.k) <= net.settings.steps
+
+
+@pytest.mark.parametrize(
+    ("sampler", "calls"), [("shallow", 5), ("full", 20), ("auxiliary", 0), ("recursive", 5 * 9)]
+)
+def test_14_calls_of_the_denoiser(sampler: str, calls: int, net: SdmNet, counted: Calls) -> None:
+    made(net, 9, How(sampler, 5, frozenset(), 0))
+    assert counted.count == calls
+
+
+def test_15_where_truth_and_coarse_are_one_k_is_1() -> None:
+    assert meeting_step(torch.full((100,), 0.5)) == 1
+    apart = torch.cat([torch.full((30,), 0.01), torch.full((70,), 0.45)])
+    assert meeting_step(apart) == 31 - 3  # 95 % of the later steps are enough
+    assert meeting_step(torch.zeros(100)) == 100
+
+
+def test_16_later_stages_leave_the_first_alone(corpus: Path, tmp_path: Path) -> None:
+    changes = ("steps=2", "batch=2")
+
+    def small(preset: str) -> SdmTraining:
+        training = SdmTraining(preset)
+        training.net = SdmNet(SMALL)
+        training.network = training.net
+        return training
+
+    out = tmp_path / "run"
+    train_system(small, out, corpus, stage="coarse", changes=changes, seed=0)
+    before = load_net(out).state_dict()
+    for stage in ("diffusion", "predictor", "renderer"):
+        train_system(small, out, corpus, stage=stage, changes=changes, resume=True)
+    after = load_net(out).state_dict()
+    first = ("content.", "pose.", "rhythm.", "space.")
+    for name, value in before.items():
+        if name.startswith(first):
+            assert torch.equal(value, after[name]), name
+    assert not torch.equal(before["denoiser.first.weight"], after["denoiser.first.weight"])
+    assert not torch.equal(before["renderer.net.last.weight"], after["renderer.net.last.weight"])
+    assert 1 <= int(after["k"]) <= SMALL.steps
+
+
+def test_17_seeds(net: SdmNet) -> None:
+    again, other = HOW, How("shallow", 5, frozenset(), 1)
+    assert torch.equal(made(net, 30), made(net, 30, again))
+    assert not torch.allclose(made(net, 30), made(net, 30, other), atol=1e-3)
+
+
+def test_18_recursive_frames_do_not_depend_on_later_ones(net: SdmNet) -> None:
+    """The sound of a second before and after is heard; generated frames only flow forwards."""
+    how = How("recursive", 5, frozenset(), 0)
+    mel, prosody = speech(60)
+    whole = Blocks(net, how)(mel, prosody, True)
+    mel, prosody = mel.copy(), prosody.copy()
+    mel[4 * 45 :] = 0.0
+    changed = Blocks(net, how)(mel, prosody, True)
+    torch.testing.assert_close(changed[:28], whole[:28])
+    assert not torch.allclose(changed[45:], whole[45:], atol=1e-3)
+
+
+def test_19_switches_leave_out_one_part_each(net: SdmNet, counted: Calls) -> None:
+    heard = heard_of(net)
+    first = torch.zeros(1, 12)
+    pose, aux = net.coarse(heard, first, without=frozenset({"pose"}))
+    assert not pose.any()
+    torch.testing.assert_close(aux, heard.rhythm)
+    pose, aux = net.coarse(heard, first, without=frozenset({"rhythm"}))
+    torch.testing.assert_close(aux, pose)
+    made(net, 9, How("auxiliary", 5, frozenset({"diffusion"}), 0))
+    assert counted.count == 0
+
+
+def test_20_metrics_of_identical_clips_are_perfect() -> None:
+    """Tested for every metric in tests/measure/test_measure_metric.py; here what LMD leaves out."""
+    from vivavoce.measure.face import lmd
+
+    points = np.random.default_rng(0).uniform(0, 256, (4, 478, 3)).astype(np.float32)
+    assert lmd(points, points, 256) == 0
+    assert lmd(points + np.float32(7), points, 256) == pytest.approx(0, abs=1e-4)
+    assert lmd(points + np.float32(7), points, 256, mouth=False) > 5
+
+
+@pytest.mark.parametrize("samples", [16000, 100_333])
+def test_21_video_is_as_long_as_the_speech(folder: Path, astronaut: Path, samples: int) -> None:
+    sound = 0.1 * np.random.default_rng(0).standard_normal(samples).astype(np.float32)
+    clip = Sdm(folder)(portrait=astronaut, speech=Speech(sound), size=64)
+    chunks = list(clip)
+    frames = sum(len(c.frames) for c in chunks)
+    assert 0 <= frames * 640 - samples < 640
+    assert sum(len(c.samples) for c in chunks) == frames * 640
+    assert chunks[0].frames.shape[1:] == (64, 64, 3)
+
+
+def test_parts_of_any_length_give_the_same_motion(net: SdmNet) -> None:
+    """Blocks that meet agree: noise belongs to the frame."""
+    frames = 3 * BLOCK + 17
+    mel, prosody = speech(frames)
+    blocks = Blocks(net, HOW)
+    parts = [
+        blocks(mel[4 * a : 4 * (a + 40)], prosody[a : a + 40], a + 40 >= frames)
+        for a in range(0, frames, 40)
+    ]
+    pieces = torch.cat(parts)
+    assert pieces.shape == (frames, 12)
+    whole = Blocks(net, HOW)(mel, prosody, True)
+    torch.testing.assert_close(pieces, whole, atol=1e-4, rtol=1e-3)
+    steps = (whole[1:] - whole[:-1]).norm(dim=1)
+    assert float(steps[BLOCK - 3 : BLOCK + 3].max()) < 2 * float(steps.max())
+
+
+def test_noise_belongs_to_the_frame() -> None:
+    whole = frame_noise(3, 7, 0, 250, 4)
+    torch.testing.assert_close(frame_noise(3, 7, 60, 100, 4), whole[60:160])
+    assert not torch.equal(frame_noise(3, 8, 0, 10, 4), whole[:10])
+    assert float(whole.std()) == pytest.approx(1.0, abs=0.1)
+
+
+def test_motion_is_the_common_currency(real: Path) -> None:
+    """Landmarks of a real face that talks become a common face that opens its mouth alike."""
+    from vivavoce.look import face478
+    from vivavoce.look.follow import filled
+    from vivavoce.look.track import track_video
+    from vivavoce.media.read import read_video
+    from vivavoce.types import lip_gap
+
+    clip = sorted((real / "video").glob("grid*.mp4"))[0]
+    found = list(track_video(read_video(clip, max_seconds=2.0)))
+    marks = filled(found, np.array([p is not None for p in found]))
+    gap = lip_gap(marks)
+    motion = as_motion(marks, marks[int(gap.argmin())])
+    model = face478.load()
+    zero = np.zeros(len(model.identity), np.float32)
+    again = lip_gap(model.vertices(zero, motion.expression))
+    assert np.corrcoef(again, gap)[0, 1] > 0.8
+
+
+def test_68_points_are_the_papers_136_numbers() -> None:
+    space = LandmarkMotion(ALL_68, 2, None)
+    assert space.size == 136
+    moved = np.random.default_rng(0).normal(3, 2, (500, 68, 2)).astype(np.float32)
+    space.fit(moved)
+    code = space.code(torch.from_numpy(moved))
+    assert float(code.mean().abs()) < 1e-4
+    torch.testing.assert_close(code.std(0), torch.ones(136), atol=0.01, rtol=0)
+    torch.testing.assert_close(space.movements(code), torch.from_numpy(moved), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "words"),
+    [
+        ({"sampler": "shalow"}, UnknownName, "shallow"),
+        ({"k": 99}, RequestError, "0 to 20"),
+        ({"without": ["poses"]}, UnknownName, "pose"),
+        ({"render": "mesh"}, UnknownName, "own"),
+        ({"still": True}, RequestError, "--still"),
+        ({"speech": None}, RequestError, "--text"),
+    ],
+)
+def test_wrong_requests(
+    asked: dict[str, object], error: type[Exception], words: str, folder: Path, astronaut: Path
+) -> None:
+    request: dict[str, object] = {"speech": Speech(np.zeros(6400, np.float32))} | asked
+    with pytest.raises(error, match=words):
+        list(Sdm(folder)(portrait=astronaut, **request))  # type: ignore[arg-type]
+
+
+def test_weights_of_another_preset_are_refused(folder: Path, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(folder, tmp_path / "x")
+    about = {"system": "sdm", "settings": SMALL.model_dump(mode="json") | {"width": 32}}
+    (tmp_path / "x" / "config.json").write_text(json.dumps(about))
+    with pytest.raises(BadCheckpoint, match="other settings"):
+        load_net(tmp_path / "x")
+    (tmp_path / "x" / "config.json").write_text("{}")
+    with pytest.raises(BadCheckpoint, match=r"config\.json"):
+        load_net(tmp_path / "x")
+
+
+def test_the_portraits_renderer_shows_the_same_motion(folder: Path, astronaut: Path) -> None:
+    sound = 0.1 * np.random.default_rng(0).standard_normal(9600).astype(np.float32)
+    clip = Sdm(folder)(portrait=astronaut, speech=Speech(sound), size=128, render="portrait")
+    frames = np.concatenate([c.frames for c in clip])
+    assert frames.shape == (15, 128, 128, 3)
+
+
+def test_the_paper_preset_takes_a_step() -> None:
+    """Exact dimensions; one forward pass and one update at batch 1 on a CPU."""
+    torch.manual_seed(0)
+    net = SdmNet(PRESETS["paper"])
+    assert net.space.size == 136
+    mel, prosody = (torch.from_numpy(x)[None] for x in speech(8))
+    heard = net.hear(mel, prosody)
+    truth = torch.randn(1, 8, 136)
+    _, aux = net.coarse(heard, truth[:, 0], truth)
+    told = net.told(heard, aux.detach())
+    t = torch.tensor([50])
+    denoise: Callable = lambda x, t: net.denoiser(x, t, told)  # noqa: E731
+    loss = (aux - truth).abs().mean() + net.diffusion.loss(
+        denoise, truth, torch.randn_like(truth), t
+    ).mean()
+    loss.backward()
+    assert net.denoiser.first.weight.grad is not None
+    assert len(net.denoiser.layers) == 12
+    picture = net.renderer(
+        torch.zeros(1, 3, 256, 256), torch.zeros(1, 5, 2), torch.zeros(1, 5, 2),
+        (torch.zeros(1, 3, 256, 256), torch.zeros(1, 3, 256, 256)),
+    )  # fmt: skip
+    assert picture.shape == (1, 3, 256, 256)
