@@ -29,10 +29,13 @@ class VisualEncoder(nn.Module):
         """Codes [B, D]; feature maps [B, C, s, s] for s = 8, 16 .. S."""
         x = leaky(self.first(pictures))
         maps = [x]
-        for block in self.blocks:
+        for block in self.blocks[:-1]:
             x = block(x)
             maps.append(x)
-        return self.last(x).flatten(1), maps[-2::-1]
+        # Every filter takes detail away: of a young encoder hardly anything arrives at 8 px. The
+        # code is made of what does, brought to size.
+        code = self.last(_unit(self.blocks[-1](_unit(x))))
+        return code.flatten(1), maps[::-1]
 
 
 class _Halving(nn.Module):
@@ -45,7 +48,10 @@ class _Halving(nn.Module):
         self.skip = EqualConv2d(inputs, outputs, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = leaky(self.two(halve(leaky(self.one(x))))) + self.skip(halve(x))
-        # Each filter takes what is fine-grained away; without this little is left at 8 px, and
-        # what lies there (who it is, how the head is held) is learnt ten times as slowly.
-        return x * (x.square().mean((1, 2, 3), keepdim=True) + 1e-8).rsqrt()
+        inner: Tensor = leaky(self.two(halve(leaky(self.one(x)))))
+        return (inner + self.skip(halve(x))) / math.sqrt(2)
+
+
+def _unit(x: Tensor) -> Tensor:
+    """Each of [B, C, H, W] with a mean square of 1."""
+    return x * (x.square().mean((1, 2, 3), keepdim=True) + 1e-8).rsqrt()

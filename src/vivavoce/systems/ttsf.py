@@ -112,7 +112,7 @@ STAGES = {
     ),
     "tiny": (
         Stage("face", {"rec": 1.0, "flow": 10.0, "guide": 0.5}, 2000, 3,
-              {"face": Optimiser((*FACE, "lip_teacher"), 1e-2, betas=(0.9, 0.99), warmup=0.01,
+              {"face": Optimiser((*FACE, "lip_teacher"), 6e-3, betas=(0.9, 0.99), warmup=0.01,
                                  clip=2.0, schedule="cosine")},
               window=WINDOW, ema=0.998,
               curriculum={0: {"taught": 1.0}, 800: {"taught": 0.6}, 1500: {"taught": 0.3}}),
