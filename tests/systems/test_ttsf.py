@@ -19,6 +19,7 @@ from vivavoce.nn.flow_matching import path, solve, velocity
 from vivavoce.render.flow_generator import fuse
 from vivavoce.speak.alignment import expand
 from vivavoce.systems.ttsf import PRESETS, STAGES, WEIGHTS_OF_LOSSES, Talk, TtsfNet
+from vivavoce.systems.ttsf_talker import Ttsf
 from vivavoce.types import SAMPLES_PER_FRAME, Face
 
 TEXT = "My mum bakes bread."
@@ -274,3 +275,8 @@ def test_a_checkpoint_of_another_preset_is_told(tmp_path: Path) -> None:
     (folder / "config.json").write_text(config.replace('"motions"', '"emotions"'))
     with pytest.raises(BadCheckpoint, match="does not describe a ttsf"):
         vivavoce.load(str(folder))
+
+
+def test_a_checkpoint_that_does_not_ship_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(BadCheckpoint, match=r"No ttsf-tiny ships .* vivavoce train ttsf"):
+        Ttsf(tmp_path / "ttsf-tiny")

@@ -303,8 +303,13 @@ ELSEWHERE = ("normaliser.down.", "normaliser.level.", "acoustic.", "vocoder.")
 def load_net(folder: Path) -> TtsfNet:
     """The network of the checkpoint in `folder`.
 
-    Raises: BadCheckpoint: incomplete, damaged, or its weights are another preset's.
+    Raises: BadCheckpoint: not there, incomplete, damaged, or its weights are another preset's.
     """
+    if not folder.is_dir():
+        raise BadCheckpoint(
+            f"No {folder.name} ships with this version. Train one with `vivavoce train ttsf --data "
+            "SHARDS -o FOLDER` and give its folder: --system FOLDER."
+        )
     try:
         about = json.loads((folder / "config.json").read_text("utf-8"))
         settings = TtsfSettings(**about["settings"])
