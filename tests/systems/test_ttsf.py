@@ -278,5 +278,5 @@ def test_a_checkpoint_of_another_preset_is_told(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_that_does_not_ship_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(BadCheckpoint, match=r"No ttsf-tiny ships .* vivavoce train ttsf"):
+    with pytest.raises(BadCheckpoint, match=r"No ttsf-tiny ships .*vivavoce train ttsf"):
         Ttsf(tmp_path / "ttsf-tiny")
