@@ -280,3 +280,12 @@ def test_a_checkpoint_of_another_preset_is_told(tmp_path: Path) -> None:
 def test_a_checkpoint_that_does_not_ship_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(BadCheckpoint, match=r"No ttsf-tiny ships .*vivavoce train ttsf"):
         Ttsf(tmp_path / "ttsf-tiny")
+
+
+def test_one_motion_serves_many_lips() -> None:
+    net = small_net()
+    seen = net.see(torch.rand(1, 3, 64, 64))
+    f_lip = torch.randn(3, 24)
+    made = net.render(seen, seen.f_m, f_lip)
+    assert made.shape == (3, 3, 64, 64)
+    assert torch.allclose(made[1:2], net.render(seen, seen.f_m, f_lip[1:2]), atol=1e-4)

@@ -194,7 +194,7 @@ class TtsfNet(nn.Module):
     def render(self, source: Seen, f_m: Tensor, f_lip: Tensor) -> Tensor:
         """Pictures [T, 3, S, S] with motion and lips [T, D] (Eq. 1), of one source or of T."""
         s = self.settings
-        f_id, f_m = torch.broadcast_tensors(source.f_id, f_m)
+        f_id, f_m, f_lip = torch.broadcast_tensors(source.f_id, f_m, f_lip)
         styles = fuse(f_id, f_m, f_lip, self.generator.slots, s.manipulated, s.lip)
         if s.elsewhere == "source":
             keep = [n for n in range(self.generator.slots) if n not in s.manipulated]
