@@ -26,6 +26,7 @@ from vivavoce.look.motion_codes import hidden_mouth
 from vivavoce.media.clip import Clip
 from vivavoce.media.provenance import Provenance
 from vivavoce.media.read import read_picture, read_video
+from vivavoce.nn.threads import one_threaded
 from vivavoce.render.paste import paste
 from vivavoce.speak.text import Piece, clean_text, split_text
 from vivavoce.speak.voices import DEFAULT_VOICE
@@ -137,7 +138,7 @@ class Ttsf:
         chunks = self._chunks(sitter, words, moves, steps, voice_from, size)
         picture = sitter.face.picture
         shape = (picture.shape[1], picture.shape[0]) if size is None else (size, size)
-        return Clip(chunks, shape, Provenance(self.folder.name, seed))
+        return Clip(one_threaded(chunks), shape, Provenance(self.folder.name, seed))
 
     def speech_only(
         self,
