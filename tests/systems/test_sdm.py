@@ -26,7 +26,17 @@ from vivavoce.move.pose_rhythm import (
 )
 from vivavoce.move.shallow_diffusion import divergence, meeting_step
 from vivavoce.systems.sdm import PRESETS, STAGES, SdmNet, SdmSettings, load_net
-from vivavoce.systems.sdm_talker import BLOCK, Blocks, How, Sdm, as_motion, frame_noise
+from vivavoce.systems.sdm_talker import (
+    BLOCK,
+    Blocks,
+    How,
+    Sdm,
+    as_motion,
+    frame_noise,
+    nobody,
+    settled,
+    smoothed,
+)
 from vivavoce.train import train_system
 from vivavoce.train.sdm import SdmTraining
 from vivavoce.types import Speech
@@ -318,6 +328,16 @@ def test_parts_of_any_length_give_the_same_motion(net: SdmNet) -> None:
     assert float(steps[BLOCK - 3 : BLOCK + 3].max()) < 2 * float(steps.max())
 
 
+def test_smoothing_keeps_the_mean_and_takes_the_trembling() -> None:
+    torch.manual_seed(0)
+    code = 3 + torch.randn(1, 400, 2)
+    calm = smoothed(code, 1.0)
+    assert calm.shape == code.shape
+    assert torch.equal(smoothed(code, 0.0), code)
+    assert float(calm.mean()) == pytest.approx(float(code.mean()), abs=0.02)
+    assert float(calm.std()) == pytest.approx((2 * 3.1416**0.5) ** -0.5, rel=0.1)
+
+
 def test_noise_belongs_to_the_frame() -> None:
     whole = frame_noise(3, 7, 0, 250, 4)
     torch.testing.assert_close(frame_noise(3, 7, 60, 100, 4), whole[60:160])
@@ -355,6 +375,20 @@ def test_68_points_are_the_papers_136_numbers() -> None:
     torch.testing.assert_close(space.movements(code), torch.from_numpy(moved), atol=1e-3, rtol=0)
 
 
+def test_a_still_head_keeps_what_the_face_does(net: SdmNet) -> None:
+    from vivavoce.look import face478
+
+    reference = nobody(128.0)
+    turn = np.array([[0.95, 0.0, 0.31], [0.0, 1.0, 0.0], [-0.31, 0.0, 0.95]])
+    talking = np.repeat(reference[None], 3, 0)
+    talking[1:, 14, 1] += 6  # the lower lip
+    moved_away = (talking @ turn.T.astype(np.float32)) + np.float32([9, -4, 0])
+    calm = settled(moved_away.astype(np.float32), reference)
+    steady = list(face478.STABLE)
+    assert np.abs(calm[:, steady] - reference[steady]).max() < 0.5
+    assert calm[1, 14, 1] - reference[14, 1] == pytest.approx(6, abs=0.8)
+
+
 @pytest.mark.parametrize(
     ("asked", "error", "words"),
     [
@@ -362,7 +396,6 @@ def test_68_points_are_the_papers_136_numbers() -> None:
         ({"k": 99}, RequestError, "0 to 20"),
         ({"without": ["poses"]}, UnknownName, "pose"),
         ({"render": "mesh"}, UnknownName, "own"),
-        ({"still": True}, RequestError, "--still"),
         ({"speech": None}, RequestError, "--text"),
     ],
 )

@@ -11,6 +11,7 @@ from vivavoce.errors import BadCheckpoint, RequestError, UnknownName
 
 SYSTEMS = {
     "portrait": "vivavoce.systems.portrait:Portrait",
+    "sdm": "vivavoce.systems.sdm_talker:Sdm",
     "ttsf": "vivavoce.systems.ttsf_talker:Ttsf",
 }
 """Name → where its class is; imported on demand."""

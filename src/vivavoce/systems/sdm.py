@@ -64,6 +64,8 @@ class SdmSettings(BaseModel):
     noise_low: float = 1e-4
     noise_high: float = 0.1
     """The added variances rise from one to the other."""
+    smoothing: float = 0.0
+    """Of F*, frames of a Gaussian's deviation: what a small denoiser leaves behind trembles."""
     literal_ind: bool = False
     """L_ind as printed instead of its decorrelation form."""
     renderer: tuple[int, ...] = (64, 128, 256, 512)
@@ -73,7 +75,14 @@ class SdmSettings(BaseModel):
 PRESETS = {
     "paper": SdmSettings(),
     "tiny": SdmSettings(
-        size=128, points=478, axes=3, motion=48, width=128, layers=8, renderer=(16, 32, 64, 96)
+        size=128,
+        points=478,
+        axes=3,
+        motion=48,
+        width=128,
+        layers=8,
+        smoothing=1.0,
+        renderer=(16, 32, 64, 96),
     ),
 }
 

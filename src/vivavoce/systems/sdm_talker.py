@@ -8,12 +8,13 @@ they meet and memory does not grow with the length of the clip.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from vivavoce.errors import RequestError, UnknownName
@@ -118,7 +119,7 @@ class Sdm:
             emotion: Of the voice that speaks `text`; the face has no control of emotion.
             seed: Draws the noise; the same seed gives the same clip.
             size: Side of a square video around the head in pixels; None: the whole picture.
-            still: Refused: movement of the head is what this system is about.
+            still: Keep the head still; the face moves.
             face: Which face, from 1, the largest first.
             sampler: "shallow"; "full": from noise alone; "auxiliary": no diffusion; "recursive":
                 frame by frame, each refined one the beginning of the next (Eq. 12).
@@ -129,11 +130,11 @@ class Sdm:
         Raises: NoFace, BadMedia, UnknownName, RequestError: see their messages.
         """
         how = self._how(sampler, k, without, seed)
-        _check(size, still, render)
-        said, seconds = spoken(text, speech, voice, emotion, self.clock)
+        _check(size, render)
+        said, seconds = self.speech(text, speech, voice, emotion)
         with self.clock("look"):
             sitter = self._sitter(portrait, face)
-        moves = self.landmarks(sitter, said, how)
+        moves = self.landmarks(sitter.landmarks, len(sitter.picture), said, how, still)
         made_by = Provenance(self.folder.name, seed)
         if render == "portrait":
             shown, shape = self._by_portrait(sitter, moves, size)
@@ -149,14 +150,43 @@ class Sdm:
             return look(portrait, face)
         return look(read_picture(portrait), face, str(portrait))
 
+    def speech(
+        self,
+        text: str | None,
+        speech: Speechlike | None,
+        voice: str = DEFAULT_VOICE,
+        emotion: str | Emotion = "neutral",
+    ) -> tuple[Iterator[Speech], float | None]:
+        """The sound as pieces, and its length in seconds where that is known beforehand."""
+        return spoken(text, speech, voice, emotion, self.clock)
+
+    def motion(
+        self,
+        text: str | None = None,
+        speech: Speechlike | None = None,
+        *,
+        voice: str = DEFAULT_VOICE,
+        emotion: str | Emotion = "neutral",
+        seed: int = 0,
+        still: bool = False,
+    ) -> Iterator[Motion]:
+        """How a face moves with this text or speech, without a picture: for 3D and for study."""
+        said, _ = self.speech(text, speech, voice, emotion)
+        how = self._how("shallow", None, (), seed)
+        anyone = nobody(self.net.settings.size)
+        for marks, _ in self.landmarks(anyone, self.net.settings.size, said, how):
+            moves = as_motion(marks, anyone)
+            yield replace(moves, pose=np.zeros_like(moves.pose)) if still else moves
+
     def landmarks(
-        self, sitter: Sitter, said: Iterable[Speech], how: How
+        self, reference: Float, side: float, said: Iterable[Speech], how: How, still: bool = False
     ) -> Iterator[tuple[Float, Float]]:
-        """Landmarks [T, 478, 3] px of the sitter's square with the sound [640 T] that they say."""
-        space, side = self.net.space, float(len(sitter.picture))
+        """Landmarks [T, 478, 3] px of a square `side` wide, with the sound [640 T] that they say,
+        for the reference's [478, 3]."""
+        space = self.net.space
         for code, samples in self._codes(said, how):
-            movements = space.movements(code).numpy()
-            yield space.everywhere(movements, sitter.landmarks, side), samples
+            moved_to = space.everywhere(space.movements(code).numpy(), reference, side)
+            yield settled(moved_to, reference) if still else moved_to, samples
 
     def _how(self, sampler: str, k: int | None, without: Iterable[str], seed: int) -> How:
         if sampler not in SAMPLERS:
@@ -259,9 +289,23 @@ def as_motion(landmarks: Float, reference: Float) -> Motion:
     return Motion(expression, pose, np.zeros((len(landmarks), 2), np.float32))
 
 
-def _check(size: int | None, still: bool, render: str) -> None:
-    if still:
-        raise RequestError("sdm has no --still: leave it out, or use --without pose.")
+def nobody(side: float) -> Float:
+    """Landmarks [478, 3] px of the mean face in a square `side` wide, as a portrait shows one."""
+    points = face478.load().neutral * face478.TO_MODEL * (0.24 * side)
+    return np.asarray(points + np.array([0.5, 0.5, 0]) * side, np.float32)
+
+
+def settled(landmarks: Float, reference: Float) -> Float:
+    """Landmarks [T, 478, 3] with the head where the reference's is: the face alone moves."""
+    scale, rotation, shift = face478.place(np.concatenate([reference[None], landmarks]))
+    seen = landmarks * face478.TO_MODEL
+    local = np.einsum("tij,tvi->tvj", rotation[1:], seen - shift[1:, None])
+    local = local * (scale[0] / scale[1:])[:, None, None]
+    there = np.einsum("ij,tvj->tvi", rotation[0], local) + shift[0]
+    return np.asarray(there * face478.TO_MODEL, np.float32)
+
+
+def _check(size: int | None, render: str) -> None:
     if size is not None and not SMALLEST <= size <= LARGEST:
         raise RequestError(f"The size must be {SMALLEST} to {LARGEST} pixels, not {size}.")
     if render not in RENDERERS:
@@ -327,6 +371,7 @@ class Blocks:
         heard = net.hear(mel, self._prosody[: high - self._base][None])
         aux = self._coarse(heard, begin - self._base)
         code = aux if self._how.sampler == "auxiliary" else self._refined(heard, aux, begin)
+        code = smoothed(code, net.settings.smoothing)
         mine = code[0, begin - self._base : end - self._base]
         mine = self._blended(mine)
         self._next = code[0, end - self._base :][:BLENDED]
@@ -390,6 +435,16 @@ class Blocks:
         self._mel = self._mel[drop * MELS_PER_FRAME :]
         self._prosody = self._prosody[drop:]
         self._base, self._done = keep, end
+
+
+def smoothed(code: Tensor, deviation: float) -> Tensor:
+    """F [1, T, K] blurred along time by a Gaussian of so many frames; 0 leaves it as it is."""
+    if not deviation:
+        return code
+    reach = round(3 * deviation)
+    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / deviation) ** 2)
+    padded = F.pad(code.transpose(1, 2), (reach, reach), mode="replicate")
+    return (padded.unfold(2, 2 * reach + 1, 1) @ (kernel / kernel.sum())).transpose(1, 2)
 
 
 def _only(noise: Callable[[int], Tensor], frame: int, t: int) -> Tensor:

@@ -1,0 +1,132 @@
+"""SDM's motion on corpus people that it was not trained on: samplers, k, ablations, seeds.
+
+    python scripts/claims_sdm.py CHECKPOINT --corpus SHARDS [--clips 24] [--out FILE]
+
+Landmarks only, so that no renderer stands between the motion and its measure: mouth LMD and the lip
+gap's correlation with the truth, movement and trembling of the head, time. Prints Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from itertools import islice
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+
+from vivavoce.data.schema import Sample
+from vivavoce.data.shards import open_set
+from vivavoce.listen.mel import log_mel
+from vivavoce.measure.face import lmd
+from vivavoce.systems.sdm_talker import Blocks, How, Sdm
+from vivavoce.train.sdm import prosody_of
+from vivavoce.types import Float, lip_gap
+
+SEEDS = 3
+NOSE = 1
+
+
+def made(system: Sdm, sample: Sample, how: How) -> tuple[Float, float]:
+    """Landmarks [T, 478, 3] px, and seconds for them."""
+    started = perf_counter()
+    blocks = Blocks(system.net, how)
+    assert sample.samples is not None
+    code = blocks(log_mel(sample.samples), prosody_of(sample.samples), True)
+    spent = perf_counter() - started
+    marks = sample.tracks["landmarks"]
+    movements = system.net.space.movements(code).numpy()
+    return system.net.space.everywhere(movements, marks[0], float(sample.about["size"])), spent
+
+
+def figures(true: Float, found: Float, energy: Float, side: float) -> dict[str, float]:
+    """What is measured of one clip."""
+    count = min(len(true), len(found))
+    true, found = true[:count], found[:count]
+    head = found[:, NOSE, :2]
+    speed = np.linalg.norm(np.diff(head, axis=0), axis=1)
+    return {
+        "mouth LMD, px of 256": lmd(found, true, side),
+        "lip gap, correlation": float(np.corrcoef(lip_gap(found), lip_gap(true))[0, 1]),
+        "head, px of 256": float(head.std(0).mean() * 256 / side),
+        "trembling, px of 256": float(np.abs(np.diff(head, 2, axis=0)).mean() * 256 / side),
+        "head speed with energy, correlation": correlation(speed, energy[1:count]),
+    }
+
+
+def correlation(a: Float, b: Float) -> float:
+    """0 where one of them stands still."""
+    if min(a.std(), b.std()) < 1e-6:
+        return 0.0
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def row(system: Sdm, samples: list[Sample], how: How) -> dict[str, float]:
+    """Means over clips and seeds, time, and how far seeds are apart."""
+    found: list[dict[str, float]] = []
+    apart, seconds, length = [], 0.0, 0.0
+    for sample in samples:
+        marks, side = sample.tracks["landmarks"], float(sample.about["size"])
+        assert sample.samples is not None
+        energy = prosody_of(sample.samples)[:, 0]
+        each = []
+        for seed in range(SEEDS):
+            moved, spent = made(system, sample, How(how.sampler, how.k, how.without, seed))
+            seconds, length = seconds + spent, length + sample.seconds
+            each.append(moved[:, NOSE, :2])
+            found.append(figures(marks, moved, energy, side))
+        apart.append(np.mean([np.abs(a - b).mean() for a in each for b in each]) * 256 / side)
+    means = {k: float(np.mean([f[k] for f in found])) for k in found[0]}
+    return means | {"seeds apart, px of 256": float(np.mean(apart)),
+                    "s of work a second of video": seconds / length}  # fmt: skip
+
+
+def truth(samples: list[Sample]) -> dict[str, float]:
+    """The clips themselves."""
+    found = []
+    for sample in samples:
+        marks = sample.tracks["landmarks"]
+        assert sample.samples is not None
+        energy = prosody_of(sample.samples)[:, 0]
+        found.append(figures(marks, marks, energy, float(sample.about["size"])))
+    return {k: float(np.mean([f[k] for f in found])) for k in found[0]}
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--clips", type=int, default=24)
+    parser.add_argument("--out", type=Path)
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    system = Sdm(asked.checkpoint)
+    clips = open_set(asked.corpus).samples("test", ("wav", "tracks"))
+    samples = list(islice((c for c in clips if len(c) >= 40), asked.clips))
+    k, last = int(system.net.k), system.net.settings.steps
+    none: frozenset[str] = frozenset()
+    rows: dict[str, Any] = {"truth": truth(samples)}
+    for name, how in {
+        "auxiliary (k = 0)": How("auxiliary", 0, none, 0),
+        f"shallow, k = {k // 2}": How("shallow", k // 2, none, 0),
+        f"shallow, k = {k}": How("shallow", k, none, 0),
+        f"full, T = {last}": How("full", last, none, 0),
+        "without pose": How("shallow", k, frozenset({"pose"}), 0),
+        "without rhythm": How("shallow", k, frozenset({"rhythm"}), 0),
+    }.items():
+        rows[name] = row(system, samples, how)
+    columns = [*rows["truth"], "seeds apart, px of 256", "s of work a second of video"]
+    print("| | " + " | ".join(columns) + " |\n|---|" + "---|" * len(columns))
+    for name, values in rows.items():
+        cells = [f"{values[c]:.3g}" if c in values else "-" for c in columns]
+        print(f"| {name} | " + " | ".join(cells) + " |")
+    if asked.out:
+        asked.out.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
