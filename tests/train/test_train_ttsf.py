@@ -24,7 +24,7 @@ from vivavoce.train import train_system
 from vivavoce.train.loop import _weighed
 from vivavoce.train.ttsf import TtsfTraining
 from vivavoce.train.ttsf_critics import LipReader, crop
-from vivavoce.train.ttsf_face import GUIDES, REACH, flow_distance, guide_loss
+from vivavoce.train.ttsf_face import GUIDES, REACH, flow_distance, guide_loss, lips_distance
 from vivavoce.train.ttsf_speech import SpeechTraining
 
 sys.path.append(str(Path(__file__).parents[1] / "systems"))
@@ -201,6 +201,18 @@ def test_the_flow_is_measured_at_the_points() -> None:
     raw = torch.cat([flat, torch.zeros(1, 16, 16)])[None].expand(2, -1, -1, -1)
     assert flow_distance([raw], source, driving) < 1e-6
     assert flow_distance([torch.zeros_like(raw)], source, driving) == pytest.approx(0.075, rel=1e-3)
+
+
+def test_the_lips_flow_is_measured_among_the_lips() -> None:
+    source = torch.rand(2, 478, 2) - 0.5
+    raw = torch.zeros(2, 3, 32, 32)
+    assert lips_distance([raw], source, source + torch.tensor([0.1, -0.05])) < 1e-6
+    opened = source.clone()
+    opened[:, 14] += 0.1  # one of the 20 points of the lips, of the two axes
+    both = torch.tensor([0.1 * 19 / 20, *[0.1 / 20] * 19]).sum() / 20
+    assert lips_distance([raw], source, opened) == pytest.approx(float(both), rel=1e-3)
+    coarse = torch.ones(2, 3, 16, 16)  # is not steered by lips
+    assert lips_distance([coarse, raw], source, opened) == lips_distance([raw], source, opened)
 
 
 def test_a_crop_is_the_box() -> None:

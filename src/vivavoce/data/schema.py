@@ -51,7 +51,7 @@ TABLE = (
     Entry("json", "clip", "", "str", "", "clip of that person, as the set names it"),
     Entry("json", "frames", "", "int", "25 a second", "number of frames T"),
     Entry("json", "size", "", "int", "px", "side of the square pictures"),
-    Entry("json", "crop", "", "str", "", 'crop rule: "portrait", "tracked", "lrs"'),
+    Entry("json", "crop", "", "str", "", 'crop rule: see look/crop.py'),
     Entry("json", "licence", "", "str", "", "terms under which the clip may be used"),
     Entry("json", "text", "", "str", "", "what is said", "corpus, LRS2, LRS3, LRW, MEAD, RAVDESS"),
     Entry("json", "words", "[W]", "[str, float, float]", "s", "word, start, end",

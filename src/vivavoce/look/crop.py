@@ -1,8 +1,9 @@
-"""Which square of a picture a sample shows: three rules, each the same for every set.
+"""Which square of a picture a sample shows: four rules, each the same for every set.
 
 | rule | square | for |
 |---|---|---|
 | portrait | still; head and shoulders, the face about half its height | most systems |
+| close | still; the face is most of it | ttsf, whose small pictures would show lips of a few pixels |
 | tracked | follows the face's box, smoothed over half a second and widened as syncnet_python does | lip sync |
 | lrs | the whole picture: the clips are crops already | LRS2, LRS3, LRW |
 """  # noqa: E501
@@ -19,11 +20,10 @@ from vivavoce.errors import UnknownName
 from vivavoce.look.boxes import face_box
 from vivavoce.types import Bytes, Float
 
-RULES = ("portrait", "tracked", "lrs")
-PORTRAIT_SIDE = 2.05
-"""Side of the portrait's square over the face box's larger side."""
-PORTRAIT_EYES = 0.44
-"""Height of the eyes in it, from its top."""
+RULES = ("portrait", "close", "tracked", "lrs")
+STILL = {"portrait": (2.05, 0.44), "close": (1.45, 0.42)}
+"""Side of the still squares over the face box's larger side; height of the eyes in them, from the
+top."""
 TRACKED_MARGIN = 0.4
 """Of the box, at the sides and, twice, below (run_pipeline.py of joonson/syncnet_python)."""
 SMOOTHED = 13
@@ -40,12 +40,13 @@ def squares(landmarks: Float, width: int, height: int, rule: str) -> Float:
         side = min(width, height)
         return np.tile([(width - side) / 2, (height - side) / 2, side], (frames, 1))
     boxes = face_box(landmarks)
-    if rule == "portrait":
+    if rule in STILL:
+        wide, height_of_eyes = STILL[rule]
         left, top, right, bottom = np.median(boxes, 0)
-        side = PORTRAIT_SIDE * max(right - left, bottom - top)
+        side = wide * max(right - left, bottom - top)
         side = min(side, 1.25 * max(width, height))
         eyes = np.median(landmarks[:, [33, 263], :2].mean(1), 0)
-        return np.tile([(left + right) / 2 - side / 2, eyes[1] - PORTRAIT_EYES * side, side],
+        return np.tile([(left + right) / 2 - side / 2, eyes[1] - height_of_eyes * side, side],
                        (frames, 1))  # fmt: skip
     if rule == "tracked":
         half = (boxes[:, 2:] - boxes[:, :2]).max(1) / 2

@@ -41,6 +41,8 @@ WEIGHTS_OF_LOSSES = {
     "gan": 0.1, "rec": 1.0, "id": 0.3, "sync": 0.1, "cfm": 0.1, "ae": 1.0, "prior": 0.1, "tts": 1.0,
 }  # fmt: skip
 """lambda_1 .. lambda_8 of Eq. 8."""
+CROP = "close"
+"""What of a picture it sees, see `look.crop`."""
 WINDOW = 32
 """Frames that the motion sampler learns from (section 4.1)."""
 
@@ -111,7 +113,7 @@ STAGES = {
         Stage("joint", JOINT_LOSSES, 200_000, 8, _JOINT, window=WINDOW, workers=4),
     ),
     "tiny": (
-        Stage("face", {"rec": 1.0, "flow": 10.0, "guide": 0.5}, 2000, 3,
+        Stage("face", {"rec": 1.0, "flow": 10.0, "lips": 20.0, "guide": 0.5}, 2000, 3,
               {"face": Optimiser((*FACE, "lip_teacher"), 6e-3, betas=(0.9, 0.99), warmup=0.01,
                                  clip=2.0, schedule="cosine")},
               window=WINDOW, ema=0.998,

@@ -31,7 +31,7 @@ from vivavoce.render.paste import paste
 from vivavoce.speak.text import Piece, clean_text, split_text
 from vivavoce.speak.voices import DEFAULT_VOICE
 from vivavoce.systems.clock import Clock
-from vivavoce.systems.ttsf import Seen, TtsfNet, load_net
+from vivavoce.systems.ttsf import CROP, Seen, TtsfNet, load_net
 from vivavoce.types import (
     RATE,
     SAMPLES_PER_FRAME,
@@ -197,7 +197,7 @@ class Ttsf:
     def _sitter(self, portrait: Portraitlike, number: int | None) -> Sitter:
         face = portrait if isinstance(portrait, Face) else self.look(portrait, number)
         height, width = face.picture.shape[:2]
-        places = squares(face.landmarks[None], width, height, "portrait")
+        places = squares(face.landmarks[None], width, height, CROP)
         size = self.net.settings.size
         picture = next(iter(cropped([face.picture], places, size)))
         return Sitter(face, places[0], self.net.see(as_tensor(picture[None])))
@@ -216,7 +216,7 @@ class Ttsf:
                     found.append(found[-1])
                 continue
             if place is None:
-                place = squares(points[None], frame.shape[1], frame.shape[0], "portrait")
+                place = squares(points[None], frame.shape[1], frame.shape[0], CROP)
             size = self.net.settings.size
             picture = as_tensor(np.stack(list(cropped([frame], place, size))))
             if self.net.settings.hide_mouth:

@@ -42,12 +42,14 @@ from vivavoce.train.ttsf_face import (
     draw_pair,
     flow_distance,
     guide_loss,
+    lips_distance,
     to_tensor,
 )
 from vivavoce.train.ttsf_joint import RENDERED, draw_mouths, draw_talk
+from vivavoce.train.ttsf_sight import Sight
 from vivavoce.train.ttsf_speech import SpeechTraining, cropped, speech_losses
 from vivavoce.train.ttsf_vocoder import VocoderTraining
-from vivavoce.train.windows import Windows
+from vivavoce.train.windows import Clip, Windows
 
 MOUTH_WEIGHT = 3.0
 """How much more a pixel of the mouth's box counts than another, in `tiny`: it is a tenth of them
@@ -90,8 +92,9 @@ class TtsfTraining(Trainable):
         """f_id [n, D] of some pictures of a clip, for the speech half."""
         assert clip.frames is not None
         chosen = np.linspace(0, len(clip) - 1, FACES).astype(int)
-        pictures = np.stack([clip.frames[int(i)] for i in chosen])
-        return self.net.eval().see(to_tensor(pictures)).f_id
+        size = self.net.settings.size
+        pictures = [Sight.of(Clip(clip), int(i), size).pictures([i]) for i in chosen]
+        return self.net.eval().see(to_tensor(np.concatenate(pictures))).f_id
 
     def begin(self, stage: Stage, run: Run) -> None:
         """Open the shards; the motion stage looks at every clip once."""
@@ -110,14 +113,15 @@ class TtsfTraining(Trainable):
         if stage.name in self._of:
             return self._of[stage.name].draw(stage, rng)
         assert self.windows is not None
+        size = self.net.settings.size
         if stage.name == "motion":
             return draw_codes(self.codes, self.net, stage.window, rng)
         if stage.name == "reader":
-            return draw_mouths(self.windows, rng)
+            return draw_mouths(self.windows, size, rng)
         if stage.name == "joint":
-            return draw_talk(self.windows, rng)
+            return draw_talk(self.windows, size, rng)
         clip = self.windows.clip(int(rng.integers(len(self.windows))))
-        return draw_pair(clip, rng).sample()
+        return draw_pair(clip, size, rng).sample()
 
     def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
         """The stage's."""
@@ -137,6 +141,7 @@ class TtsfTraining(Trainable):
             points = batch["points"]
             before = points[:, :1].expand(-1, DRIVING, -1, -1).flatten(0, 1)
             found["flow"] = flow_distance(flows, before, points[:, 1:].flatten(0, 1))
+            found["lips"] = lips_distance(flows, before, points[:, 1:].flatten(0, 1))
             found["guide"] = guide
         return found
 

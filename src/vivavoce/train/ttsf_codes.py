@@ -16,6 +16,7 @@ from vivavoce.speak.tokens import tokens_of
 from vivavoce.systems.stage import Sample
 from vivavoce.systems.ttsf import TtsfNet
 from vivavoce.train.ttsf_face import MOUTH, LipTeacher, to_tensor
+from vivavoce.train.ttsf_sight import Sight
 from vivavoce.train.ttsf_speech import MOST_FRAMES, MOST_TOKENS
 from vivavoce.train.windows import Clip, Windows
 
@@ -63,13 +64,14 @@ def codes_of(net: TtsfNet, teacher: LipTeacher, windows: Windows) -> list[Codes]
 
 
 def _codes(net: TtsfNet, teacher: LipTeacher, clip: Clip, ids: Tensor) -> Codes:
-    assert clip.sample.frames is not None
-    pictures = to_tensor(clip.sample.frames[:])
-    seen = pictures
+    size, all_of_it = net.settings.size, np.arange(len(clip.sample))
+    sight = Sight.of(clip, 0, size)
+    seen = to_tensor(sight.pictures(all_of_it))
     if net.settings.hide_mouth:
-        seen = hidden_mouth(pictures, torch.from_numpy(clip.sample.tracks["mouth_box"]).float())
+        seen = hidden_mouth(seen, torch.from_numpy(sight.mouths(all_of_it)))
     f_m = torch.cat([net.see(part).f_m for part in seen.split(AT_ONCE)])
-    sources = net.see(pictures[::APART])
+    shown = [Sight.of(clip, int(i), size).pictures([i]) for i in all_of_it[::APART]]
+    sources = net.see(to_tensor(np.concatenate(shown)))
     mouth = torch.from_numpy(clip.sample.tracks["expression"][:, list(MOUTH)]).float()
     mel = net.acoustic.normalised(torch.from_numpy(clip.mel)[None])
     counts = torch.tensor([len(ids)]), torch.tensor([mel.shape[1]])

@@ -16,9 +16,12 @@ from torch import Tensor, nn
 
 from vivavoce.nn.equalised import GAIN, EqualLinear, leaky
 from vivavoce.systems.stage import Sample
+from vivavoce.train.ttsf_sight import Sight
 from vivavoce.train.windows import Clip, Window
 from vivavoce.types import ARKIT, INNER_LOWER_LIP, INNER_UPPER_LIP, LIP_CORNERS, Bytes
 
+TYPICAL = 0.1
+"""Of a mouth coefficient: what it is divided by, so that lip codes are as large as motion codes."""
 MOUTH = tuple(i for i, n in enumerate(ARKIT) if n.startswith(("jaw", "mouth", "tongue")))
 """The 28 coefficients that move the mouth."""
 _OTHER_SIDE = tuple(
@@ -27,6 +30,8 @@ _OTHER_SIDE = tuple(
 )
 
 
+LIPS_FROM = 32
+"""Side in px of the first flow that is steered by f_lip."""
 LIPS = [*INNER_UPPER_LIP, *INNER_LOWER_LIP, *LIP_CORNERS]
 DRIVING = 3
 """Driving frames of a warm-up sample; E_v sees the first of them."""
@@ -63,7 +68,7 @@ class LipTeacher(nn.Module):
 
     def __init__(self, code: int, width: int = 128) -> None:
         super().__init__()
-        self.one = EqualLinear(len(MOUTH), width, gain=3 * GAIN)  # coefficients are small numbers
+        self.one = EqualLinear(len(MOUTH), width, gain=GAIN / TYPICAL)
         self.two = EqualLinear(width, width, gain=GAIN)
         self.three = EqualLinear(width, code)
 
@@ -95,26 +100,23 @@ class Pair:
         return dict(vars(self))
 
 
-def draw_pair(clip: Clip, rng: np.random.Generator) -> Pair:
+def draw_pair(clip: Clip, size: int, rng: np.random.Generator) -> Pair:
     """A source and `DRIVING` driving pictures of a clip, mirrored and tinted alike."""
     window = Window(clip, 0, len(clip.sample))
     chosen = rng.permutation(window.frames)[: DRIVING + 1]
-    packed = window.clip.sample.frames
-    assert packed is not None
-    pictures = np.stack([packed[int(window.start + i)] for i in chosen])
+    sight = Sight.of(clip, int(chosen[0]), size)
+    pictures, boxes = sight.pictures(chosen), sight.mouths(chosen)
     mouth = window.track("expression")[chosen]
-    boxes = window.track("mouth_box")[chosen].astype(np.float32)
-    side = pictures.shape[2]
-    points = 2 * (window.track("landmarks")[chosen][..., :2] - 0.5) / (side - 1) - 1
+    points = 2 * (sight.points(chosen)[..., :2] - 0.5) / (size - 1) - 1
     mirrored = rng.random() < 0.5
     told = held(window, chosen, mirrored)
     if mirrored:
-        points = points * np.array([-1, 1])
+        points = points * np.array([-1, 1], np.float32)
         pictures, mouth = pictures[:, :, ::-1], mouth[:, list(_OTHER_SIDE)]
-        boxes = np.stack([side - boxes[:, 2], boxes[:, 1], side - boxes[:, 0], boxes[:, 3]], 1)
+        boxes = np.stack([size - boxes[:, 2], boxes[:, 1], size - boxes[:, 0], boxes[:, 3]], 1)
     tensor = to_tensor(pictures) + torch.from_numpy(rng.uniform(-0.1, 0.1, (3, 1, 1))).float()
     tensor = tensor.clamp(-1, 1)
-    shapes = mouth[1:, list(MOUTH)].astype(np.float32), boxes[1:], told, points.astype(np.float32)
+    shapes = mouth[1:, list(MOUTH)].astype(np.float32), boxes[1:], told, points
     return Pair(tensor[0], tensor[1:], *map(torch.from_numpy, shapes))
 
 
@@ -129,14 +131,31 @@ def flow_distance(raws: list[Tensor], source: Tensor, driving: Tensor) -> Tensor
     """How far the flows of all resolutions [B, 3, s, s] look past the source's points [B, V, 2]
     from where the driving picture has them [B, V, 2]: mean distance per axis in half sides, of all
     points and of the lips'."""
-    wanted = source - driving
     errors = []
     for raw in raws:
-        flow = raw[:, :2].tanh()
-        there = F.grid_sample(flow, driving[:, None], padding_mode="border", align_corners=True)
-        apart = (there[:, :, 0].transpose(1, 2) - wanted).abs()
+        apart = _past(raw, source, driving).abs()
         errors += [apart.mean(), apart[:, LIPS].mean()]
     return torch.stack(errors).mean()
+
+
+def lips_distance(raws: list[Tensor], source: Tensor, driving: Tensor) -> Tensor:
+    """The same of the lips among themselves: what is left when they all look past by as much is
+    not counted, so it is the mouth's shape alone. Only of flows that lips can steer (32 px on)."""
+    errors = []
+    for raw in raws:
+        if raw.shape[-1] >= LIPS_FROM:
+            past = _past(raw, source[:, LIPS], driving[:, LIPS])
+            errors.append((past - past.mean(1, keepdim=True)).abs().mean())
+    return torch.stack(errors).mean()
+
+
+def _past(raw: Tensor, source: Tensor, driving: Tensor) -> Tensor:
+    """From each point's place in the driving picture the flow looks so far past its place in the
+    source picture [B, V, 2]."""
+    there = F.grid_sample(
+        raw[:, :2].tanh(), driving[:, None], padding_mode="border", align_corners=True
+    )
+    return there[:, :, 0].transpose(1, 2) - (source - driving)
 
 
 def guide_loss(amounts: Tensor, along: Tensor, told: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from vivavoce.speak.tokens import tokens_of
 from vivavoce.systems.stage import Sample
 from vivavoce.train.ttsf_critics import MOUTH_PX, crop
 from vivavoce.train.ttsf_face import to_tensor
+from vivavoce.train.ttsf_sight import Sight
 from vivavoce.train.ttsf_speech import MOST_FRAMES, MOST_TOKENS, Utterance, sample_of
 from vivavoce.train.windows import Clip, Windows
 from vivavoce.types import MELS_PER_FRAME
@@ -20,7 +21,7 @@ RENDERED = 5
 TRIES = 200
 
 
-def draw_talk(windows: Windows, rng: np.random.Generator) -> Sample:
+def draw_talk(windows: Windows, size: int, rng: np.random.Generator) -> Sample:
     """A window of a clip whose phones are known, a source frame outside the window where there is
     one, and the whole clip's tokens and mel.
 
@@ -42,10 +43,11 @@ def draw_talk(windows: Windows, rng: np.random.Generator) -> Sample:
     source = int(rng.choice(outside))
     at = int(rng.integers(frames - RENDERED + 1))
     said = sample_of(Utterance(tokens, np.zeros(0, np.float32), clip.mel, None), rng, 1)
+    sight, driving = Sight.of(clip, source, size), np.arange(start, start + frames)
     return {
-        "source": _pictures(clip, source, 1)[0],
-        "driving": _pictures(clip, start, frames),
-        "mouths": torch.from_numpy(_boxes(clip)[start : start + frames]),
+        "source": to_tensor(sight.pictures([source]))[0],
+        "driving": to_tensor(sight.pictures(driving)),
+        "mouths": torch.from_numpy(sight.mouths(driving)),
         "starts": torch.tensor(start),
         "at": torch.tensor(at),
         "heard": torch.from_numpy(_heard(clip, start + at)),
@@ -53,24 +55,16 @@ def draw_talk(windows: Windows, rng: np.random.Generator) -> Sample:
     }
 
 
-def draw_mouths(windows: Windows, rng: np.random.Generator) -> Sample:
+def draw_mouths(windows: Windows, size: int, rng: np.random.Generator) -> Sample:
     """A mouth's crop and its lip curves."""
     clip = windows.clip(int(rng.integers(len(windows))))
     frame = int(rng.integers(len(clip.sample)))
-    box = torch.from_numpy(_boxes(clip)[frame : frame + 1])
+    sight = Sight.of(clip, frame, size)
+    box = torch.from_numpy(sight.mouths([frame]))
     moved = box + torch.from_numpy(rng.uniform(-1.5, 1.5, (1, 1)).astype(np.float32))
     curves = lip_curves(clip.sample.tracks["landmarks"])[frame]
-    mouth = crop(_pictures(clip, frame, 1), moved, MOUTH_PX)[0]
+    mouth = crop(to_tensor(sight.pictures([frame])), moved, MOUTH_PX)[0]
     return {"mouth": mouth, "curves": torch.from_numpy(curves)}
-
-
-def _pictures(clip: Clip, first: int, count: int) -> torch.Tensor:
-    assert clip.sample.frames is not None
-    return to_tensor(clip.sample.frames[first : first + count])
-
-
-def _boxes(clip: Clip) -> np.ndarray:
-    return clip.sample.tracks["mouth_box"].astype(np.float32)
 
 
 def _heard(clip: Clip, first: int) -> np.ndarray:
