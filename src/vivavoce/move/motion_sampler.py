@@ -44,6 +44,18 @@ class MotionNormaliser(nn.Module):
         return out
 
 
+class NoNormaliser(nn.Module):
+    """The sampler draws f_m itself: what section 3.2 found shaky, kept to be measured."""
+
+    def encode(self, f_m: Tensor) -> Tensor:
+        """f_m [..., D]."""
+        return f_m
+
+    def decode(self, f_m: Tensor) -> Tensor:
+        """f_m [..., D]."""
+        return f_m
+
+
 class MotionPrior(nn.Module):
     """The mean mu [B, T, d_c] of the motion, from where it begins and what is said: a Conformer
     (Gulati et al., Interspeech 2020) on the sum of both."""

@@ -19,6 +19,7 @@ from vivavoce.errors import BadCheckpoint
 VGG19 = (64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512, 512, 512, 512, "M",
          512, 512, 512, 512, "M")  # fmt: skip
 """Configuration E (Simonyan & Zisserman, ICLR 2015, table 1): widths of 3x3 convolutions, pools."""
+VGG19_FILE = "vgg19-dcbb9e9d.pth"
 TAPS = (2, 7, 12, 21, 30)
 """Layers whose input is compared: relu1_1, 2_1, 3_1, 4_1, 5_1, counted as torchvision does."""
 MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -57,6 +58,12 @@ class Vgg19(nn.Module):
             if i in TAPS:
                 found.append(x)
         return found
+
+
+def held_vgg19() -> Path | None:
+    """The official file where torchvision keeps it, if the user has it; nothing is fetched."""
+    file = Path(torch.hub.get_dir()) / "checkpoints" / VGG19_FILE
+    return file if file.is_file() else None
 
 
 def load_vgg19(file: Path) -> Vgg19:

@@ -7,11 +7,16 @@ a warp cannot show: mouths that open, eyes that close, what the head uncovers.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vivavoce.nn.unet import UNet
+from vivavoce.types import Bytes, Float
 
 GRID = 48
 """Side of the grid on which the field is computed; between its points it is bilinear."""
@@ -42,6 +47,20 @@ def _edge(like: Tensor) -> Tensor:
     return sides.to(like.dtype).expand(len(like), -1, -1)
 
 
+@dataclass(frozen=True)
+class Layers:
+    """What a picture is put together from."""
+
+    places: Tensor
+    """Where each place of the target lies in the reference [B, GRID, GRID, 2], -1..1."""
+    warped: Tensor
+    """The reference, carried there [B, 3, S, S] in -1..1."""
+    paint: Tensor
+    """What the network paints over it [B, 3, S, S]."""
+    part: Tensor
+    """How much it covers [B, 1, S, S] in 0..1."""
+
+
 class LandmarkRenderer(nn.Module):
     """Reference pictures and drawings → pictures."""
 
@@ -52,7 +71,14 @@ class LandmarkRenderer(nn.Module):
     def forward(
         self, reference: Tensor, before: Tensor, after: Tensor, drawn: tuple[Tensor, Tensor]
     ) -> Tensor:
-        """Pictures [B, 3, S, S] in -1..1.
+        """Pictures [B, 3, S, S] in -1..1; see `layers`."""
+        of = self.layers(reference, before, after, drawn)
+        return of.warped * (1 - of.part) + of.paint * of.part
+
+    def layers(
+        self, reference: Tensor, before: Tensor, after: Tensor, drawn: tuple[Tensor, Tensor]
+    ) -> Layers:
+        """The warped picture and what is painted over it.
 
         Args:
             reference: Picture of the person [B, 3, S, S] in -1..1.
@@ -60,10 +86,35 @@ class LandmarkRenderer(nn.Module):
             after: Where they are wanted.
             drawn: Drawings of the reference's and the target's landmarks [B, 3, S, S] in 0..1.
         """
-        size = reference.shape[2:]
-        grid = field(before, after).permute(0, 3, 1, 2)
-        grid = F.interpolate(grid, size, mode="bilinear", align_corners=True).permute(0, 2, 3, 1)
+        places = field(before, after)
+        grid = F.interpolate(
+            places.permute(0, 3, 1, 2), reference.shape[2:], mode="bilinear", align_corners=True
+        ).permute(0, 2, 3, 1)
         warped = F.grid_sample(reference, grid, padding_mode="border", align_corners=True)
         out = self.net(torch.cat([warped, reference, *drawn], 1))
-        part = out[:, 3:].sigmoid()
-        return warped * (1 - part) + out[:, :3].tanh() * 1.05 * part
+        return Layers(places, warped, out[:, :3].tanh() * 1.05, out[:, 3:].sigmoid())
+
+
+def enlarged(sharp: Bytes, layers: Layers, at: int) -> Bytes:
+    """Frame `at` of `layers` as large as `sharp` [N, N, 3], the same square as the reference but
+    with all the detail that the picture has: the warp carries its pixels, so only what is painted
+    is as coarse as the network."""
+    size, small = len(sharp), layers.part.shape[-1]
+    zoom = size / small
+    line = np.linspace(-1, 1, GRID, dtype=np.float32)
+    still = np.stack(np.meshgrid(line, line), -1)
+    shift = (layers.places[at].numpy() - still) * ((small - 1) / 2 * zoom)
+    moved = _stretched(shift, (small - 1) / (GRID - 1) * zoom, size, cv2.INTER_LINEAR)
+    here = np.stack(np.meshgrid(*2 * [np.arange(size, dtype=np.float32)]), -1)
+    warped = cv2.remap(sharp, here + moved, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    paint = (layers.paint[at].permute(1, 2, 0).numpy() + 1) * 127.5
+    part = _stretched(layers.part[at, 0].numpy(), zoom, size, cv2.INTER_LINEAR)[..., None]
+    mixed = warped + part * (_stretched(paint, zoom, size, cv2.INTER_CUBIC) - warped)
+    return np.asarray(np.clip(mixed + 0.5, 0, 255), np.uint8)
+
+
+def _stretched(values: Float, zoom: float, size: int, how: int) -> Float:
+    """`values` [h, w, ...] at `zoom` times their size [size, size, ...], corners on corners."""
+    matrix = np.array([[zoom, 0, 0], [0, zoom, 0]])
+    large = cv2.warpAffine(values, matrix, (size, size), flags=how, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(large, np.float32)

@@ -21,17 +21,16 @@ from vivavoce.errors import RequestError, UnknownName
 from vivavoce.listen.mel import MELS, MelStream
 from vivavoce.listen.prosody import ProsodyStream
 from vivavoce.look import face478, look
-from vivavoce.look.crop import cropped, moved, squares
 from vivavoce.media.clip import Clip
 from vivavoce.media.provenance import Provenance
 from vivavoce.media.read import read_picture
 from vivavoce.move.pose_rhythm import PROSODY
 from vivavoce.nn.threads import one_threaded
-from vivavoce.render.landmark_drawing import draw_landmarks
-from vivavoce.render.paste import paste
 from vivavoce.speak.voices import DEFAULT_VOICE
 from vivavoce.systems.clock import Clock
-from vivavoce.systems.sdm import GUIDES, PARTS, SAMPLERS, Heard, SdmNet, load_net
+from vivavoce.systems.sdm import PARTS, SAMPLERS, Heard, SdmNet, load_net
+from vivavoce.systems.sdm_picture import Painter
+from vivavoce.systems.sdm_sitter import Sitter, as_motion, nobody, seat, settled
 from vivavoce.systems.spoken import Speechlike, spoken
 from vivavoce.types import (
     MELS_PER_FRAME,
@@ -53,19 +52,6 @@ RENDERED = 5
 SMALLEST, LARGEST = 64, 2160
 RENDERERS = ("own", "portrait")
 Portraitlike = str | Path | Bytes | Face
-
-
-@dataclass(frozen=True)
-class Sitter:
-    """The person as the network sees them."""
-
-    face: Face
-    square: Float
-    """Left, top, side in picture pixels [3]."""
-    picture: Bytes
-    """The square [S, S, 3]."""
-    landmarks: Float
-    """[478, 3] px of the square."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +119,8 @@ class Sdm:
         _check(size, render)
         said, seconds = self.speech(text, speech, voice, emotion)
         with self.clock("look"):
-            sitter = self._sitter(portrait, face)
+            seen = portrait if isinstance(portrait, Face) else self.look(portrait, face)
+            sitter = seat(seen, self.net.settings.size)
         moves = self.landmarks(sitter.landmarks, len(sitter.picture), said, how, still)
         made_by = Provenance(self.folder.name, seed)
         if render == "portrait":
@@ -202,14 +189,6 @@ class Sdm:
             sampler = "auxiliary"
         return How(sampler, start, left_out, seed)
 
-    def _sitter(self, portrait: Portraitlike, number: int | None) -> Sitter:
-        face = portrait if isinstance(portrait, Face) else self.look(portrait, number)
-        height, width = face.picture.shape[:2]
-        places = squares(face.landmarks[None], width, height, "portrait")
-        size = self.net.settings.size
-        picture = next(iter(cropped([face.picture], places, size)))
-        return Sitter(face, places[0], picture, moved(face.landmarks[None], places, size)[0])
-
     def _codes(self, said: Iterable[Speech], how: How) -> Iterator[tuple[Tensor, Float]]:
         """F* [T, K] of block after block, with its sound [640 T]."""
         blocks = Blocks(self.net, how)
@@ -226,37 +205,13 @@ class Sdm:
     def _own(
         self, sitter: Sitter, moves: Iterable[tuple[Float, Float]], size: int | None
     ) -> Iterator[Chunk]:
+        painter = Painter(self.net.renderer, sitter, size)
         for marks, samples in moves:
             for at in range(0, len(marks), RENDERED):
                 with self.clock("render"):
-                    frames = self._render(sitter, marks[at : at + RENDERED], size)
+                    frames = painter.draw(marks[at : at + RENDERED])
                 sound = samples[at * SAMPLES_PER_FRAME :][: len(frames) * SAMPLES_PER_FRAME]
                 yield Chunk(frames, sound)
-
-    @torch.inference_mode()
-    def _render(self, sitter: Sitter, marks: Float, size: int | None) -> Bytes:
-        import cv2
-
-        side = len(sitter.picture)
-        count = len(marks)
-        reference = _tensor(sitter.picture[None]).expand(count, -1, -1, -1)
-        guides = [2 * p[..., GUIDES, :2] / side - 1 for p in (sitter.landmarks[None], marks)]
-        before, after = (torch.from_numpy(g.astype(np.float32)) for g in guides)
-        drawn = [draw_landmarks(p, side) for p in (sitter.landmarks, *marks)]
-        drawings = (_tensor(np.stack(drawn)) + 1) / 2
-        made = self.net.renderer(
-            reference, before.expand(count, -1, -1), after,
-            (drawings[:1].expand(count, -1, -1, -1), drawings[1:]),
-        )  # fmt: skip
-        levels = ((made.clamp(-1, 1) + 1) * 127.5).round().byte()
-        pictures = levels.permute(0, 2, 3, 1).contiguous().numpy()
-        if size is None:
-            whole = sitter.face.picture
-            return np.stack([paste(whole, sitter.square, p) for p in pictures])
-        if size == side:
-            return pictures
-        how = cv2.INTER_AREA if size < side else cv2.INTER_CUBIC
-        return np.stack([cv2.resize(p, (size, size), interpolation=how) for p in pictures])
 
     def _by_portrait(
         self, sitter: Sitter, moves: Iterable[tuple[Float, Float]], size: int | None
@@ -281,40 +236,11 @@ class Sdm:
         return chunks(), renderer.size
 
 
-def as_motion(landmarks: Float, reference: Float) -> Motion:
-    """Landmarks [T, 478, 3] as movement from the reference's [478, 3]: the common currency."""
-    fitted = face478.fit(np.concatenate([reference[None], landmarks]))
-    expression = np.clip(fitted.expression[1:] - fitted.expression[:1], 0, 1)
-    pose = fitted.pose[1:] - fitted.pose[:1]
-    return Motion(expression, pose, np.zeros((len(landmarks), 2), np.float32))
-
-
-def nobody(side: float) -> Float:
-    """Landmarks [478, 3] px of the mean face in a square `side` wide, as a portrait shows one."""
-    points = face478.load().neutral * face478.TO_MODEL * (0.24 * side)
-    return np.asarray(points + np.array([0.5, 0.5, 0]) * side, np.float32)
-
-
-def settled(landmarks: Float, reference: Float) -> Float:
-    """Landmarks [T, 478, 3] with the head where the reference's is: the face alone moves."""
-    scale, rotation, shift = face478.place(np.concatenate([reference[None], landmarks]))
-    seen = landmarks * face478.TO_MODEL
-    local = np.einsum("tij,tvi->tvj", rotation[1:], seen - shift[1:, None])
-    local = local * (scale[0] / scale[1:])[:, None, None]
-    there = np.einsum("ij,tvj->tvi", rotation[0], local) + shift[0]
-    return np.asarray(there * face478.TO_MODEL, np.float32)
-
-
 def _check(size: int | None, render: str) -> None:
     if size is not None and not SMALLEST <= size <= LARGEST:
         raise RequestError(f"The size must be {SMALLEST} to {LARGEST} pixels, not {size}.")
     if render not in RENDERERS:
         raise UnknownName("renderer", render, RENDERERS)
-
-
-def _tensor(pictures: Bytes) -> Tensor:
-    first = np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))
-    return torch.from_numpy(first).float() / 127.5 - 1
 
 
 def _listened(said: Iterable[Speech]) -> Iterator[tuple[Float, Float, Float, bool]]:

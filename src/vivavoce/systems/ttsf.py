@@ -29,7 +29,7 @@ from vivavoce.errors import BadCheckpoint
 from vivavoce.listen.audio_mapper import AudioMapper, conditions, surround
 from vivavoce.look.motion_codes import MotionCodes, hidden_mouth
 from vivavoce.look.visual_encoder import VisualEncoder
-from vivavoce.move.motion_sampler import MotionNormaliser, MotionPrior, MotionSampler
+from vivavoce.move.motion_sampler import MotionNormaliser, MotionPrior, MotionSampler, NoNormaliser
 from vivavoce.nn.weights import read_weights
 from vivavoce.render.flow_generator import FlowGenerator, fuse
 from vivavoce.speak import acoustic, hifigan, matcha
@@ -68,6 +68,8 @@ class TtsfSettings(BaseModel):
     """What the other slots get: f_id, or the source's whole code f_s, which knows its pose."""
     compressed: int = 16
     """Length d_c of f_c; below `motions`."""
+    normalised: bool = True
+    """False: the sampler draws f_m itself instead of f_c, the ablation of section 3.2."""
     mapper_width: int = 256
     mapper_hears: tuple[str, ...] = ("embedding", "feature", "energy")
     """Its inputs; the ablation of Table 5 leaves some out."""
@@ -87,6 +89,11 @@ class TtsfSettings(BaseModel):
     random_start: float = 0.5
     """Share of training windows whose first motion f_m,0 is the source's, as in inference."""
 
+    @property
+    def drawn(self) -> int:
+        """Length of what the sampler draws for a frame."""
+        return self.compressed if self.normalised else self.code
+
 
 PRESETS = {
     "paper": TtsfSettings(),
@@ -104,7 +111,7 @@ FACE = ("visual_encoder", "motion_codes", "generator")
 MOTION = ("audio_mapper", "normaliser", "prior", "sampler")
 ALL = (*FACE, *MOTION, "acoustic")
 """What the joint stage trains: nothing of the speech half is frozen, since lambda_8 is 1."""
-JOINT_LOSSES = WEIGHTS_OF_LOSSES | {"critic": 1.0}
+JOINT_LOSSES = WEIGHTS_OF_LOSSES | {"critic": 1.0, "r1": 0.0}
 _JOINT = {"critic": Optimiser(("critic",), 1e-4), "maker": Optimiser(ALL, 1e-4, clip=1.0)}
 STAGES = {
     "paper": (
@@ -113,11 +120,11 @@ STAGES = {
         Stage("joint", JOINT_LOSSES, 200_000, 8, _JOINT, window=WINDOW, workers=4),
     ),
     "tiny": (
-        Stage("face", {"rec": 1.0, "flow": 10.0, "lips": 20.0, "guide": 0.5}, 2000, 3,
+        Stage("face", {"rec": 1.0, "flow": 10.0, "lips": 20.0, "guide": 0.5}, 5000, 3,
               {"face": Optimiser((*FACE, "lip_teacher"), 6e-3, betas=(0.9, 0.99), warmup=0.01,
                                  clip=2.0, schedule="cosine")},
               window=WINDOW, ema=0.998,
-              curriculum={0: {"taught": 1.0}, 800: {"taught": 0.6}, 1500: {"taught": 0.3}}),
+              curriculum={0: {"taught": 1.0}, 1500: {"taught": 0.6}, 3000: {"taught": 0.3}}),
         Stage("motion", {"lips": 1.0, "ae": 1.0, "prior": 0.1, "cfm": 1.0}, 1500, 16,
               {"motion": Optimiser(MOTION, 1e-3, warmup=0.05, clip=1.0, schedule="cosine")},
               window=WINDOW, ema=0.995),
@@ -160,11 +167,13 @@ class TtsfNet(nn.Module):
         self.vocoder = Hifigan(s.vocoder)
         heard = s.speech.width + s.speech.mels + 1  # e_t, f~_t, energy
         self.audio_mapper = AudioMapper(heard, s.code, s.mapper_width)
-        self.normaliser = MotionNormaliser(s.code, s.compressed)
-        self.prior = MotionPrior(
-            s.code, s.compressed, s.prior_width, s.prior_layers, s.prior_heads, s.prior_kernel
+        self.normaliser = (
+            MotionNormaliser(s.code, s.compressed) if s.normalised else NoNormaliser()
         )  # fmt: skip
-        self.sampler = MotionSampler(s.compressed, s.sampler_width)  # v_theta
+        self.prior = MotionPrior(
+            s.code, s.drawn, s.prior_width, s.prior_layers, s.prior_heads, s.prior_kernel
+        )  # fmt: skip
+        self.sampler = MotionSampler(s.drawn, s.sampler_width)  # v_theta
         self.generator = FlowGenerator(s.size, s.channels, s.code)  # G
 
     def see(self, pictures: Tensor) -> Seen:

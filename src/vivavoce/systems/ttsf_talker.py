@@ -305,7 +305,7 @@ class _Moves:
             self._at += frames
             return self._given[rows]
         noise = torch.randn(
-            1, frames, self._net.settings.compressed, generator=self._noise
+            1, frames, self._net.settings.drawn, generator=self._noise
         )  # fmt: skip
         f_m = self._net.move(self._start, f_lip[None], noise, self._steps)[0]
         self._start = f_m[-1:]

@@ -26,12 +26,21 @@ from vivavoce.errors import RequestError, UnknownName
 from vivavoce.look.motion_codes import hidden_mouth, within
 from vivavoce.move.motion_sampler import prior_loss
 from vivavoce.nn.critics import PictureCritic
-from vivavoce.nn.gan import critic_loss, maker_loss
-from vivavoce.nn.perceptual import perceptual_distance
+from vivavoce.nn.gan import critic_loss, maker_loss, r1
+from vivavoce.nn.perceptual import held_vgg19, perceptual_distance
 from vivavoce.render.flow_generator import fuse
 from vivavoce.speak.matcha import mel_flow_loss
 from vivavoce.systems.stage import Files, Run, Sample, Stage, Trainable, Turn
-from vivavoce.systems.ttsf import ELSEWHERE, PRESETS, STAGES, Joint, Talk, TtsfNet, window_of
+from vivavoce.systems.ttsf import (
+    ELSEWHERE,
+    PRESETS,
+    STAGES,
+    Joint,
+    Talk,
+    TtsfNet,
+    TtsfSettings,
+    window_of,
+)
 from vivavoce.train.ttsf_codes import Codes, codes_of, draw_codes
 from vivavoce.train.ttsf_critics import Critics
 from vivavoce.train.ttsf_face import (
@@ -63,11 +72,12 @@ class TtsfTraining(Trainable):
 
     system = "ttsf"
 
-    def __init__(self, preset: str = "tiny") -> None:
+    def __init__(self, preset: str = "tiny", settings: TtsfSettings | None = None) -> None:
+        """`settings` in the place of the preset's are for ablations."""
         if preset not in PRESETS:
             raise UnknownName("preset of ttsf", preset, PRESETS)
         self.preset = preset
-        settings = PRESETS[preset]
+        settings = settings or PRESETS[preset]
         self.net = TtsfNet(settings)
         speech, vocoder = SpeechTraining(preset, self.faces), VocoderTraining(preset)
         self.net.acoustic, self.net.vocoder = speech.acoustic, vocoder.vocoder
@@ -76,7 +86,7 @@ class TtsfTraining(Trainable):
         self.stages = (face, *vocoder.stages, *speech.stages, *rest)
         self.lip_teacher = LipTeacher(settings.code)
         self.critic = PictureCritic(settings.size, settings.channels)
-        self.critics = Critics()
+        self.critics = Critics(held_vgg19() if preset == "paper" else None)
         self.network = nn.ModuleDict({
             **dict(self.net.named_children()), "lip_teacher": self.lip_teacher,
             "critic": self.critic, "lip_reader": self.critics.reader,
@@ -131,7 +141,11 @@ class TtsfTraining(Trainable):
             return self._motion(batch, turn)
         if stage.name == "reader":
             return {"curves": F.l1_loss(self.critics.reader(batch["mouth"]), batch["curves"])}
-        return self._joint(batch, turn) if stage.name == "joint" else self._face(stage, batch, turn)
+        return (
+            self._joint(stage, batch, turn)
+            if stage.name == "joint"
+            else self._face(stage, batch, turn)
+        )
 
     def _face(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
         own = (turn.uniform() >= turn.setting("taught", 0.0)).float()
@@ -180,7 +194,7 @@ class TtsfTraining(Trainable):
         if self.preset == "tiny":
             weight = 1 + MOUTH_WEIGHT * within(mouths, true.shape[-1], 0.0)
         pixels = ((made - true).abs() * weight).mean() / weight.mean()
-        return pixels + perceptual_distance(self.critics.face.maps, made, true)
+        return pixels + perceptual_distance(self.critics.maps, made, true)
 
     def _motion(self, batch: Sample, turn: Turn) -> dict[str, Tensor]:
         """On codes of networks that stand still."""
@@ -196,14 +210,17 @@ class TtsfTraining(Trainable):
             "cfm": net.sampler.loss(f_c.detach(), mu, noise, turn.uniform()),
         }
 
-    def _joint(self, batch: Sample, turn: Turn) -> dict[str, Tensor]:
+    def _joint(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
         """The eight losses of Eq. 8 in the maker's turn; the discriminator's in its own."""
         talk = self.talk(batch, turn)
         true = window_of(batch["driving"], batch["at"], RENDERED).flatten(0, 1)
         if turn.name == "critic":
             with torch.no_grad():
                 made = self.net(talk).pictures.flatten(0, 1)
-            return {"critic": critic_loss(self.critic(true), self.critic(made))}
+            losses = {"critic": critic_loss(self.critic(true), self.critic(made))}
+            if stage.losses["r1"]:  # off unless asked for (open point O8)
+                losses["r1"] = r1(self.critic, true)
+            return losses
         joint = self.net(talk)
         mouths = window_of(batch["mouths"], batch["at"], RENDERED)
         made = joint.pictures.flatten(0, 1)
@@ -226,7 +243,7 @@ class TtsfTraining(Trainable):
         return Talk(
             batch["source"], batch["driving"], batch["mouths"], batch["starts"], batch["at"],
             RENDERED, batch["ids"][:, : int(batch["tokens"].max())], batch["tokens"], mel, frames,
-            turn.uniform() < s.random_start, turn.normal(batch["driving"].shape[1], s.compressed),
+            turn.uniform() < s.random_start, turn.normal(batch["driving"].shape[1], s.drawn),
             turn.uniform(),
         )  # fmt: skip
 

@@ -6,11 +6,15 @@ small ones that learned from the corpus. Other networks with the same methods ta
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vivavoce.measure.judges.corpus import FaceJudge, SyncJudge
+from vivavoce.nn.perceptual import Vgg19, load_vgg19
 from vivavoce.nn.syncnet import LipSync
 from vivavoce.systems import WEIGHTS
 
@@ -68,11 +72,18 @@ class LipReader(nn.Module):
 class Critics(nn.Module):
     """The corpus critics; frozen but for the lip reader, which has a stage of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, vgg19: Path | None = None) -> None:
+        """`vgg19`: the official weights; without them Eq. 3 compares the face judge's maps."""
         super().__init__()
+        self.eye: list[Vgg19] = [] if vgg19 is None else [load_vgg19(vgg19)]
         self.face = FaceJudge(JUDGES).net.requires_grad_(False).eval()
         self.sync: LipSync = SyncJudge(JUDGES).net.requires_grad_(False).eval()
         self.reader = LipReader()
+
+    def maps(self, pictures: Tensor) -> Sequence[Tensor]:
+        """phi of Eq. 3: feature maps of pictures [B, 3, S, S] in -1..1."""
+        seen = self.eye[0].to(pictures.device) if self.eye else self.face.maps
+        return seen(pictures)
 
     def identity(self, made: Tensor, wanted: Tensor, mouths: Tensor) -> Tensor:
         """L_id: 1 - cos of identity embeddings of pictures [B, 3, S, S]."""
@@ -87,13 +98,6 @@ class Critics(nn.Module):
         curves = self.reader(crops).unflatten(0, made.shape[:2])
         seen, sound = self.sync.see(curves), self.sync.hear(heard)
         return (1 - (seen * sound).sum(-1)).mean()
-
-    def features(self, made: Tensor, wanted: Tensor) -> Tensor:
-        """The feature part of Eq. 3: mean over maps of how far the features are apart."""
-        with torch.no_grad():
-            there = self.face.maps(wanted)
-        here = self.face.maps(made)
-        return torch.stack([F.l1_loss(a, b) for a, b in zip(here, there, strict=True)]).mean()
 
     def _embedding(self, faces: Tensor) -> Tensor:
         return self.face.heads.embedding(self.face.features(faces))

@@ -1,0 +1,331 @@
+"""TTSF's faces on corpus people that it was not trained on: Table 5, the normaliser, steps, joint
+training against a cascade, diversity.
+
+    python scripts/claims_ttsf_face.py RUN --corpus SHARDS --out FOLDER [--clips 24] [CLAIM ...]
+
+RUN is a folder that `vivavoce train ttsf` left, with its `training/`: ablations train the motion
+half anew on it, all with the same steps and seed. Lips are timed by the clips themselves, so that
+made and true frames lie side by side; a tracker reads the made pictures. Prints Markdown; intervals
+are 95 % bootstraps over clips.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import vivavoce
+from vivavoce.data.schema import Sample
+from vivavoce.data.shards import open_set
+from vivavoce.look.follow import filled
+from vivavoce.look.motion_codes import hidden_mouth
+from vivavoce.look.track import track_video
+from vivavoce.measure.face import head_diversity, head_motion, lmd
+from vivavoce.measure.figures import bootstrap
+from vivavoce.measure.judges import load_judge
+from vivavoce.measure.lipsync import lse_c, lse_d, sync_score
+from vivavoce.measure.motion import shake
+from vivavoce.speak.matcha import lay_along
+from vivavoce.speak.tokens import tokens_of
+from vivavoce.systems.ttsf import PRESETS, Seen, TtsfNet, TtsfSettings, load_net
+from vivavoce.systems.ttsf_talker import as_pictures
+from vivavoce.train import train_system
+from vivavoce.train.checkpoint import read_state
+from vivavoce.train.ttsf import TtsfTraining
+from vivavoce.train.ttsf_face import REACH, to_tensor
+from vivavoce.train.ttsf_sight import Sight
+from vivavoce.train.windows import Clip
+from vivavoce.types import Bytes, Float, Speech, lip_gap
+
+AT_ONCE = 16
+STEPS = (1, 2, 4, 10, 50)
+SEEDS = 3
+POSE = 6
+"""The first amounts of E_m: yaw, pitch, roll, shifts."""
+SENTENCE = "The boats were moving slowly along the river, and nobody asked where they would go."
+HEARD = {
+    "e_t": ("embedding",),
+    "e_t, f~_t": ("embedding", "feature"),
+    "e_t, f~_t, energy": ("embedding", "feature", "energy"),
+}
+
+
+def motion_half(run: Path, corpus: Path, out: Path, settings: TtsfSettings, steps: int) -> TtsfNet:
+    """The run's network with a motion half of other `settings`, trained by its own stage."""
+
+    def make(preset: str) -> TtsfTraining:
+        training = TtsfTraining(preset, settings)
+        own = training.network.state_dict()
+        fresh = ("audio_mapper.", "normaliser.", "prior.", "sampler.")
+        for name, weight in read_state(run).network.items():
+            if not name.startswith(fresh):
+                own[name] = weight
+        training.network.load_state_dict(own)
+        return training
+
+    if not (out / "vocoder.safetensors").is_file():
+        changes = (f"steps={steps}",)
+        train_system(make, out, corpus, stage="motion", changes=changes, seed=0)
+        for part in ("acoustic", "vocoder"):
+            shutil.copy(run / f"{part}.safetensors", out / f"{part}.safetensors")
+    return load_net(out)
+
+
+@dataclass
+class Case:
+    """A clip of the test split, seen by one network that the variants share but for its lips."""
+
+    sample: Sample
+    net: TtsfNet
+
+    @cached_property
+    def sight(self) -> Sight:
+        """Its square, by the first frame."""
+        return Sight.of(Clip(self.sample), 0, self.net.settings.size)
+
+    @cached_property
+    def pictures(self) -> Tensor:
+        """[T, 3, S, S] in -1..1."""
+        return to_tensor(self.sight.pictures(range(len(self.sample))))
+
+    @cached_property
+    def source(self) -> Seen:
+        """The first frame."""
+        with torch.no_grad():
+            return self.net.see(self.pictures[:1])
+
+    @cached_property
+    def f_m(self) -> Tensor:
+        """The true motion [T, D]."""
+        boxes = torch.from_numpy(self.sight.mouths(range(len(self.sample))))
+        hidden = hidden_mouth(self.pictures, boxes)
+        with torch.no_grad():
+            return torch.cat([self.net.see(part).f_m for part in hidden.split(AT_ONCE)])
+
+    @cached_property
+    def true(self) -> Float:
+        """The tracker's points [T, 478, 3] px."""
+        return self.sight.points(range(len(self.sample)))
+
+    @torch.no_grad()
+    def lips(self, net: TtsfNet) -> Tensor:
+        """f_lip [T, D] by a variant, timed by the clip."""
+        ids = torch.from_numpy(tokens_of([p[0] for p in self.sample.about["phones"]], "").ids)
+        mel = net.acoustic.normalised(torch.from_numpy(Clip(self.sample).mel)[None])
+        counts = torch.tensor([len(ids)]), torch.tensor([mel.shape[1]])
+        said = lay_along(net.acoustic, ids[None], counts[0], mel, counts[1], self.source.f_id)
+        start = torch.zeros(1, dtype=torch.long)
+        return net.hear(said.embedding, said.feature, counts[1], start, len(self.sample))[0]
+
+    @torch.no_grad()
+    def made(self, f_m: Tensor, f_lip: Tensor) -> Bytes:
+        """Pictures [T, S, S, 3]."""
+        parts = zip(f_m.split(AT_ONCE), f_lip.split(AT_ONCE), strict=True)
+        return np.concatenate([as_pictures(self.net.render(self.source, m, p)) for m, p in parts])
+
+
+def tracked(pictures: Bytes) -> Float | None:
+    """The points [T, 478, 3] px of made pictures; None where a face is seen in too few."""
+    found = list(track_video(pictures))
+    seen = np.array([points is not None for points in found])
+    return filled(found, seen) if seen.mean() > 0.8 else None
+
+
+def in_sync(points: Float, samples: Float, pictures: Bytes) -> dict[str, float]:
+    """LSE by the sync judge."""
+    curve = load_judge("sync").distances(points, samples, pictures).mean(0)
+    return {"LSE-D": lse_d(curve), "LSE-C": lse_c(curve), "sync score": sync_score(curve)}
+
+
+def lips_against(case: Case, pictures: Bytes) -> dict[str, float]:
+    """How well made lips are the clip's."""
+    points = tracked(pictures)
+    if points is None:
+        return {}
+    assert case.sample.samples is not None
+    gap = np.corrcoef(lip_gap(points), lip_gap(case.true))[0, 1]
+    return {
+        "mouth LMD, px of 256": lmd(points, case.true, pictures.shape[1]),
+        "lip gap, correlation": float(gap),
+    } | in_sync(points, case.sample.samples, pictures)
+
+
+def table_5(cases: Sequence[Case], nets: dict[str, TtsfNet]) -> dict[str, list[dict[str, float]]]:
+    """What the mapper hears; the truth and a mouth that rests around it."""
+    rows: dict[str, list[dict[str, float]]] = {
+        "the clip itself": [lips_against(c, as_pictures(c.pictures)) for c in cases]
+    }
+    for name, net in nets.items():
+        rows[name] = [lips_against(c, c.made(c.f_m, c.lips(net))) for c in cases]
+    rows["lips at their mean"] = [
+        lips_against(c, c.made(c.f_m, c.lips(net).mean(0).expand_as(c.f_m))) for c in cases
+    ]
+    return rows
+
+
+def shaking(f_m: Tensor, net: TtsfNet) -> dict[str, float]:
+    """Head movement of codes [T, D], in deviations of the corpus's poses."""
+    amounts = (f_m @ net.motion_codes.directions())[:, :POSE].detach().numpy() / REACH
+    return {"movement": float(amounts.std(0).mean()),
+            "acceleration": float(np.abs(np.diff(amounts, 2, axis=0)).mean())}  # fmt: skip
+
+
+@torch.no_grad()
+def drawn(case: Case, net: TtsfNet, seed: int, steps: int) -> Tensor:
+    """A motion [T, D] for the clip's lips."""
+    noise = torch.randn(1, len(case.f_m), net.settings.drawn,
+                        generator=torch.Generator().manual_seed(seed))  # fmt: skip
+    return net.move(case.source.f_m, case.lips(net)[None], noise, steps)[0]
+
+
+@torch.no_grad()
+def regressed(case: Case, net: TtsfNet) -> Tensor:
+    """The prior's mean alone: a deterministic regressor of motion."""
+    return net.normaliser.decode(net.prior(case.source.f_m, case.lips(net)[None]))[0]
+
+
+def normaliser(
+    cases: Sequence[Case], nets: dict[str, TtsfNet]
+) -> dict[str, list[dict[str, float]]]:
+    """Sampling through the normaliser, sampling f_m, the regressor, the truth."""
+    rows = {"the clips' f_m": [shaking(c.f_m, c.net) for c in cases]}
+    for name, net in nets.items():
+        rows[name] = []
+        for case in cases:
+            f_m = drawn(case, net, 0, 10)
+            points = tracked(case.made(f_m, case.lips(net)))
+            shown = {} if points is None else {"jitter of the picture": shake(points)}
+            rows[name].append(shaking(f_m, case.net) | shown)
+    rows["the prior's mean"] = [shaking(regressed(c, c.net), c.net) for c in cases]
+    return rows
+
+
+def by_steps(cases: Sequence[Case]) -> dict[str, list[dict[str, float]]]:
+    """The motion sampler's Euler steps."""
+    rows: dict[str, list[dict[str, float]]] = {}
+    for case in cases:
+        best = drawn(case, case.net, 0, STEPS[-1])
+        for steps in STEPS:
+            start = perf_counter()
+            f_m = drawn(case, case.net, 0, steps)
+            spent = perf_counter() - start
+            rows.setdefault(str(steps), []).append(
+                shaking(f_m, case.net)
+                | {"off 50 steps, of its deviation": float((f_m - best).std() / best.std()),
+                   "s a second": spent / case.sample.seconds}
+            )  # fmt: skip
+    return rows
+
+
+def clip_of(system: Any, seed: int, **asked: Any) -> tuple[Bytes, Float]:
+    """A clip's pictures and sound."""
+    parts = list(system(seed=seed, **asked))
+    return (np.concatenate([p.frames for p in parts]), np.concatenate([p.samples for p in parts]))
+
+
+def side_by_side(run: Path, cases: Sequence[Case]) -> dict[str, list[dict[str, float]]]:
+    """Made jointly; the same voice followed by models that are driven by sound; the regressor."""
+    ours = vivavoce.load(str(run))
+    others = {f"cascade: this voice, then {n}": vivavoce.load(n) for n in ("portrait", "sdm")}
+    rows: dict[str, list[dict[str, float]]] = {}
+    for case in cases:
+        portrait = case.sample.frames[0]
+        made = {"ttsf": [clip_of(ours, s, portrait=portrait, text=SENTENCE, size=256)
+                         for s in range(SEEDS)]}  # fmt: skip
+        speech = Speech(made["ttsf"][0][1])
+        for name, system in others.items():
+            made[name] = [clip_of(system, s, portrait=portrait, speech=speech, size=256)
+                          for s in range(SEEDS)]  # fmt: skip
+        for name, takes in made.items():
+            rows.setdefault(name, []).append(free(takes))
+    return rows
+
+
+def free(takes: Sequence[tuple[Bytes, Float]]) -> dict[str, float]:
+    """What can be said of seeds of a clip without a true one."""
+    found, angles = [], []
+    for pictures, samples in takes:
+        points = tracked(pictures)
+        if points is None:
+            return {}
+        turned = load_judge("head").angles(pictures, points)
+        angles.append(turned)
+        found.append(in_sync(points, samples, pictures)
+                     | {"head motion, degrees": head_motion(turned)})  # fmt: skip
+    shortest = min(map(len, angles))
+    apart = np.stack([a[:shortest] for a in angles]).std(0).mean()
+    means = {k: float(np.mean([f[k] for f in found])) for k in found[0]}
+    return means | {"head diversity, degrees": head_diversity(np.concatenate(angles)),
+                    "seeds apart, degrees": float(apart)}  # fmt: skip
+
+
+def table(rows: dict[str, list[dict[str, float]]]) -> None:
+    """Print rows with their intervals."""
+    columns = list(dict.fromkeys(c for found in rows.values() for f in found for c in f))
+    print("| | " + " | ".join(columns) + " |\n|---|" + "---|" * len(columns))
+    for name, found in rows.items():
+        print(f"| {name} | " + " | ".join(
+            cell([f[c] for f in found if np.isfinite(f.get(c, np.nan))]) for c in columns
+        ) + " |", flush=True)  # fmt: skip
+
+
+def cell(values: Sequence[float]) -> str:
+    """The mean and its 95 % interval over clips."""
+    if not values:
+        return "-"
+    low, high = bootstrap([np.array([v]) for v in values], lambda v: float(np.mean(v))) or (0, 0)
+    return f"{np.mean(values):.3g} ({low:.3g} to {high:.3g})"
+
+
+CLAIMS = ("mapper", "normaliser", "steps", "joint")
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("claims", nargs="*", choices=[*CLAIMS, []])
+    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--clips", type=int, default=24)
+    parser.add_argument("--steps", type=int, default=600, help="of each ablation's training")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    net = load_net(asked.run)
+    clips = open_set(asked.corpus).samples("test", ("wav", "frames", "tracks"))
+    long_enough = (c for c in clips if 40 <= len(c) <= 120 and c.about.get("phones"))
+    cases = [Case(c, net) for c in islice(long_enough, asked.clips)]
+    tiny = PRESETS["tiny"]
+
+    def variant(name: str, **changes: Any) -> TtsfNet:
+        settings = tiny.model_copy(update=changes)
+        return motion_half(asked.run, asked.corpus, asked.out / name, settings, asked.steps)
+
+    for claim in asked.claims or CLAIMS:
+        print(f"\n## {claim}, {len(cases)} clips\n")
+        if claim == "mapper":
+            nets = {n: variant(f"hears-{len(h)}", mapper_hears=h) for n, h in HEARD.items()}
+            table(table_5(cases, nets))
+        elif claim == "normaliser":
+            pairs = {"through the normaliser": variant("hears-3"),
+                     "f_m directly": variant("direct", normalised=False)}  # fmt: skip
+            table(normaliser(cases, pairs))
+        elif claim == "steps":
+            table(by_steps(cases))
+        else:
+            table(side_by_side(asked.run, cases[:8]))
+
+
+if __name__ == "__main__":
+    main()
