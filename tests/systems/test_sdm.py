@@ -15,6 +15,7 @@ from torch import nn
 from vivavoce.data.corpus.make import Recipe, make_person
 from vivavoce.data.shards import open_set, write_set
 from vivavoce.errors import BadCheckpoint, RequestError, UnknownName
+from vivavoce.listen.mel import log_mel
 from vivavoce.look.landmark_motion import LandmarkMotion
 from vivavoce.look.landmarks68 import ALL_68
 from vivavoce.move.pose_rhythm import (
@@ -25,20 +26,12 @@ from vivavoce.move.pose_rhythm import (
     regularity_loss,
 )
 from vivavoce.move.shallow_diffusion import divergence, meeting_step
-from vivavoce.systems.sdm import PRESETS, STAGES, SdmNet, SdmSettings, load_net
-from vivavoce.systems.sdm_talker import (
-    BLOCK,
-    Blocks,
-    How,
-    Sdm,
-    as_motion,
-    frame_noise,
-    nobody,
-    settled,
-    smoothed,
-)
+from vivavoce.systems import WEIGHTS
+from vivavoce.systems.sdm import PRESETS, STAGES, WIDEST, SdmNet, SdmSettings, load_net, within
+from vivavoce.systems.sdm_sitter import as_motion, nobody, settled
+from vivavoce.systems.sdm_talker import BLOCK, Blocks, How, Sdm, frame_noise, smoothed
 from vivavoce.train import train_system
-from vivavoce.train.sdm import SdmTraining
+from vivavoce.train.sdm import SdmTraining, prosody_of
 from vivavoce.types import Speech
 
 SMALL = SdmSettings(
@@ -326,6 +319,27 @@ def test_parts_of_any_length_give_the_same_motion(net: SdmNet) -> None:
     torch.testing.assert_close(pieces, whole, atol=1e-4, rtol=1e-3)
     steps = (whole[1:] - whole[:-1]).norm(dim=1)
     assert float(steps[BLOCK - 3 : BLOCK + 3].max()) < 2 * float(steps.max())
+
+
+def test_long_speech_does_not_run_away(corpus: Path) -> None:
+    """What ships, over 80 s of speech: each frame begins from the one before, so errors add up."""
+    net = load_net(WEIGHTS / "sdm-tiny")
+    clips = [
+        s.samples for s in open_set(corpus).samples("train", ("wav",)) if s.samples is not None
+    ]
+    samples = np.resize(np.concatenate(clips), 80 * 16_000).astype(np.float32)
+    code = Blocks(net, How("auxiliary", 0, frozenset(), 0))(
+        log_mel(samples), prosody_of(samples), True
+    )
+    size = code.square().mean(1).sqrt()
+    assert len(size) == 2000
+    assert float(size.max()) < 1.5  # of true frames nine in ten are smaller
+
+
+def test_motion_has_a_bound() -> None:
+    torch.testing.assert_close(within(torch.full((2, 4), 100.0)), torch.full((2, 4), WIDEST))
+    small = torch.tensor([[1.0, -2.0, 0.5]])
+    assert torch.equal(within(small), small)
 
 
 def test_smoothing_keeps_the_mean_and_takes_the_trembling() -> None:

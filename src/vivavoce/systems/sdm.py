@@ -38,6 +38,9 @@ from vivavoce.systems.stage import Optimiser, Stage
 SAMPLERS = ("shallow", "full", "auxiliary", "recursive")
 PARTS = ("pose", "rhythm", "diffusion")
 """What can be left out, for the ablations of Fig. 3."""
+WIDEST = 2.5
+"""Root mean square of a frame of F, in standard deviations, beyond which no corpus frame lies but
+one in a thousand."""
 WEIGHTS_OF_LOSSES = {"reg": 5.0, "ind": 2.0, "rec": 1.0}
 """lambda_1 .. lambda_3 of Eq. 11."""
 
@@ -64,6 +67,9 @@ class SdmSettings(BaseModel):
     noise_low: float = 1e-4
     noise_high: float = 0.1
     """The added variances rise from one to the other."""
+    memory: float = 1.0
+    """How much of its own frame before the coarse motion begins from; with 1, the paper's, a small
+    network adds up its errors over long speech until the face flies apart."""
     smoothing: float = 0.0
     """Of F*, frames of a Gaussian's deviation: what a small denoiser leaves behind trembles."""
     literal_ind: bool = False
@@ -81,6 +87,7 @@ PRESETS = {
         motion=48,
         width=128,
         layers=8,
+        memory=0.9,
         smoothing=1.0,
         renderer=(16, 32, 64, 96),
     ),
@@ -137,10 +144,12 @@ class SdmNet(nn.Module):
         poses, sums, before = [], [], first
         rhythm = heard.rhythm * 0 if "rhythm" in without else heard.rhythm
         for i in range(heard.content.shape[1]):
-            pose = self.pose(before, heard.content[:, i])
+            kept = before if truth is not None else before * self.settings.memory
+            pose = self.pose(kept, heard.content[:, i])
             pose = pose * 0 if "pose" in without else pose
             poses.append(pose)
-            sums.append(pose + rhythm[:, i])
+            summed = pose + rhythm[:, i]
+            sums.append(summed if truth is not None else within(summed))
             before = sums[-1]
             if truth is not None:
                 own = torch.zeros(len(before), 1, dtype=torch.bool, device=before.device)
@@ -163,6 +172,13 @@ class SdmNet(nn.Module):
         steps = torch.full((len(aux),), start, device=aux.device)
         x = noise(0) if pure else self.diffusion.corrupt(aux, noise(0), steps)
         return self.diffusion.back(lambda x, t: self.denoiser(x, t, told), x, start, noise)
+
+
+def within(code: Tensor) -> Tensor:
+    """F [B, K], shortened where it is further from rest than true frames ever are: a motion that
+    begins from its own frame before must not grow without end."""
+    length = code.square().mean(1, keepdim=True).sqrt()
+    return code * (WIDEST / length.clamp(min=WIDEST))
 
 
 AUX = ("content", "pose", "rhythm")
@@ -197,7 +213,7 @@ def _stages(
 
 STAGES = {
     "paper": _stages((100_000, 100_000, 20_000, 100_000), 32, 8, 2e-4, small=False),
-    "tiny": _stages((800, 700, 200, 1500), 16, 8, 1e-3, small=True),
+    "tiny": _stages((800, 6200, 300, 1500), 16, 8, 1e-3, small=True),
 }
 
 
