@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vivavoce.nn.unet import UNet
+from vivavoce.render.scene import sample
 from vivavoce.types import Bytes, Float
 
 GRID = 48
@@ -106,7 +107,7 @@ def enlarged(sharp: Bytes, layers: Layers, at: int) -> Bytes:
     shift = (layers.places[at].numpy() - still) * ((small - 1) / 2 * zoom)
     moved = _stretched(shift, (small - 1) / (GRID - 1) * zoom, size, cv2.INTER_LINEAR)
     here = np.stack(np.meshgrid(*2 * [np.arange(size, dtype=np.float32)]), -1)
-    warped = cv2.remap(sharp, here + moved, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    warped = sample(sharp, here + moved, kind=cv2.INTER_CUBIC)
     paint = (layers.paint[at].permute(1, 2, 0).numpy() + 1) * 127.5
     part = _stretched(layers.part[at, 0].numpy(), zoom, size, cv2.INTER_LINEAR)[..., None]
     mixed = warped + part * (_stretched(paint, zoom, size, cv2.INTER_CUBIC) - warped)

@@ -1,0 +1,94 @@
+"""SDM's pictures: as sharp as the portrait, and with a mouth that opens."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from vivavoce.data.corpus.make import Recipe, make_person
+from vivavoce.data.shards import open_set, write_set
+from vivavoce.look.face import look
+from vivavoce.render.from_landmarks import GRID, LandmarkRenderer, Layers, enlarged
+from vivavoce.render.shape import LOWER, UPPER
+from vivavoce.systems.sdm_picture import Painter
+from vivavoce.systems.sdm_sitter import Sitter, seat
+from vivavoce.types import LIP_CORNERS
+
+
+@pytest.fixture(scope="module")
+def sitter(tmp_path_factory: pytest.TempPathFactory) -> Sitter:
+    """A corpus person at rest, 256 px, in a square of 64."""
+    folder = tmp_path_factory.mktemp("corpus")
+    make_person(folder, Recipe(5, 256, 1, 0.0, layers=False), 0)
+    write_set(folder, {"name": "corpus", "people": 1})
+    sample = next(iter(open_set(folder).samples("train", ("frames",))))
+    assert sample.frames is not None
+    return seat(look(sample.frames[0]), 64)
+
+
+@pytest.fixture
+def renderer() -> LandmarkRenderer:
+    """A renderer whose network paints nothing: what is seen is the warp and the mouth."""
+    torch.manual_seed(0)
+    net = LandmarkRenderer((8, 8)).eval()
+    torch.nn.init.zeros_(net.net.last.weight)
+    with torch.no_grad():
+        net.net.last.bias.fill_(-30.0)  # the part that is painted is sigmoid(-30)
+    return net
+
+
+def still() -> torch.Tensor:
+    line = torch.linspace(-1, 1, GRID)
+    return torch.stack(torch.meshgrid(line, line, indexing="xy"), -1)[None]
+
+
+def test_what_does_not_move_stays_as_sharp_as_it_is() -> None:
+    sharp = np.random.default_rng(0).integers(0, 255, (96, 96, 3), np.uint8)
+    nothing = torch.zeros(1, 1, 32, 32)
+    layers = Layers(still(), torch.zeros(1, 3, 32, 32), torch.ones(1, 3, 32, 32), nothing)
+    assert np.abs(enlarged(sharp, layers, 0).astype(int) - sharp).max() <= 1
+
+
+def test_the_large_picture_is_the_small_one_enlarged() -> None:
+    """The warp of the large picture goes where the network's own goes, and paint lies where it is
+    painted."""
+    rows, columns = np.mgrid[:128, :128]
+    sharp = np.stack([rows, columns, 0 * rows], -1).astype(np.uint8)
+    part = torch.zeros(1, 1, 32, 32)
+    part[:, :, 20:, 20:] = 1
+    moved = Layers(still() - 8 / 31, torch.zeros(1, 3, 32, 32), torch.ones(1, 3, 32, 32), part)
+    made = enlarged(sharp, moved, 0).astype(int)
+    # 8 / 31 of half sides are 4 pixels of the small picture, 16 of the large
+    assert np.abs(made[40:60, 40:60] - (sharp[40:60, 40:60] - [16, 16, 0])).max() <= 1
+    assert (made[100:, 100:] == 255).all()
+
+
+def test_only_an_opened_mouth_shows_what_is_behind_the_lips(
+    sitter: Sitter, renderer: LandmarkRenderer
+) -> None:
+    marks = np.repeat(sitter.landmarks[None], 2, 0)
+    marks[1, LOWER, 1] += 3
+    plain = [np.full((256, 256, 3), 128, np.uint8) for _ in marks]
+    Painter(renderer, sitter, 256).mouth.paint(plain, marks)
+    assert (plain[0] == 128).all()
+    upper, lower = (4 * marks[1, ring[4], :2] for ring in (UPPER, LOWER))
+    column = plain[1][int(upper[1]) + 2 : int(lower[1]) - 1, int(upper[0])]
+    assert np.abs(column.astype(int) - 128).mean() > 20
+    outside = np.ones((256, 256), bool)
+    lips = 4 * marks[1, [*UPPER, *LOWER, *LIP_CORNERS], :2]
+    (left, top), (right, bottom) = lips.min(0).astype(int) - 3, lips.max(0).astype(int) + 4
+    outside[top:bottom, left:right] = False
+    assert (plain[1][outside] == 128).all()
+
+
+def test_lips_at_rest_are_the_pictures_own(sitter: Sitter, renderer: LandmarkRenderer) -> None:
+    painter = Painter(renderer, sitter, 256)
+    made = painter.draw(sitter.landmarks[None])
+    assert np.abs(made[0].astype(int) - painter.sharp).max() <= 2
+
+
+def test_a_whole_picture_keeps_its_size(sitter: Sitter, renderer: LandmarkRenderer) -> None:
+    made = Painter(renderer, sitter, None).draw(sitter.landmarks[None])
+    assert made.shape[1:] == sitter.face.picture.shape
+    assert np.abs(made[0].astype(int) - sitter.face.picture).mean() < 3
