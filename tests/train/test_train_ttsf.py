@@ -4,6 +4,7 @@ every stage draws, learns and writes what the system reads."""
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +19,22 @@ from vivavoce.look.face478 import TO_MODEL, load
 from vivavoce.measure.measured import Measured
 from vivavoce.measure.tables import PAPER_TABLES, Row, arranged
 from vivavoce.nn.gan import critic_loss
+from vivavoce.nn.perceptual import Vgg19, held_vgg19
 from vivavoce.systems.stage import Run, Stage, Turn, is_part
 from vivavoce.systems.ttsf import STAGES, WEIGHTS_OF_LOSSES
 from vivavoce.train import train_system
 from vivavoce.train.loop import _weighed
 from vivavoce.train.ttsf import TtsfTraining
-from vivavoce.train.ttsf_critics import LipReader, crop
-from vivavoce.train.ttsf_face import GUIDES, REACH, flow_distance, guide_loss, lips_distance
+from vivavoce.train.ttsf_critics import Critics, LipReader, crop
+from vivavoce.train.ttsf_face import (
+    GUIDES,
+    IDENTITY,
+    REACH,
+    flow_distance,
+    guide_loss,
+    lips_distance,
+    who_it_is,
+)
 from vivavoce.train.ttsf_speech import SpeechTraining
 
 sys.path.append(str(Path(__file__).parents[1] / "systems"))
@@ -127,6 +137,39 @@ def test_the_discriminator_has_a_turn_of_its_own(joint: tuple) -> None:
     assert critic_loss(even, even).item() == pytest.approx(2 * np.log(2))
 
 
+def test_r1_is_off_unless_asked_for(joint: tuple) -> None:
+    training, stage, batch, _ = joint
+    asked = replace(stage, losses=stage.losses | {"r1": 5.0})
+    losses = training.losses(asked, batch, Turn("critic", 0, {}, torch.arange(2), 0))
+    assert list(losses) == ["critic", "r1"]
+    _weighed(losses, asked.weights_at(0), asked).backward()
+    assert any(p.grad is not None and p.grad.any() for p in training.critic.parameters())
+
+
+def test_eq_3_compares_vgg19_where_its_file_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    assert held_vgg19() is None
+    file = tmp_path / "checkpoints" / "vgg19-dcbb9e9d.pth"
+    file.parent.mkdir()
+    torch.save(Vgg19().state_dict(), file)
+    assert held_vgg19() == file
+    picture = torch.rand(1, 3, 32, 32)
+    with_it, without = Critics(file), Critics()
+    assert [m.shape[1] for m in with_it.maps(picture)] == [64, 128, 256, 512, 512]
+    assert len(without.maps(picture)) == len(without.face.maps(picture))
+    assert not any(p.requires_grad for p in with_it.eye[0].parameters())
+
+
+def test_the_recogniser_is_told_who_it_is() -> None:
+    judge = Critics().face
+    truth = who_it_is(judge, torch.rand(3, 3, 64, 64))
+    assert truth.shape == (3, IDENTITY + 1)
+    assert torch.allclose(truth[:, :IDENTITY].norm(dim=1), torch.ones(3))
+    assert (truth[:, -1].abs() <= 1).all()
+
+
 def test_18_a_checkpoint_of_stage_a_loads_into_stage_b() -> None:
     speech, whole = SpeechTraining("tiny"), TtsfTraining()
     saved = speech.network.state_dict()
@@ -153,7 +196,7 @@ def test_the_stages_are_the_papers() -> None:
     assert all(o.lr == 1e-4 for s in STAGES["paper"] for o in s.optimisers.values())
 
 
-@pytest.mark.parametrize("name", ["face", "motion", "reader"])
+@pytest.mark.parametrize("name", ["encoder", "face", "motion", "reader"])
 def test_a_stage_learns_what_it_shows(name: str, data: Path) -> None:
     """A few steps on one batch bring its weighted loss down."""
     torch.manual_seed(0)

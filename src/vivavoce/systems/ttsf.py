@@ -107,7 +107,8 @@ PRESETS = {
 }  # fmt: skip
 
 
-FACE = ("visual_encoder", "motion_codes", "generator")
+ENCODER = ("visual_encoder", "motion_codes")
+FACE = (*ENCODER, "generator")
 MOTION = ("audio_mapper", "normaliser", "prior", "sampler")
 ALL = (*FACE, *MOTION, "acoustic")
 """What the joint stage trains: nothing of the speech half is frozen, since lambda_8 is 1."""
@@ -120,11 +121,15 @@ STAGES = {
         Stage("joint", JOINT_LOSSES, 200_000, 8, _JOINT, window=WINDOW, workers=4),
     ),
     "tiny": (
-        Stage("face", {"rec": 1.0, "flow": 10.0, "lips": 20.0, "guide": 0.5}, 5000, 3,
-              {"face": Optimiser((*FACE, "lip_teacher"), 6e-3, betas=(0.9, 0.99), warmup=0.01,
-                                 clip=2.0, schedule="cosine")},
+        Stage("encoder", {"guide": 1.0, "who": 0.5}, 800, 8,
+              {"encoder": Optimiser((*ENCODER, "recogniser"), 4e-3, betas=(0.9, 0.99), warmup=0.05,
+                                    clip=2.0, schedule="cosine")},
+              window=WINDOW, ema=0.99),
+        Stage("face", {"rec": 1.0, "flow": 10.0, "lips": 20.0, "guide": 0.5, "who": 0.25}, 4000, 3,
+              {"face": Optimiser((*FACE, "recogniser", "lip_teacher"), 6e-3, betas=(0.9, 0.99),
+                                 warmup=0.01, clip=2.0, schedule="cosine")},
               window=WINDOW, ema=0.998,
-              curriculum={0: {"taught": 1.0}, 1500: {"taught": 0.6}, 3000: {"taught": 0.3}}),
+              curriculum={0: {"taught": 0.6}, 2000: {"taught": 0.3}}),
         Stage("motion", {"lips": 1.0, "ae": 1.0, "prior": 0.1, "cfm": 1.0}, 1500, 16,
               {"motion": Optimiser(MOTION, 1e-3, warmup=0.05, clip=1.0, schedule="cosine")},
               window=WINDOW, ema=0.995),

@@ -2,6 +2,7 @@
 
 | stage | learns | from |
 |---|---|---|
+| encoder (`tiny`) | E_v, E_m | pictures whose pose and person are known |
 | face | E_v, E_m, G (and, in `tiny`, a lip teacher) | pairs of frames of a clip |
 | vocoder*, speech* | the speech half | see train/ttsf_vocoder.py, train/ttsf_speech.py |
 | motion (`tiny`) | mapper, normaliser, prior, sampler | codes of the frozen networks |
@@ -42,17 +43,19 @@ from vivavoce.systems.ttsf import (
     window_of,
 )
 from vivavoce.train.ttsf_codes import Codes, codes_of, draw_codes
-from vivavoce.train.ttsf_critics import Critics
+from vivavoce.train.ttsf_critics import FACE_PX, Critics, crop, face_boxes
 from vivavoce.train.ttsf_face import (
     DRIVING,
     GUIDES,
     REACH,
     LipTeacher,
+    Recogniser,
     draw_pair,
     flow_distance,
     guide_loss,
     lips_distance,
     to_tensor,
+    who_it_is,
 )
 from vivavoce.train.ttsf_joint import RENDERED, draw_mouths, draw_talk
 from vivavoce.train.ttsf_sight import Sight
@@ -82,13 +85,16 @@ class TtsfTraining(Trainable):
         speech, vocoder = SpeechTraining(preset, self.faces), VocoderTraining(preset)
         self.net.acoustic, self.net.vocoder = speech.acoustic, vocoder.vocoder
         self._of = {s.name: p for p in (vocoder, speech) for s in p.stages}
-        face, *rest = STAGES[preset]
-        self.stages = (face, *vocoder.stages, *speech.stages, *rest)
+        number = [s.name for s in STAGES[preset]].index("face") + 1  # speech needs f_id
+        face, rest = STAGES[preset][:number], STAGES[preset][number:]
+        self.stages = (*face, *vocoder.stages, *speech.stages, *rest)
         self.lip_teacher = LipTeacher(settings.code)
+        self.recogniser = Recogniser(settings.code)
         self.critic = PictureCritic(settings.size, settings.channels)
         self.critics = Critics(held_vgg19() if preset == "paper" else None)
         self.network = nn.ModuleDict({
             **dict(self.net.named_children()), "lip_teacher": self.lip_teacher,
+            "recogniser": self.recogniser,
             "critic": self.critic, "lip_reader": self.critics.reader,
             "sound_critics": vocoder.critics,
         })  # fmt: skip
@@ -141,36 +147,60 @@ class TtsfTraining(Trainable):
             return self._motion(batch, turn)
         if stage.name == "reader":
             return {"curves": F.l1_loss(self.critics.reader(batch["mouth"]), batch["curves"])}
-        return (
-            self._joint(stage, batch, turn)
-            if stage.name == "joint"
-            else self._face(stage, batch, turn)
-        )
+        if stage.name == "encoder":
+            return self._encoder(batch)
+        if stage.name == "joint":
+            return self._joint(stage, batch, turn)
+        return self._face(stage, batch, turn)
 
     def _face(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
         own = (turn.uniform() >= turn.setting("taught", 0.0)).float()
-        made, flows, guide = self.make(batch, own)
-        found = {"rec": self.rec(made, batch["driving"].flatten(0, 1), batch["box"].flatten(0, 1))}
+        made, flows, guides = self.make(batch, own)
+        found = {
+            "rec": self.rec(made, batch["driving"].flatten(0, 1), batch["box"][:, 1:].flatten(0, 1))
+        }
         if "flow" in stage.losses:
             points = batch["points"]
             before = points[:, :1].expand(-1, DRIVING, -1, -1).flatten(0, 1)
             found["flow"] = flow_distance(flows, before, points[:, 1:].flatten(0, 1))
             found["lips"] = lips_distance(flows, before, points[:, 1:].flatten(0, 1))
-            found["guide"] = guide
+            found |= guides
         return found
 
-    def make(self, batch: Sample, own: Tensor) -> tuple[Tensor, list[Tensor], Tensor]:
-        """Driving pictures from source pictures: those, the flows, the guide's loss. `own` [B] is
-        1 where E_m's codes are used, 0 where what it should say is used."""
+    def _encoder(self, batch: Sample) -> dict[str, Tensor]:
+        """E_v and E_m alone: how the head is held, and whose it is."""
+        net, boxes = self.net, batch["box"]
+        driving = batch["driving"].flatten(0, 1)
+        if net.settings.hide_mouth:
+            driving = hidden_mouth(driving, boxes[:, 1:].flatten(0, 1))
+        f, _ = net.visual_encoder(torch.cat([batch["source"], driving]))
+        told = torch.cat([batch["held"][:, 0], batch["held"][:, 1:].flatten(0, 1)])
+        return self._guides(f, told, batch)
+
+    def _guides(self, f: Tensor, told: Tensor, batch: Sample) -> dict[str, Tensor]:
+        """What codes [B + n, D] of sources and other pictures should tell of pose and person."""
+        amounts, book = self.net.motion_codes.amounts(f), self.net.motion_codes.directions()
+        along, sources = f @ book, len(batch["source"])
+        f_id = f[:sources] - along[:sources] @ book.T
+        faces = crop(batch["source"], face_boxes(batch["box"][:, 0]), FACE_PX)
+        person = who_it_is(self.critics.face, faces)
+        return {"guide": guide_loss(amounts, along, told),
+                "who": (self.recogniser(f_id) - person).square().sum(1).mean()}  # fmt: skip
+
+    def make(
+        self, batch: Sample, own: Tensor
+    ) -> tuple[Tensor, list[Tensor], dict[str, Tensor]]:  # fmt: skip
+        """Driving pictures from source pictures: those, the flows, the guides' losses. `own` [B]
+        is 1 where E_m's codes are used, 0 where what it should say is used."""
         b, k = batch["driving"].shape[:2]
         net, s = self.net, self.net.settings
         driving = batch["driving"][:, 0]
         if s.hide_mouth:
-            driving = hidden_mouth(driving, batch["box"][:, 0])
+            driving = hidden_mouth(driving, batch["box"][:, 1])
         f, maps = net.visual_encoder(torch.cat([batch["source"], driving]))
+        guides = self._guides(f, batch["held"][:, :2].transpose(0, 1).flatten(0, 1), batch)
         amounts, book = net.motion_codes.amounts(f), net.motion_codes.directions()
         along = f @ book
-        guide = guide_loss(amounts, along, torch.cat([batch["held"][:, 0], batch["held"][:, 1]]))
         true = F.pad(REACH * batch["held"], (0, amounts.shape[1] - GUIDES))  # [B, 1 + K, M]
         own = own.view(-1, 1)
         a_s = torch.lerp(true[:, 0], amounts[:b], own)
@@ -186,7 +216,7 @@ class TtsfTraining(Trainable):
         pictures, flows = net.generator.with_flow(
             styles, [m[:b].repeat_interleave(k, 0) for m in maps]
         )
-        return pictures, flows, guide
+        return pictures, flows, guides
 
     def rec(self, made: Tensor, true: Tensor, mouths: Tensor) -> Tensor:
         """L_rec, Eq. 3, of pictures [B, 3, S, S]; `mouths` [B, 4] px count more in `tiny`."""

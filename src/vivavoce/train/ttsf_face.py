@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vivavoce.measure.judges.networks import Face
 from vivavoce.nn.equalised import GAIN, EqualLinear, leaky
 from vivavoce.systems.stage import Sample
 from vivavoce.train.ttsf_sight import Sight
@@ -37,6 +38,8 @@ DRIVING = 3
 """Driving frames of a warm-up sample; E_v sees the first of them."""
 GUIDES = 14
 """Numbers that `held` tells of a frame."""
+IDENTITY = 64
+"""Length of the face judge's embedding."""
 REACH = 4.0
 """What a motion code's amount is when what it tells is one standard deviation from rest: as
 large as the rest of f, so that the generator cannot overlook it."""
@@ -61,6 +64,27 @@ def held(window: Window, frames: np.ndarray, mirrored: bool) -> np.ndarray:
         of("browOuterUpLeft", "browOuterUpRight") / 0.15, of("eyeWideLeft", "eyeWideRight") / 0.15,
     ]  # fmt: skip
     return np.concatenate(told, 1).astype(np.float32)
+
+
+class Recogniser(nn.Module):
+    """f_id [..., D] → what the face judge sees of a person [..., 65]; training alone has it."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__()
+        self.layer = EqualLinear(code, IDENTITY + 1)
+
+    def forward(self, f_id: Tensor) -> Tensor:
+        """Identity, a unit vector, and sex, -1..1."""
+        out: Tensor = self.layer(f_id)
+        return out
+
+
+def who_it_is(judge: Face, faces: Tensor) -> Tensor:
+    """What a `Recogniser` should say [B, 65] of crops of faces [B, 3, 64, 64]."""
+    with torch.no_grad():
+        features = judge.features(faces)
+        sex = judge.heads(features)["sex"].div(4).tanh()
+        return torch.cat([judge.heads.embedding(features), sex[:, None]], 1)
 
 
 class LipTeacher(nn.Module):
@@ -89,7 +113,7 @@ class Pair:
     mouth: Tensor
     """Coefficients [K, 28]."""
     box: Tensor
-    """Mouth boxes [K, 4] in px of the pictures."""
+    """Mouth boxes of source and driving [1 + K, 4] in px of the pictures."""
     held: Tensor
     """See `held`, of source and driving [1 + K, 14]."""
     points: Tensor
@@ -116,7 +140,7 @@ def draw_pair(clip: Clip, size: int, rng: np.random.Generator) -> Pair:
         boxes = np.stack([size - boxes[:, 2], boxes[:, 1], size - boxes[:, 0], boxes[:, 3]], 1)
     tensor = to_tensor(pictures) + torch.from_numpy(rng.uniform(-0.1, 0.1, (3, 1, 1))).float()
     tensor = tensor.clamp(-1, 1)
-    shapes = mouth[1:, list(MOUTH)].astype(np.float32), boxes[1:], told, points
+    shapes = mouth[1:, list(MOUTH)].astype(np.float32), boxes, told, points
     return Pair(tensor[0], tensor[1:], *map(torch.from_numpy, shapes))
 
 
@@ -159,9 +183,9 @@ def _past(raw: Tensor, source: Tensor, driving: Tensor) -> Tensor:
 
 
 def guide_loss(amounts: Tensor, along: Tensor, told: Tensor) -> Tensor:
-    """What E_m says is true, and f says it too: the first amounts a [B, M] are what is `told`
-    [B, 14], and f's own part along the codes, D^T f [B, M], is a, so that none of it stays in f_id.
+    """What E_m says is true, and f says it too: the first amounts a [..., M] are what is `told`
+    [..., 14], and f's own part along the codes, D^T f [..., M], is a: none of it stays in f_id.
     """
-    truth = (amounts[:, :GUIDES] / REACH - told).clamp(-4, 4)
+    truth = (amounts[..., :GUIDES] / REACH - told).clamp(-4, 4)
     own = (along - amounts) / REACH
     return truth.square().mean() + own.square().mean()
