@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 from typing import TypeVar
@@ -14,7 +14,9 @@ Item = TypeVar("Item")
 class Clock:
     """Charges time to the innermost stage that is running; stages may nest."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = perf_counter) -> None:
+        """`now`: another counter than that of seconds may be charged to stages, e.g. of work."""
+        self.now = now
         self.seconds: dict[str, float] = defaultdict(float)
         """Seconds by stage."""
         self._running: list[str] = []
@@ -43,7 +45,7 @@ class Clock:
             yield item
 
     def _charge(self) -> None:
-        now = perf_counter()
+        now = self.now()
         if self._running:
             self.seconds[self._running[-1]] += now - self._since
         self._since = now

@@ -1,0 +1,276 @@
+"""Time the stages of ttsf and sdm against the arithmetic of their networks.
+
+    python scripts/bench_systems.py [--only sdm --only ttsf-paper] [--ttsf FOLDER] [--docs]
+
+A text is said by a face. Each stage is timed; then the same is done once more while the
+multiply-adds of all convolutions and matrix products are counted; then once more under torch's
+profiler. A stage takes so many "times its arithmetic": its seconds over what the counted
+multiply-adds would take at the rate that this machine reaches, in the same run and with as many
+threads, in large plain convolutions and matrix products. Writes out/bench-systems.json and .md;
+--docs writes the table into docs/speed.md too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch.profiler import ProfilerActivity, profile, record_function
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
+
+from vivavoce.nn.threads import one_thread
+from vivavoce.systems import WEIGHTS
+from vivavoce.systems.clock import Clock
+from vivavoce.systems.sdm import PRESETS as SDM_PRESETS
+from vivavoce.systems.sdm import SdmNet
+from vivavoce.systems.sdm_talker import Sdm
+from vivavoce.systems.ttsf import PRESETS as TTSF_PRESETS
+from vivavoce.systems.ttsf import TtsfNet
+from vivavoce.systems.ttsf_talker import Ttsf
+from vivavoce.types import FPS
+
+PAGE = Path(__file__).parents[1] / "docs" / "speed.md"
+BEGIN, END = "<!-- made by `make bench-systems` -->", "<!-- end of what is made -->"
+TEXT = (
+    "The old harbour lies quiet at this hour. A few boats come in with the tide, and the women on "
+    "the quay call their prices to nobody in particular. By noon all of it will be sold."
+)
+SHORT = "The old harbour lies quiet."
+"""For networks of paper size, and under the profiler."""
+ROWS = ("ttsf", "sdm", "ttsf-paper", "sdm-paper")
+SLOW = 3.0
+"""Times its arithmetic over which a stage has to be explained."""
+OUTSIDE = "outside torch"
+TOKEN = 2.5
+"""Mel frames of a token of a network that nobody has trained, as English has."""
+
+
+def rates() -> dict[str, float]:
+    """Multiply-adds a second of large plain work with the present number of threads, in 1e9: the
+    fastest of ten."""
+    a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
+    x, w = torch.randn(4, 128, 64, 64), torch.randn(128, 128, 3, 3)
+    works: dict[str, tuple[Callable[[], Any], float]] = {
+        "matrices": (lambda: a @ b, 1024**3),
+        "convolution": (lambda: F.conv2d(x, w, padding=1), x[:, 0].numel() * w.numel()),
+    }
+    return {name: work / fastest(do) / 1e9 for name, (do, work) in works.items()}
+
+
+def fastest(do: Callable[[], Any], rounds: int = 10) -> float:
+    """Seconds of the fastest of some rounds."""
+    taken = []
+    for _ in range(rounds):
+        started = perf_counter()
+        do()
+        taken.append(perf_counter() - started)
+    return min(taken)
+
+
+def untrained(kind: str) -> Any:
+    """A system of paper size with random weights: what it makes is noise, its work is the same."""
+    torch.manual_seed(0)
+    talker: Any
+    if kind == "sdm":
+        talker = object.__new__(Sdm)
+        talker.net = SdmNet(SDM_PRESETS["paper"]).eval()
+    else:
+        talker = object.__new__(Ttsf)
+        talker.net = TtsfNet(TTSF_PRESETS["paper"]).eval()
+        talker.net.vocoder.folded()
+        with torch.no_grad():
+            talker.net.acoustic.durations.last.weight.zero_()
+            talker.net.acoustic.durations.last.bias.fill_(np.log(TOKEN))
+    talker.folder = WEIGHTS / f"{kind}-paper"
+    return talker
+
+
+def system_of(row: str, ttsf: Path) -> Any:
+    """The system of a row of the table."""
+    if row.endswith("-paper"):
+        talker = untrained(row.removesuffix("-paper"))
+    else:
+        talker = Sdm(WEIGHTS / "sdm-tiny") if row == "sdm" else Ttsf(ttsf)
+    talker.net.requires_grad_(False)  # the counter follows gradients where there could be some
+    return talker
+
+
+class Named(Clock):
+    """A clock that tells the profiler which stage is running."""
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        """As a clock does."""
+        with record_function(f"stage {stage}"), super().__call__(stage):
+            yield
+
+
+def said(talker: Any, portrait: Path, text: str, clock: Clock) -> int:
+    """Let the system say `text`, which is charged to `clock`: how many frames."""
+    talker.clock = clock
+    with one_thread():
+        return sum(len(chunk.frames) for chunk in talker(portrait, text))
+
+
+def counted(talker: Any, portrait: Path, text: str) -> dict[str, float]:
+    """Multiply-adds by stage for a second of video (`look`: for a picture)."""
+    # Attention on a processor is an operator of its own that the counter does not know.
+    attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+    count: Callable[..., int] = lambda q, k, v, *a, **b: sdpa_flop_count(q, k, v)  # noqa: E731
+    with FlopCounterMode(display=False, custom_mapping={attention: count}) as counter:
+        clock = Clock(lambda: counter.get_total_flops() / 2)
+        frames = said(talker, portrait, text, clock)
+    return per_second(clock, frames)
+
+
+def per_second(clock: Clock, frames: int) -> dict[str, float]:
+    """What was charged to stages, for a second of video; to `look` once for all of it."""
+    return {k: v if k == "look" else v * FPS / frames for k, v in clock.seconds.items()}
+
+
+def profiled(talker: Any, portrait: Path, text: str) -> dict[str, dict[str, float]]:
+    """Shares of each stage's time by operator of torch, the largest first."""
+    with profile(activities=[ProfilerActivity.CPU]) as seen:
+        said(talker, portrait, text, Named())
+    spent: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for event in seen.events() or ():
+        inside, name = event, event.name
+        while inside is not None and not inside.name.startswith("stage "):
+            inside = inside.cpu_parent
+        if inside is not None:
+            name = OUTSIDE if inside is event else name.removeprefix("aten::")
+            spent[inside.name.removeprefix("stage ")][name] += event.self_cpu_time_total
+    return {stage: shares(ops) for stage, ops in spent.items()}
+
+
+def shares(spent: dict[str, float], most: int = 4) -> dict[str, float]:
+    """The largest parts of a whole."""
+    whole = sum(spent.values()) or 1.0
+    largest = sorted(spent, key=lambda name: -spent[name])[:most]
+    return {name: spent[name] / whole for name in largest}
+
+
+def written_s(talker: Any, portrait: Path, text: str) -> tuple[Clock, int, float]:
+    """A clip written to a file: its clock, its frames, and the seconds beside the stages, which is
+    encoding."""
+    said(talker, portrait, SHORT, Clock())  # warm
+    talker.clock = Clock()
+    with tempfile.TemporaryDirectory() as folder, one_thread():
+        started = perf_counter()
+        saved = talker(portrait, text).save(Path(folder) / "it.mp4")
+        whole = perf_counter() - started
+    return talker.clock, saved.frames, whole - sum(talker.clock.seconds.values())
+
+
+def measured(row: str, portrait: Path, ttsf: Path) -> dict[str, Any]:
+    """A row of the table for every stage."""
+    talker = system_of(row, ttsf)
+    text = SHORT if row.endswith("-paper") else TEXT
+    with one_thread():
+        rate = rates()
+    clock, frames, encoding = written_s(talker, portrait, text)
+    seconds, work = per_second(clock, frames), counted(talker, portrait, text)
+    goes_to = profiled(talker, portrait, SHORT)
+    best = max(rate.values())
+    stages = {
+        stage: {
+            "s": taken, "multiply_adds_1e9": work.get(stage, 0.0) / 1e9,
+            "times": taken * best * 1e9 / work[stage] if work.get(stage) else None,
+            "goes_to": goes_to.get(stage, {}),
+        }
+        for stage, taken in seconds.items()
+    }  # fmt: skip
+    stages["encode"] = {"s": encoding * FPS / frames, "multiply_adds_1e9": 0.0, "times": None}
+    return {
+        "checkpoint": talker.folder.name, "seconds_of_video": frames / FPS,
+        "reached_1e9": rate, "stages": stages,
+    }  # fmt: skip
+
+
+def figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
+
+
+def table(found: dict[str, dict[str, Any]]) -> str:
+    """The figures as Markdown."""
+    lines = [
+        "| system | stage | s a second of video | 1e9 multiply-adds a second of video | times its "
+        "arithmetic | the time goes to |", "|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    for row, of in found.items():
+        for stage, told in of["stages"].items():
+            ops = ", ".join(f"{k} {v:.0%}" for k, v in told.get("goes_to", {}).items())
+            slow = told["times"] is not None and told["times"] > SLOW
+            times = f"**{figure(told['times'])}**" if slow else figure(told["times"])
+            name = f"{stage}, once a clip" if stage == "look" else stage
+            work = figure(told["multiply_adds_1e9"] or None)
+            lines.append(f"| {row} | {name} | {figure(told['s'])} | {work} | {times} | {ops} |")
+        total = sum(t["s"] for s, t in of["stages"].items() if s != "look")
+        lines.append(f"| {row} | all but look | {figure(total)} | | | |")
+    reached = [
+        f"{row} {', '.join(f'{k} {v:.0f}' for k, v in of['reached_1e9'].items())}"
+        for row, of in found.items()
+    ]
+    lines.append(
+        "\nReached in the same run by plain work of one thread, 1e9 multiply-adds a second: "
+        f"{'; '.join(reached)}."
+    )
+    return "\n".join(lines) + "\n"
+
+
+def into_page(text: str) -> None:
+    """Put the table between the marks of docs/speed.md."""
+    page = PAGE.read_text("utf-8")
+    between = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
+    if not between.search(page):
+        sys.exit(f"{PAGE} has lost its marks {BEGIN} and {END}.")
+    PAGE.write_text(between.sub(lambda _: f"{BEGIN}\n\n{text}\n{END}", page), "utf-8")
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--only", action="append", choices=ROWS, help="this row; may be repeated")
+    parser.add_argument("--ttsf", type=Path, default=WEIGHTS / "ttsf-tiny", help="its checkpoint")
+    parser.add_argument("--portrait", type=Path, help="the astronaut by default")
+    parser.add_argument("--out", type=Path, default=Path("out/bench-systems.json"))
+    parser.add_argument("--docs", action="store_true", help="write the table into docs/speed.md")
+    options = parser.parse_args()
+    print(f"load before: {os.getloadavg()[0]:.1f}")
+    with tempfile.TemporaryDirectory() as folder:
+        portrait = options.portrait or astronaut(Path(folder))
+        found = {row: measured(row, portrait, options.ttsf) for row in options.only or ROWS}
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    text = table(found)
+    options.out.with_suffix(".md").write_text(text, "utf-8")
+    print(text)
+    if options.docs:
+        into_page(text)
+
+
+def astronaut(folder: Path) -> Path:
+    """A public-domain portrait (NASA) that comes with scikit-image."""
+    from PIL import Image
+    from skimage import data
+
+    path = folder / "astronaut.png"
+    Image.fromarray(data.astronaut()).save(path)
+    return path
+
+
+if __name__ == "__main__":
+    main()
