@@ -272,6 +272,10 @@ def train(
         typer.Option("--set", help="A setting: steps=100, lips.batch=8, losses.gap=3, ..."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    start: Annotated[
+        list[str] | None,
+        typer.Option("--from", help="Begin with a run's weights: FOLDER, or FOLDER:PART."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print stages, parameters and memory; train nothing.")
     ] = False,
@@ -289,8 +293,8 @@ def train(
 
     train_system(
         system, output or Path("runs") / f"{system}-{preset}", data, preset=preset, stage=stage,
-        changes=changes or (), resume=resume, dry_run=dry_run, seed=seed, devices=devices,
-        precision=precision, strategy=strategy, minutes=minutes, log=log,
+        changes=changes or (), resume=resume, start=start or (), dry_run=dry_run, seed=seed,
+        devices=devices, precision=precision, strategy=strategy, minutes=minutes, log=log,
     )  # fmt: skip
 
 

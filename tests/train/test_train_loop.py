@@ -412,6 +412,21 @@ def test_stages_may_be_trained_one_by_one(tmp_path: Path) -> None:
     assert curve(tmp_path / "apart") == curve(tmp_path / "once")
 
 
+def test_a_run_begins_with_the_weights_of_another(tmp_path: Path) -> None:
+    first, second = tmp_path / "a", tmp_path / "b"
+    train_system(Toy, first, stage="fit", seed=1)
+    kept = read_state(first).network
+    given = f"{first}:encoder"
+    train_system(Toy, second, stage="gan", seed=2, start=[given], changes=["steps=1"])
+    found = read_state(second)
+    assert all(torch.equal(found.network[k], v) for k, v in kept.items() if "encoder" in k)
+    assert not torch.equal(found.network["critic.0.weight"], kept["critic.0.weight"])
+    assert found.begun == ["a:encoder"]
+    assert "a:encoder" in (second / "README.md").read_text()
+    with pytest.raises(RequestError, match="its parts: critic, encoder, generator"):
+        train_system(Toy, tmp_path / "c", start=[f"{first}:lips"])
+
+
 def test_on_a_terminal_there_is_a_bar(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -35,6 +35,7 @@ def train_system(
     stage: str = "all",
     changes: Sequence[str] = (),
     resume: bool = False,
+    start: Sequence[str] = (),
     dry_run: bool = False,
     seed: int | None = None,
     devices: int = 1,
@@ -53,6 +54,7 @@ def train_system(
         stage: Its name, or "all".
         changes: "key=value" settings, see `train.settings`.
         resume: Go on with the run in `out`, with its settings and seed; `changes` come on top.
+        start: Runs whose weights it begins with, "FOLDER" or "FOLDER:PART"; the last one wins.
         dry_run: Print what would be trained, and what memory it takes.
         seed: Of weights, samples and noise; 0 for a new run.
         devices: Processes, one a device; under `torchrun` it decides.
@@ -89,6 +91,12 @@ def train_system(
         print(table.report(trainable, chosen, data, out, first_seed))
         return
     state = _state(trainable, state, seed, out)
+    if start and state.stage:
+        raise RequestError(
+            f"The run is in the middle of stage {state.stage!r}: weights can be taken only between "
+            "stages. Leave out --from, or finish the stage."
+        )
+    state.begun += [checkpoint.take_weights(trainable, source) for source in start]
     state.settings |= checkpoint.settings_of(chosen)
     options = place.Options(out, data, precision, devices, strategy, minutes, log)
     fabric = place.make_fabric(options)

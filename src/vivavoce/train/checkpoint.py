@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, TextIO
 import torch
 
 import vivavoce
-from vivavoce.errors import BadCheckpoint
+from vivavoce.errors import BadCheckpoint, RequestError
 from vivavoce.media.files import beside, writing
 from vivavoce.systems.stage import Trainable
 
@@ -51,6 +51,8 @@ class State:
     """Of the weights that learn, if the stage keeps one."""
     frozen: dict[str, str] = field(default_factory=dict)
     """Fingerprints of what stands still, taken when the stage began."""
+    begun: list[str] = field(default_factory=list)
+    """Runs whose weights it took, "FOLDER" or "FOLDER:PART"."""
     format: int = FORMAT
     version: str = vivavoce.__version__
 
@@ -107,6 +109,36 @@ def read_state(out: Path) -> State:
             f"reads {FORMAT}. Go on with the version that wrote it, or start again."
         )
     return State(**content)
+
+
+def take_weights(trainable: Trainable, source: str) -> str:
+    """Let the network begin with another run's weights (their mean, where the run kept one).
+
+    Args:
+        trainable: Weights of the same name and shape are taken.
+        source: "FOLDER", or "FOLDER:PART" for one part, e.g. "runs/a:acoustic".
+
+    Returns: The source without the path to its folder, for the card.
+
+    Raises: BadCheckpoint: no run there. RequestError: nothing in it fits.
+    """
+    folder, _, part = source.partition(":")
+    state = read_state(Path(folder))
+    weights = state.network | {k: v for k, v in (state.mean or {}).items() if k in state.network}
+    own = trainable.network.state_dict()
+    fitting = {
+        name: weight for name, weight in weights.items()
+        if (not part or name.startswith(f"{part}."))
+        and name in own and own[name].shape == weight.shape
+    }  # fmt: skip
+    if not fitting:
+        parts = ", ".join(sorted({name.partition(".")[0] for name in weights}))
+        raise RequestError(
+            f"{source} holds no weights that fit {trainable.system} ({trainable.preset}); its "
+            f"parts: {parts}."
+        )
+    trainable.network.load_state_dict(own | fitting)
+    return ":".join([Path(folder).resolve().name, *([part] if part else [])])
 
 
 def check_fits(state: State, trainable: Trainable, seed: int | None, out: Path) -> None:

@@ -47,6 +47,7 @@ def model_card(trainable: Trainable, state: State, data: Path | None) -> str:
         "---", "library_name: vivavoce", "---", "", f"# {trainable.system}-{trainable.preset}", "",
         f"Trained with vivavoce {state.version}, seed {state.seed}{source}:",
         f"`vivavoce train {trainable.system} --preset {trainable.preset} --seed {state.seed}`.", "",
+        *([f"It began with weights of {', '.join(state.begun)}.", ""] if state.begun else []),
         "| stage | learns | losses and weights | steps x samples |", "|---|---|---|---|", *rows,
     ]  # fmt: skip
     if figures:
