@@ -9,8 +9,9 @@ import torch
 from vivavoce.data.corpus.make import Recipe, make_person
 from vivavoce.data.shards import open_set, write_set
 from vivavoce.look.face import look
-from vivavoce.render.from_landmarks import GRID, LandmarkRenderer, Layers, enlarged
+from vivavoce.render.from_landmarks import GRID, Layers, enlarged
 from vivavoce.render.shape import LOWER, UPPER
+from vivavoce.systems.sdm import SdmNet, SdmSettings
 from vivavoce.systems.sdm_picture import Painter
 from vivavoce.systems.sdm_sitter import Sitter, seat
 from vivavoce.types import LIP_CORNERS
@@ -28,13 +29,13 @@ def sitter(tmp_path_factory: pytest.TempPathFactory) -> Sitter:
 
 
 @pytest.fixture
-def renderer() -> LandmarkRenderer:
-    """A renderer whose network paints nothing: what is seen is the warp and the mouth."""
+def net() -> SdmNet:
+    """A network whose renderer paints nothing: what is seen is the warp and the mouth."""
     torch.manual_seed(0)
-    net = LandmarkRenderer((8, 8)).eval()
-    torch.nn.init.zeros_(net.net.last.weight)
+    net = SdmNet(SdmSettings(size=64, width=16, layers=1, renderer=(8, 8), helped=True)).eval()
+    torch.nn.init.zeros_(net.renderer.net.last.weight)
     with torch.no_grad():
-        net.net.last.bias.fill_(-30.0)  # the part that is painted is sigmoid(-30)
+        net.renderer.net.last.bias.fill_(-30.0)  # the part that is painted is sigmoid(-30)
     return net
 
 
@@ -64,13 +65,13 @@ def test_the_large_picture_is_the_small_one_enlarged() -> None:
     assert (made[100:, 100:] == 255).all()
 
 
-def test_only_an_opened_mouth_shows_what_is_behind_the_lips(
-    sitter: Sitter, renderer: LandmarkRenderer
-) -> None:
+def test_only_an_opened_mouth_shows_what_is_behind_the_lips(sitter: Sitter, net: SdmNet) -> None:
     marks = np.repeat(sitter.landmarks[None], 2, 0)
     marks[1, LOWER, 1] += 3
     plain = [np.full((256, 256, 3), 128, np.uint8) for _ in marks]
-    Painter(renderer, sitter, 256).mouth.paint(plain, marks)
+    mouth = Painter(net, sitter, 256).mouth
+    assert mouth is not None
+    mouth.paint(plain, marks)
     assert (plain[0] == 128).all()
     upper, lower = (4 * marks[1, ring[4], :2] for ring in (UPPER, LOWER))
     column = plain[1][int(upper[1]) + 2 : int(lower[1]) - 1, int(upper[0])]
@@ -82,13 +83,28 @@ def test_only_an_opened_mouth_shows_what_is_behind_the_lips(
     assert (plain[1][outside] == 128).all()
 
 
-def test_lips_at_rest_are_the_pictures_own(sitter: Sitter, renderer: LandmarkRenderer) -> None:
-    painter = Painter(renderer, sitter, 256)
+def test_lips_at_rest_are_the_pictures_own(sitter: Sitter, net: SdmNet) -> None:
+    painter = Painter(net, sitter, 256)
     made = painter.draw(sitter.landmarks[None])
     assert np.abs(made[0].astype(int) - painter.sharp).max() <= 2
 
 
-def test_a_whole_picture_keeps_its_size(sitter: Sitter, renderer: LandmarkRenderer) -> None:
-    made = Painter(renderer, sitter, None).draw(sitter.landmarks[None])
+def test_a_whole_picture_keeps_its_size(sitter: Sitter, net: SdmNet) -> None:
+    made = Painter(net, sitter, None).draw(sitter.landmarks[None])
     assert made.shape[1:] == sitter.face.picture.shape
     assert np.abs(made[0].astype(int) - sitter.face.picture).mean() < 3
+
+
+def test_a_small_renderer_paints_the_face_alone(sitter: Sitter, net: SdmNet) -> None:
+    """Helped, its paint stays off the background; otherwise it is shown wherever it lies."""
+    with torch.no_grad():
+        net.renderer.net.last.bias.fill_(30.0)  # white, everywhere
+    marks = sitter.landmarks[None]
+    helped = Painter(net, sitter, 256).draw(marks)[0]
+    x, y = (4 * sitter.landmarks[1, :2]).astype(int)  # the nose
+    assert helped[y, x].min() > 250
+    whole = Painter(net, sitter, 256).sharp
+    assert np.abs(helped[:16].astype(int) - whole[:16]).max() <= 2
+    bare = SdmNet(net.settings.model_copy(update={"helped": False}))
+    bare.load_state_dict(net.state_dict())
+    assert Painter(bare.eval(), sitter, 256).draw(marks).min() > 250

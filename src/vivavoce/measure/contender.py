@@ -6,7 +6,7 @@ import json
 import resource
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -44,15 +44,24 @@ class Filmed:
         return self.work_s / self.seconds_made if self.seconds_made else float("nan")
 
 
-def film_system(name: str, cases: Sequence[Case], out: Path, seeds: int) -> Filmed:
+def film_system(
+    name: str,
+    cases: Sequence[Case],
+    out: Path,
+    seeds: int,
+    options: Mapping[str, Any] | None = None,
+) -> Filmed:
     """Let the system `name` make every case, with seeds 0 to `seeds` - 1: `out/SEED/KEY.mp4`.
+
+    `options` are the system's own (sdm's `without`, say), as JSON can hold them.
 
     Raises: VivavoceError: the system cannot be loaded or its process broke; says why.
     """
     out.mkdir(parents=True, exist_ok=True)
     for case in cases:
         np.savez(out / f"{case.key}.npz", portrait=case.portrait, samples=case.samples)
-    job = {"system": name, "seeds": seeds, "cases": {c.key: c.text for c in cases}}
+    texts = {c.key: c.text for c in cases}
+    job = {"system": name, "seeds": seeds, "cases": texts, "options": dict(options or {})}
     (out / JOB).write_text(json.dumps(job), "utf-8")
     command = [sys.executable, "-m", "vivavoce.measure.contender", str(out)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -74,7 +83,7 @@ def _work(out: Path) -> Filmed:
     for key, text in job["cases"].items():
         held = np.load(out / f"{key}.npz")
         for seed in range(job["seeds"]):
-            asked = request(system, held["portrait"], held["samples"], text)
+            asked = request(system, held["portrait"], held["samples"], text) | job["options"]
             try:
                 taken = _film(system, asked, seed, out / str(seed) / f"{key}.mp4")
             except VivavoceError as refusal:

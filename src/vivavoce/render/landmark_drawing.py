@@ -40,3 +40,11 @@ def draw_landmarks(points: Float, side: int) -> Bytes:
         x, y = at[iris].tolist()
         cv2.circle(eyes, (x, y), max(4, round(4 * radius)), (255,), -1, cv2.LINE_AA, 2)
     return np.stack([lines, mouth, eyes], -1)
+
+
+def face_mask(points: Float, side: int) -> Float:
+    """1 within the face's rim, 0 outside, soft between [side, side], of `points` [478, 3] px."""
+    mask = np.zeros((side, side), np.float32)
+    cv2.fillPoly(mask, [np.round(points[list(OVAL), :2]).astype(np.int32)], (1.0,))
+    inner = cv2.erode(mask, np.ones((3, 3), np.uint8), iterations=max(1, round(side / 64)))
+    return np.asarray(cv2.GaussianBlur(inner, (0, 0), side / 100), np.float32)

@@ -76,6 +76,9 @@ class SdmSettings(BaseModel):
     """L_ind as printed instead of its decorrelation form."""
     renderer: tuple[int, ...] = (64, 128, 256, 512)
     """Widths of the renderer's U-Net."""
+    helped: bool = False
+    """A small renderer paints a blur around the head and no teeth: its paint is shown within the
+    face alone, and the inside of the mouth is drawn as `portrait` draws it."""
 
 
 PRESETS = {
@@ -90,6 +93,7 @@ PRESETS = {
         memory=0.9,
         smoothing=1.0,
         renderer=(16, 32, 64, 96),
+        helped=True,
     ),
 }
 

@@ -1,11 +1,14 @@
 """SDM's pictures: one person, shown as their landmarks move.
 
-The network sees and paints small squares. The picture's own pixels are carried by the same warp at
-the size that is asked for, and the inside of an opened mouth, which a closed one cannot show, is
-the portrait renderer's.
+The network sees and paints small squares; the picture's own pixels are carried by the same warp at
+the size that is asked for. A small renderer is helped (`SdmSettings.helped`): what it paints is
+shown within the face alone, since around the head it is a blur of where neck and hair may be, and
+the inside of an opened mouth, which a closed one cannot show, is the portrait renderer's.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -15,13 +18,13 @@ from torch import Tensor
 from vivavoce.look import face478
 from vivavoce.look.crop import cropped
 from vivavoce.render import light
-from vivavoce.render.from_landmarks import LandmarkRenderer, enlarged
-from vivavoce.render.landmark_drawing import draw_landmarks
+from vivavoce.render.from_landmarks import enlarged
+from vivavoce.render.landmark_drawing import draw_landmarks, face_mask
 from vivavoce.render.mouth import Mouth
 from vivavoce.render.paste import paste
 from vivavoce.render.scene import Scene
 from vivavoce.render.shape import FLIP, LOWER, UPPER, HeadShape
-from vivavoce.systems.sdm import GUIDES
+from vivavoce.systems.sdm import GUIDES, SdmNet
 from vivavoce.systems.sdm_sitter import Sitter, settled
 from vivavoce.types import NECK, Bytes, Float, rotation_angles
 
@@ -32,17 +35,17 @@ LARGEST_SQUARE = 1024
 class Painter:
     """Draws one person by their landmarks."""
 
-    def __init__(self, renderer: LandmarkRenderer, sitter: Sitter, size: int | None) -> None:
+    def __init__(self, net: SdmNet, sitter: Sitter, size: int | None) -> None:
         """`size`: side of the pictures in px; None: the whole picture, the square pasted in."""
-        self.renderer, self.sitter, self.size = renderer, sitter, size
+        self.renderer, self.sitter, self.size = net.renderer, sitter, size
         small = len(sitter.picture)
         wanted = min(round(float(sitter.square[2])), LARGEST_SQUARE) if size is None else size
         side = max(wanted, small)
-        self.zoom = side / small
         self.sharp = next(iter(cropped([sitter.face.picture], sitter.square[None], side)))
         self.reference = _tensor(sitter.picture[None])
         self.drawing = _tensor(draw_landmarks(sitter.landmarks, small)[None])
-        self.mouth = _LandmarkMouth(sitter, self.sharp, self.zoom)
+        helped = net.settings.helped
+        self.mouth = LandmarkMouth(sitter, self.sharp, side / small) if helped else None
 
     @torch.inference_mode()
     def draw(self, marks: Float) -> Bytes:
@@ -57,8 +60,12 @@ class Painter:
             self.reference.expand(count, -1, -1, -1), before.expand(count, -1, -1), after,
             ((self.drawing.expand(count, -1, -1, -1) + 1) / 2, (drawings + 1) / 2),
         )  # fmt: skip
+        if self.mouth is not None:
+            inside = torch.from_numpy(np.stack([face_mask(p, small) for p in marks]))[:, None]
+            layers = replace(layers, part=layers.part * inside)
         frames = [enlarged(self.sharp, layers, t) for t in range(count)]
-        self.mouth.paint(frames, marks)
+        if self.mouth is not None:
+            self.mouth.paint(frames, marks)
         return np.stack([self._shown(frame) for frame in frames])
 
     def _shown(self, frame: Bytes) -> Bytes:
@@ -70,7 +77,7 @@ class Painter:
         return np.asarray(small, np.uint8)
 
 
-class _LandmarkMouth:
+class LandmarkMouth:
     """The inside of the mouth between the inner lips of landmarks."""
 
     def __init__(self, sitter: Sitter, sharp: Bytes, zoom: float) -> None:

@@ -205,7 +205,7 @@ class Sdm:
     def _own(
         self, sitter: Sitter, moves: Iterable[tuple[Float, Float]], size: int | None
     ) -> Iterator[Chunk]:
-        painter = Painter(self.net.renderer, sitter, size)
+        painter = Painter(self.net, sitter, size)
         for marks, samples in moves:
             for at in range(0, len(marks), RENDERED):
                 with self.clock("render"):
