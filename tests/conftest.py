@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -35,3 +38,34 @@ def _one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+class Ran(NamedTuple):
+    """How the command line ended and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., Ran]:
+    """Run the command line in this process, in an empty folder."""
+    from vivavoce import cli
+
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words: object) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["vivavoce", *map(str, words)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return Ran(code, said.out, said.err)
+
+    return call

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import av
 import numpy as np
@@ -17,36 +17,10 @@ import pytest
 import soundfile
 from PIL import Image
 
-from vivavoce import cli
 from vivavoce.media.provenance import read_provenance
 
-
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ran]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Run the command line in this process, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words: object) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["vivavoce", *map(str, words)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err
-        return Ran(code, said.out, said.err)
-
-    return call
+Run = Callable[..., Any]
+"""The fixture `run`."""
 
 
 def made(path: Path) -> tuple[int, float]:
@@ -76,7 +50,7 @@ def test_speak_a_real_recording_with_a_real_portrait(run: Run, real: Path) -> No
     portrait = real / "portrait" / "dreamtalk_woman_frontal_cut_img.png"
     speech = real / "audio" / "librispeech_1183-124566-0000.flac"
     ran = run("speak", portrait, "--speech", speech, "--size", 128, "-o", "it.mp4", "-q")
-    assert ran == Ran(0, "", "")
+    assert ran == (0, "", "")
     frames, longer = made(Path("it.mp4"))
     info = soundfile.info(speech)
     assert abs(frames / 25 - info.frames / info.samplerate) <= 0.04

@@ -60,7 +60,9 @@ Feeling = Annotated[
     str, typer.Option(help="neutral, happy, sad, angry, fearful, disgusted, surprised, contempt; "
                       "with an intensity from 0 to 1 after a colon: happy:0.7.")
 ]  # fmt: skip
-Seed = Annotated[int, typer.Option(min=0, help="Draws head movement, blinks and gaze.")]
+Seed = Annotated[
+    int, typer.Option(min=0, max=2**63 - 1, help="Draws head movement, blinks and gaze.")
+]
 Still = Annotated[bool, typer.Option("--still", help="Keep the head still.")]
 FaceNumber = Annotated[
     int | None, typer.Option("--face", help="Which face, from 1; the largest by default.")
@@ -205,19 +207,25 @@ def motion(
     quiet: Quiet = False,
 ) -> None:
     """Write how a face moves with speech: 52 ARKit curves and the head, for 3D programs."""
+    from vivavoce.look import face478
     from vivavoce.media.export import MOTION_SUFFIXES, write_motion
     from vivavoce.media.files import check_output
     from vivavoce.media.provenance import Provenance
 
     check_output(output, force, MOTION_SUFFIXES)
     talker = _load(system)
+    if not hasattr(talker, "motion"):
+        raise RequestError(
+            f"The system {talker.name} moves pictures, not curves. Choose another --system, e.g. "
+            "portrait."
+        )
     moves = talker.motion(
         _text(text, text_file), speech, voice=voice, emotion=emotion, seed=seed, still=still
     )
     made_by = Provenance(talker.folder.name, seed)
     with _progress("moving", quiet) as progress:
         told = _telling(moves, progress(None))
-        written = write_motion(told, output, talker.model, provenance=made_by, force=force)
+        written = write_motion(told, output, face478.load(), provenance=made_by, force=force)
     _say(f"{written.path}: {written.seconds:.1f} s, {written.frames} frames", quiet)
 
 

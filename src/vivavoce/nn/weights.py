@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import TypeVar
 
+from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from vivavoce.errors import BadCheckpoint
+
+Settings = TypeVar("Settings", bound=BaseModel)
+
+
+def read_settings(folder: Path, system: str, made_of: type[Settings]) -> Settings:
+    """What the network of a checkpoint is made of, as the config.json in `folder` says.
+
+    Raises: BadCheckpoint: no such file, or it is not of this system; names what is wrong first.
+    """
+    try:
+        return made_of(**json.loads((folder / "config.json").read_text("utf-8"))["settings"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    except KeyError as error:
+        why = f"it has no {error}"
+    except (OSError, ValueError, TypeError) as error:
+        why = str(error)
+    raise BadCheckpoint(
+        f"{folder}/config.json does not describe a network of {system} ({why}). Copy all files "
+        "from one checkpoint."
+    )
 
 
 def read_weights(file: Path, made_for: str) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -17,8 +42,8 @@ def read_weights(file: Path, made_for: str) -> tuple[dict[str, Tensor], dict[str
     """
     if not file.is_file():
         raise BadCheckpoint(
-            f"{file} is missing: the checkpoint is incomplete. Install vivavoce again, or train it "
-            "with `make train-portrait`."
+            f"{file} is missing: the checkpoint is incomplete. Copy all its files again, or train "
+            "it anew."
         )
     try:
         with safe_open(file, "pt") as opened:
@@ -29,5 +54,8 @@ def read_weights(file: Path, made_for: str) -> tuple[dict[str, Tensor], dict[str
             f"{file} is damaged ({error}). Copy or train the checkpoint again."
         ) from None
     if metadata.get("part") != made_for:
-        raise BadCheckpoint(f"{file} does not hold {made_for}; it was made for something else.")
+        raise BadCheckpoint(
+            f"{file} does not hold {made_for}; it was made for something else. Copy all files from "
+            "one checkpoint."
+        )
     return tensors, metadata

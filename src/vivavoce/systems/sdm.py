@@ -15,7 +15,6 @@ Decisions on what the paper leaves open: docs/systems/sdm.md.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +30,7 @@ from vivavoce.look.landmarks68 import ALL_68
 from vivavoce.move.pose_rhythm import ContentEncoder, PoseModes, RhythmicGenerator, mel_windows
 from vivavoce.move.shallow_diffusion import Denoiser, StepPredictor
 from vivavoce.nn.diffusion import Diffusion
-from vivavoce.nn.weights import read_weights
+from vivavoce.nn.weights import read_settings, read_weights
 from vivavoce.render.from_landmarks import LandmarkRenderer
 from vivavoce.systems.stage import Optimiser, Stage
 
@@ -226,11 +225,7 @@ def load_net(folder: Path) -> SdmNet:
 
     Raises: BadCheckpoint: incomplete, damaged, or its weights are another preset's.
     """
-    try:
-        about = json.loads((folder / "config.json").read_text("utf-8"))
-        net = SdmNet(SdmSettings(**about["settings"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadCheckpoint(f"{folder}/config.json does not describe an sdm ({error}).") from None
+    net = SdmNet(read_settings(folder, "sdm", SdmSettings))
     file = folder / "sdm.safetensors"
     weights, _ = read_weights(file, "sdm")
     try:

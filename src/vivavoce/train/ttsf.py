@@ -169,10 +169,10 @@ class TtsfTraining(Trainable):
 
     def _encoder(self, batch: Sample) -> dict[str, Tensor]:
         """E_v and E_m alone: how the head is held, and whose it is."""
-        net, boxes = self.net, batch["box"]
-        driving = batch["driving"].flatten(0, 1)
-        if net.settings.hide_mouth:
-            driving = hidden_mouth(driving, boxes[:, 1:].flatten(0, 1))
+        net, driving = self.net, batch["driving"].clone()
+        if net.settings.hide_mouth:  # of one in four; from the box alone much could be guessed
+            driving[:, 0] = hidden_mouth(driving[:, 0], batch["box"][:, 1])
+        driving = driving.flatten(0, 1)
         f, _ = net.visual_encoder(torch.cat([batch["source"], driving]))
         told = torch.cat([batch["held"][:, 0], batch["held"][:, 1:].flatten(0, 1)])
         return self._guides(f, told, batch)

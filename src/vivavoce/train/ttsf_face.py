@@ -19,7 +19,7 @@ from vivavoce.nn.equalised import GAIN, EqualLinear, leaky
 from vivavoce.systems.stage import Sample
 from vivavoce.train.ttsf_sight import Sight
 from vivavoce.train.windows import Clip, Window
-from vivavoce.types import ARKIT, INNER_LOWER_LIP, INNER_UPPER_LIP, LIP_CORNERS, Bytes
+from vivavoce.types import ARKIT, INNER_LOWER_LIP, INNER_UPPER_LIP, LIP_CORNERS, Bytes, Float
 
 TYPICAL = 0.1
 """Of a mouth coefficient: what it is divided by, so that lip codes are as large as motion codes."""
@@ -34,6 +34,8 @@ _OTHER_SIDE = tuple(
 LIPS_FROM = 32
 """Side in px of the first flow that is steered by f_lip."""
 LIPS = [*INNER_UPPER_LIP, *INNER_LOWER_LIP, *LIP_CORNERS]
+MIDDLE, SIZE = np.array([0.0, 0.11]), -1.207
+"""Where a face's points lie in a close crop on average, and the logarithm of their spread."""
 DRIVING = 3
 """Driving frames of a warm-up sample; E_v sees the first of them."""
 GUIDES = 14
@@ -45,20 +47,24 @@ REACH = 4.0
 large as the rest of f, so that the generator cannot overlook it."""
 
 
-def held(window: Window, frames: np.ndarray, mirrored: bool) -> np.ndarray:
+def held(window: Window, frames: np.ndarray, points: Float, mirrored: bool) -> Float:
     """How the head and the upper face are held in `frames` of a window [n, 14], each about N(0, 1)
-    on talking faces: pose, gaze, lids, brows, wide eyes."""
-    pose, gaze = window.track("pose")[frames], window.track("gaze")[frames]
+    on talking faces: turn, place and size in the picture, gaze, lids, brows, wide eyes. `points`
+    [n, 478, 2] are the tracker's, -1..1."""
+    turn, gaze = window.track("pose")[frames, :3], window.track("gaze")[frames]
     face = window.track("expression")[frames]
+    place = points.mean(1)
+    size = np.log(points.std(1).mean(1, keepdims=True))
     if mirrored:
-        pose = pose * np.array([-1, 1, -1, -1, 1, 1])
-        gaze, face = gaze * np.array([-1, 1]), face[:, list(_OTHER_SIDE)]
+        turn, gaze, place = turn * [-1, 1, -1], gaze * [-1, 1], place * [-1, 1]
+        face = face[:, list(_OTHER_SIDE)]
 
     def of(*names: str) -> np.ndarray:
         return face[:, [ARKIT.index(n) for n in names]].mean(1, keepdims=True)
 
     told = [
-        pose / np.array([0.1, 0.07, 0.05, 0.045, 0.03, 0.05]), gaze / np.array([0.07, 0.05]),
+        turn / np.array([0.1, 0.07, 0.05]), (place - MIDDLE) / np.array([0.07, 0.055]),
+        (size - SIZE) / 0.025, gaze / np.array([0.07, 0.05]),
         of("eyeBlinkLeft") / 0.18, of("eyeBlinkRight") / 0.18,
         of("browDownLeft", "browDownRight") / 0.14, of("browInnerUp") / 0.2,
         of("browOuterUpLeft", "browOuterUpRight") / 0.15, of("eyeWideLeft", "eyeWideRight") / 0.15,
@@ -133,7 +139,7 @@ def draw_pair(clip: Clip, size: int, rng: np.random.Generator) -> Pair:
     mouth = window.track("expression")[chosen]
     points = 2 * (sight.points(chosen)[..., :2] - 0.5) / (size - 1) - 1
     mirrored = rng.random() < 0.5
-    told = held(window, chosen, mirrored)
+    told = held(window, chosen, points, mirrored)
     if mirrored:
         points = points * np.array([-1, 1], np.float32)
         pictures, mouth = pictures[:, :, ::-1], mouth[:, list(_OTHER_SIDE)]
