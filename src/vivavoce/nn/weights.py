@@ -1,11 +1,13 @@
-"""Read checkpoint files."""
+"""Checkpoint files: small to carry, checked when read."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
+import torch
 from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
@@ -35,6 +37,37 @@ def read_settings(folder: Path, system: str, made_of: type[Settings]) -> Setting
     )
 
 
+SCALE = "|scale"
+"""Follows the name of a matrix that is kept in bytes."""
+MATRIX = 1024
+"""Numbers in the smallest matrix that is."""
+
+
+def packed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights as a file keeps them: of matrices a byte a number and a scale a row (8-bit symmetric
+    quantisation, a row's largest number becoming 127), the rest in half precision."""
+    out: dict[str, Tensor] = {}
+    for name, weight in weights.items():
+        if not weight.is_floating_point():
+            out[name] = weight.contiguous()
+        elif weight.dim() < 2 or weight.numel() < MATRIX:
+            out[name] = weight.half().contiguous()
+        else:
+            rows = weight.float().flatten(1)
+            scale = rows.abs().amax(1).clamp(min=1e-9) / 127
+            out[name] = (rows / scale[:, None]).round().to(torch.int8).view(weight.shape)
+            out[name + SCALE] = scale
+    return out
+
+
+def _unpacked(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    scales = {n.removesuffix(SCALE): tensors.pop(n) for n in [*tensors] if n.endswith(SCALE)}
+    for name, scale in scales.items():
+        rows = tensors[name].flatten(1).float() * scale[:, None]
+        tensors[name] = rows.view(tensors[name].shape)
+    return tensors
+
+
 def read_weights(file: Path, made_for: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata of a safetensors file whose metadata says `part` = `made_for`.
 
@@ -58,4 +91,4 @@ def read_weights(file: Path, made_for: str) -> tuple[dict[str, Tensor], dict[str
             f"{file} does not hold {made_for}; it was made for something else. Copy all files from "
             "one checkpoint."
         )
-    return tensors, metadata
+    return _unpacked(tensors), metadata

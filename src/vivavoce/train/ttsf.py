@@ -29,6 +29,7 @@ from vivavoce.move.motion_sampler import prior_loss
 from vivavoce.nn.critics import PictureCritic
 from vivavoce.nn.gan import critic_loss, maker_loss, r1
 from vivavoce.nn.perceptual import held_vgg19, perceptual_distance
+from vivavoce.nn.weights import packed
 from vivavoce.render.flow_generator import fuse
 from vivavoce.speak.matcha import mel_flow_loss
 from vivavoce.systems.stage import Files, Run, Sample, Stage, Trainable, Turn
@@ -315,17 +316,13 @@ class TtsfTraining(Trainable):
         return {"settings": self.net.settings.model_dump(mode="json")}
 
     def files(self, stage: Stage) -> Files:
-        """The parts that a stage changed, in half precision."""
+        """The parts that a stage changed."""
         if stage.name in self._of:
             return self._of[stage.name].files(stage)
         files: dict[str, tuple[Mapping[str, Tensor], dict[str, str]]] = {}
         kept = {k: v for k, v in self.net.state_dict().items() if not k.startswith(ELSEWHERE)}
-        files["face.safetensors"] = (_halved(kept), {"part": "ttsf-face"})
+        files["face.safetensors"] = (packed(kept), {"part": "ttsf-face"})
         if stage.name == "joint":
             acoustic = self.net.acoustic.state_dict()
-            files["acoustic.safetensors"] = (_halved(acoustic), {"part": "ttsf-acoustic"})
+            files["acoustic.safetensors"] = (packed(acoustic), {"part": "ttsf-acoustic"})
         return files
-
-
-def _halved(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {k: v.half().contiguous() if v.is_floating_point() else v for k, v in weights.items()}

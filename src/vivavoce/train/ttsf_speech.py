@@ -28,6 +28,7 @@ from vivavoce.data.schema import Sample as Recording
 from vivavoce.data.shards import open_set
 from vivavoce.errors import RequestError
 from vivavoce.listen.mel import log_mel
+from vivavoce.nn.weights import packed
 from vivavoce.speak.alignment import expand
 from vivavoce.speak.matcha import (
     PRESETS,
@@ -135,8 +136,8 @@ class SpeechTraining(Trainable):
         return held_out_figures(self.acoustic, self.held_out)
 
     def files(self, stage: Stage) -> Files:
-        """In half precision."""
-        weights = {k: v.half().contiguous() for k, v in self.acoustic.state_dict().items()}
+        """Its weights."""
+        weights = packed(self.acoustic.state_dict())
         return {"acoustic.safetensors": (weights, {"part": "ttsf-acoustic"})}
 
 

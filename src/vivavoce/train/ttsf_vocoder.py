@@ -30,6 +30,7 @@ from vivavoce.nn.gan import (
     least_squares_critic_loss,
     least_squares_maker_loss,
 )
+from vivavoce.nn.weights import packed
 from vivavoce.speak.excitation import MIDDLE_HZ
 from vivavoce.speak.hifigan import MIDDLE, PRESETS, SPREAD, Hifigan, SoundCritics
 from vivavoce.systems.stage import Files, Optimiser, Run, Sample, Stage, Trainable, Turn
@@ -139,10 +140,10 @@ class VocoderTraining(Trainable):
         }  # fmt: skip
 
     def files(self, stage: Stage) -> Files:
-        """The generator as it is used: weights folded, half precision; critics stay behind."""
+        """The generator as it is used: weights folded; critics stay behind."""
         plain = Hifigan(self.vocoder.settings).eval()
         plain.load_state_dict(self.vocoder.state_dict())
-        weights = {k: v.half().contiguous() for k, v in plain.folded().state_dict().items()}
+        weights = packed(plain.folded().state_dict())
         return {"vocoder.safetensors": (weights, {"part": "ttsf-vocoder"})}
 
 
