@@ -3,8 +3,8 @@
     python scripts/sheet_people.py --system sdm --out docs/systems/sdm-people.jpg [--suite corpus]
 
 One row a person: the portrait that the system was given, then frames evenly spread over the
-sentence that it made of it; nothing is picked, and each person has a seed of their own. Systems that speak themselves get the sentence as
-text, the others its recording.
+sentence that it made of it; nothing is picked, and each person has a seed of their own. Systems
+that speak themselves get the sentence as text, the others its recording.
 """
 
 from __future__ import annotations
