@@ -82,28 +82,20 @@ def command_s(*command: str, rounds: int = 3) -> float:
 
 _PEAK = """
 import resource, sys
-from pathlib import Path
 import vivavoce
-system, portrait, said, out = sys.argv[1:]
-told = {"text": Path(said).read_text("utf-8")} if said.endswith(".txt") else {"speech": said}
-vivavoce.load(system)(portrait=portrait, seed=1, **told).save(out, force=True)
+portrait, sound, out = sys.argv[1:]
+vivavoce.load("portrait")(portrait=portrait, speech=sound, seed=1).save(out, force=True)
 unit = 1 if sys.platform == "darwin" else 1024
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 """
 
 
-def peak_memory_gb(portrait: Path, said: Path, out: Path, system: str = "portrait") -> float:
+def peak_memory_gb(portrait: Path, sound: Path, out: Path) -> float:
     """Peak resident memory in GB of a fresh process that loads the system and writes one clip to
     `out`; lower is better. Everything counts: Python, libraries, weights, buffers.
 
-    Args:
-        portrait: A picture file.
-        said: A recording, or a .txt file for the system to speak.
-        out: The clip.
-        system: A name or a checkpoint folder.
-
     Raises: subprocess.CalledProcessError: the clip could not be made.
     """
-    command = [sys.executable, "-c", _PEAK, system, str(portrait), str(said), str(out)]
+    command = [sys.executable, "-c", _PEAK, str(portrait), str(sound), str(out)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return int(done.stdout.split()[-1]) / GIGA
