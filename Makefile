@@ -4,8 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 REAL   ?= ../shared/real
 STAMP  := $(VENV)/.made
+SHIPPED = $(patsubst src/vivavoce/weights/%-tiny,%,$(wildcard src/vivavoce/weights/*-tiny))
 
-.PHONY: help demo test bounds corpus-demo bench-corpus lint format train-portrait lock clean
+.PHONY: help demo test bounds corpus-demo bench bench-systems bench-corpus lint format train-portrait lock clean
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
@@ -29,6 +30,12 @@ corpus-demo: $(STAMP)  ## 8 people who do not exist say 4 lines each: out/corpus
 	$(BIN)/vivavoce corpus make --people 8 --clips 4 --size 256 --out out/corpus-demo
 	$(BIN)/vivavoce data look out/corpus-demo -o out/corpus-demo.png --force
 	$(BIN)/vivavoce measure out/corpus-demo
+
+bench: $(STAMP) bench-systems bench-corpus  ## all that is timed, and the systems side by side: out/bench.html
+	$(BIN)/vivavoce bench $(SHIPPED) --suite corpus
+
+bench-systems: $(STAMP)  ## stages of ttsf and sdm against their arithmetic (TTSF=folder): docs/speed.md
+	$(BIN)/python scripts/bench_systems.py --docs $(if $(TTSF),--ttsf $(TTSF))
 
 bench-corpus: $(STAMP)  ## how fast corpus people are drawn and made: out/bench-corpus.json, .md
 	$(BIN)/python scripts/bench_corpus.py
