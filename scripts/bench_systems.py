@@ -36,7 +36,7 @@ from vivavoce.nn.threads import one_thread
 from vivavoce.systems import WEIGHTS
 from vivavoce.systems.clock import Clock
 from vivavoce.systems.sdm import PRESETS as SDM_PRESETS
-from vivavoce.systems.sdm import SdmNet
+from vivavoce.systems.sdm import SdmNet, ready
 from vivavoce.systems.sdm_talker import Sdm
 from vivavoce.systems.ttsf import PRESETS as TTSF_PRESETS
 from vivavoce.systems.ttsf import TtsfNet
@@ -87,7 +87,7 @@ def untrained(kind: str, preset: str) -> Any:
     talker: Any
     if kind == "sdm":
         talker = object.__new__(Sdm)
-        talker.net = SdmNet(SDM_PRESETS[preset]).eval()
+        talker.net = ready(SdmNet(SDM_PRESETS[preset]))
     else:
         talker = object.__new__(Ttsf)
         talker.net = TtsfNet(TTSF_PRESETS[preset]).eval()

@@ -93,6 +93,7 @@ class Calls(nn.Module):
     def __init__(self, inner: nn.Module) -> None:
         super().__init__()
         self.inner, self.count = inner, 0
+        self.conditions = inner.conditions
 
     def forward(self, *told: torch.Tensor) -> torch.Tensor:
         self.count += 1

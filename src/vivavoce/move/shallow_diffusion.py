@@ -30,13 +30,14 @@ class _Layer(nn.Module):
         self.out = nn.Conv1d(width, 2 * width, 1)
 
     def forward(self, x: Tensor, step: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
-        y = self.along(x + self.step(step)[..., None]) + self.told(told)
+        """`told` as `self.told` gives it."""
+        y = self.along(x + self.step(step)[..., None]) + told
         past, skip = self.out(torch.tanh(y.chunk(2, 1)[0]) * y.chunk(2, 1)[1].sigmoid()).chunk(2, 1)
         return (x + past) / 2**0.5, skip
 
 
 class Denoiser(nn.Module):
-    """The noise in F^t [B, T, K] at steps t [B], told content, rhythm and F^aux [B, T, C]."""
+    """The noise in F^t [B, T, K] at steps t [B], told content, rhythm and F^aux."""
 
     def __init__(self, motion: int, condition: int, width: int, layers: int) -> None:
         super().__init__()
@@ -48,13 +49,18 @@ class Denoiser(nn.Module):
             nn.Conv1d(width, width, 1), nn.ReLU(), nn.Conv1d(width, motion, 1)
         )
 
-    def forward(self, noisy: Tensor, t: Tensor, told: Tensor) -> Tensor:
-        """eps_theta(F^t, t, c)."""
+    def conditions(self, told: Tensor) -> list[Tensor]:
+        """What each layer makes of [B, T, C]: the same at every step, so it is made once, a third
+        of the work."""
+        return [layer.told(told.transpose(1, 2)) for layer in self.layers]  # type: ignore[operator]
+
+    def forward(self, noisy: Tensor, t: Tensor, conditions: list[Tensor]) -> Tensor:
+        """eps_theta(F^t, t, c), c as `conditions` gives it."""
         x = F.relu(self.first(noisy.transpose(1, 2)))
         step = self.step(waves(t, self.width))
         skips: Tensor | float = 0.0
-        for layer in self.layers:
-            x, skip = layer(x, step, told.transpose(1, 2))
+        for layer, told in zip(self.layers, conditions, strict=True):
+            x, skip = layer(x, step, told)
             skips = skips + skip
         out: Tensor = self.last(skips / len(self.layers) ** 0.5)
         return out.transpose(1, 2)

@@ -139,7 +139,7 @@ class SdmTraining(Trainable):
         aux = self.net.coarse(heard, first)[1]
         t = (1 + turn.uniform() * self.net.settings.steps).long()
         if stage.name == "diffusion":
-            told = self.net.told(heard, aux)
+            told = self.net.denoiser.conditions(self.net.told(heard, aux))
             noise = turn.normal(*truth.shape[1:])
             apart = self.net.diffusion.loss(
                 lambda x, t: self.net.denoiser(x, t, told), truth, noise, t
