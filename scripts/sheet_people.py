@@ -1,6 +1,6 @@
-"""A contact sheet of people whom a system makes speak, for the pages of docs/systems.
+"""A contact sheet of people whom a system makes speak, for the documentation.
 
-    python scripts/sheet_people.py --system sdm --out docs/systems/sdm-people.jpg [--suite corpus]
+    python scripts/sheet_people.py --system sdm --out docs/sdm-people.jpg [--suite corpus]
 
 One row a person: the portrait that the system was given, then frames evenly spread over the
 sentence that it made of it; nothing is picked, and each person has a seed of their own. Systems

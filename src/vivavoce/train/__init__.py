@@ -99,6 +99,7 @@ def train_system(
     state.begun += [checkpoint.take_weights(trainable, source) for source in start]
     state.settings |= checkpoint.settings_of(chosen)
     options = place.Options(out, data, precision, devices, strategy, minutes, log)
+    place.keep_memory()
     fabric = place.make_fabric(options)
     fabric.launch()
     loop.Trainer(fabric, trainable, state, options).run(chosen)
