@@ -7,14 +7,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from vivavoce.data.schema import Sample
 from vivavoce.data.shards import write_set, write_shard
 from vivavoce.listen.mel import log_mel
+from vivavoce.nn.weights import read_weights
 from vivavoce.speak.matcha import Matcha
 from vivavoce.speak.voices import find_voice
 from vivavoce.systems.stage import Run, Stage, Turn
-from vivavoce.train.ttsf_speech import CROP, SpeechTraining, cropped, read_utterances
+from vivavoce.train.ttsf_speech import (
+    CROP,
+    SpeechTraining,
+    cropped,
+    of_pitch,
+    pitch_loss,
+    pitch_of,
+    read_utterances,
+)
 from vivavoce.train.ttsf_vocoder import VocoderTraining, mel_of, spectra_loss
 from vivavoce.types import SAMPLES_PER_FRAME, Emotion
 
@@ -82,7 +92,9 @@ def test_speech_learns_from_clips_that_say_their_phones(shards: Path, tmp_path: 
     assert 0 < figures["held-out phone onset error, s"] < 0.5
     weights, about = part.files(speech)["acoustic.safetensors"]
     assert about == {"part": "ttsf-acoustic"}
-    Matcha(part.acoustic.settings).load_state_dict(weights)
+    save_file(weights, tmp_path / "a.safetensors", about)
+    read, _ = read_weights(tmp_path / "a.safetensors", "ttsf-acoustic")
+    Matcha(part.acoustic.settings).load_state_dict(read)
 
 
 def test_nobody_speaks_where_no_face_is_known(shards: Path) -> None:
@@ -134,7 +146,7 @@ def test_the_vocoder_and_its_critics_take_turns(shards: Path, tmp_path: Path) ->
     figures = part.figures(stage)
     assert set(figures) == {"held-out log-mel L1", "held-out STOI"}
     weights, _ = part.files(stage)["vocoder.safetensors"]
-    assert all(w.dtype == torch.float16 for w in weights.values())
+    assert {w.dtype for w in weights.values()} <= {torch.float16, torch.float32, torch.int8}
 
 
 def test_the_papers_sizes_take_a_training_step(shards: Path, tmp_path: Path) -> None:
@@ -154,3 +166,23 @@ def test_the_papers_sizes_take_a_training_step(shards: Path, tmp_path: Path) -> 
     made = vocoder.losses(stage, batch, turn(stage, 1, "maker"))
     made["fool"].backward()
     assert all(p.grad is not None for p in vocoder.vocoder.parameters())
+
+
+def test_a_face_is_moved_until_it_says_the_pitch() -> None:
+    torch.manual_seed(0)
+    model = SpeechTraining("tiny").acoustic
+    model.face_spread.uniform_(0.1, 2.0)
+    f_id, pitch = torch.randn(5, 256), torch.randn(5)
+    moved = of_pitch(model, f_id, pitch)
+    assert torch.allclose(model.voice(moved)[:, 0], pitch, atol=1e-4)
+    assert pitch_loss(model, moved, pitch) < 1e-6 < pitch_loss(model, f_id, pitch)
+    said = model.voice(f_id)[:, 0].detach()
+    assert torch.allclose(of_pitch(model, f_id, said), f_id, atol=1e-4)
+
+
+def test_pitch_is_the_median_of_voiced_frames() -> None:
+    time = np.arange(16000) / 16000
+    for hertz in (110.0, 220.0):
+        saw = (0.3 * (2 * (time * hertz % 1) - 1)).astype(np.float32)
+        assert np.exp(5.1 + 0.33 * pitch_of(saw)) == pytest.approx(hertz, rel=0.03)
+    assert pitch_of(np.zeros(16000, np.float32)) == 0.0

@@ -46,6 +46,11 @@ class ProsodyStream:
         total = -(-self._seen // SAMPLES_PER_FRAME)
         return rows[: total - (self._given - len(rows))]
 
+    @property
+    def median_hz(self) -> float | None:
+        """F0 in the middle of what was voiced in the last 20 s of voice; None before any was."""
+        return float(2 ** np.median(self._heights)) if self._heights else None
+
     def _rows(self, samples: Float) -> Float:
         sound = np.concatenate([self._waiting, samples])
         count = max((len(sound) - _WINDOW) // SAMPLES_PER_FRAME + 1, 0)

@@ -226,11 +226,15 @@ class Matcha(nn.Module):
         made = solve(lambda x, t: self.field_at(x, t, feature, f_id, None), noise, steps)
         return made * self.spread + self.level
 
+    def voice(self, f_id: Tensor) -> Tensor:
+        """What f_id [B, code] says of the voice [B, voice]."""
+        out: Tensor = self.who((f_id - self.face_level) / self.face_spread)
+        return out
+
     def _voice(self, f_id: Tensor | None, shape: tuple[int, ...]) -> Tensor:
-        """What f_id says of the voice, at every place [B, L, voice]."""
-        code = self.nobody.expand(shape[0], -1) if f_id is None else f_id
-        code = (code - self.face_level) / self.face_spread
-        return self.who(code)[:, None].expand(-1, shape[1], -1)
+        """The same at every place [B, L, voice]."""
+        voice = self.voice(self.nobody.expand(shape[0], -1) if f_id is None else f_id)
+        return voice[:, None].expand(-1, shape[1], -1)
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,7 @@ STAGES = {
               {"face": Optimiser((*FACE, "recogniser", "lip_teacher"), 6e-3, betas=(0.9, 0.99),
                                  warmup=0.01, clip=2.0, schedule="cosine")},
               window=WINDOW, ema=0.998,
-              curriculum={0: {"taught": 0.6}, 1500: {"taught": 0.3}}),
+              curriculum={0: {"taught": 0.6}, 2000: {"taught": 0.3}}),
         Stage("motion", {"lips": 1.0, "ae": 1.0, "prior": 0.1, "cfm": 1.0}, 1500, 16,
               {"motion": Optimiser(MOTION, 1e-3, warmup=0.05, clip=1.0, schedule="cosine")},
               window=WINDOW, ema=0.995),

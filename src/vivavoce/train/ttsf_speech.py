@@ -2,11 +2,11 @@
 
 | stage | learns | losses |
 |---|---|---|
-| speech-align | encoder and durations | duration, prior |
-| speech | all of it | duration, prior, flow: Matcha-TTS's, equal weights |
+| speech-align | encoder and durations | duration, prior, pitch |
+| speech | all of it | duration, prior, flow: Matcha-TTS's, equal weights; pitch |
 
 The first stage is ours: the search for who-is-when settles before the decoder, which is most of the
-work, joins in.
+work, joins in. So is the loss `pitch`: a voice made for a face begins with its pitch.
 
 For the whole system's training: `SpeechTraining(preset, see)` is a part like any other (its
 `network` has one child, `acoustic`), with `see` a function that gives f_id [n, code] of a clip, by
@@ -28,6 +28,7 @@ from vivavoce.data.schema import Sample as Recording
 from vivavoce.data.shards import open_set
 from vivavoce.errors import RequestError
 from vivavoce.listen.mel import log_mel
+from vivavoce.listen.prosody import ProsodyStream
 from vivavoce.nn.weights import packed
 from vivavoce.speak.alignment import expand
 from vivavoce.speak.matcha import (
@@ -49,6 +50,10 @@ CROP = 192
 """Mel frames of a clip that the decoder learns from at a time (Matcha-TTS, "out_size")."""
 UNKNOWN = 0.1
 """Share of the samples whose speaker is `nobody`."""
+TAUGHT = 0.7
+"""Share of the samples whose f_id is moved until it says their true pitch, see `of_pitch`."""
+PITCH, SPREAD = 5.1, 0.33
+"""Mean and deviation of speakers' log median f0 in log Hz."""
 BLUR = 0.5
 """Deviations of noise on f_id, lest every face of a small set become a voice of its own."""
 
@@ -67,6 +72,8 @@ class Utterance:
     """Log-mel [T, 80]."""
     faces: Tensor | None
     """f_id [n, code]."""
+    pitch: float = 0.0
+    """Median f0 of its voiced frames, see `PITCH`; 0 where there are none."""
 
 
 class SpeechTraining(Trainable):
@@ -74,9 +81,9 @@ class SpeechTraining(Trainable):
 
     system = "ttsf"
     stages = (
-        Stage("speech-align", {"duration": 1.0, "prior": 1.0}, 1500, 16,
+        Stage("speech-align", {"duration": 1.0, "prior": 1.0, "pitch": 0.5}, 1500, 16,
               {"speech": Optimiser(("acoustic",), 1e-3, warmup=0.05, clip=1.0)}),
-        Stage("speech", {"duration": 1.0, "prior": 1.0, "flow": 1.0}, 4000, 16,
+        Stage("speech", {"duration": 1.0, "prior": 1.0, "flow": 1.0, "pitch": 0.5}, 4000, 16,
               {"speech": Optimiser(("acoustic",), 1e-3, warmup=0.02, schedule="cosine", clip=1.0)},
               ema=0.998),
     )  # fmt: skip
@@ -113,8 +120,11 @@ class SpeechTraining(Trainable):
             *batch["face"].shape[1:]
         )
         f_id = torch.where(known[:, None], face, self.acoustic.nobody)
+        pitch = pitch_loss(self.acoustic, f_id, batch["pitch"])
+        taught = turn.uniform() < TAUGHT
+        f_id = torch.where(taught[:, None], of_pitch(self.acoustic, f_id, batch["pitch"]), f_id)
         mel, aligned = aligned_batch(self.acoustic, batch, f_id)
-        found = speech_losses(aligned, batch, mel)
+        found = speech_losses(aligned, batch, mel) | {"pitch": pitch}
         if "flow" in stage.losses:
             part = cropped(mel, aligned.feature, batch["frames"], turn.uniform())
             noise = turn.normal(CROP, mel.shape[-1])[:, : part.mel.shape[1]]
@@ -155,7 +165,8 @@ def read_utterances(data: str, split: str, see: See | None) -> list[Utterance]:
         tokens, mel = tokens_of([p[0] for p in phones], clip.key), log_mel(clip.samples)
         if len(tokens.ids) <= min(MOST_TOKENS, len(mel)) and len(mel) <= MOST_FRAMES:
             starts = np.array([p[1] for p in phones], np.float32)
-            found.append(Utterance(tokens, starts, mel, see(clip) if see else None))
+            faces = see(clip) if see else None
+            found.append(Utterance(tokens, starts, mel, faces, pitch_of(clip.samples)))
     if not found:
         raise RequestError(f"No clip of {data} ({split}) says which phones are spoken in it.")
     return found
@@ -177,7 +188,29 @@ def sample_of(clip: Utterance, rng: np.random.Generator, code: int) -> Sample:
         "frames": torch.tensor(len(clip.mel)),
         "face": face,
         "known": torch.tensor(clip.faces is not None),
+        "pitch": torch.tensor(clip.pitch, dtype=torch.float32),
     }
+
+
+def pitch_of(samples: Float) -> float:
+    """Median f0 of voiced frames as a deviation from the usual one; 0 where nothing is voiced."""
+    stream = ProsodyStream()
+    stream.push(samples)
+    stream.finish()
+    return (np.log(stream.median_hz) - PITCH) / SPREAD if stream.median_hz else 0.0
+
+
+def pitch_loss(model: Matcha, f_id: Tensor, pitch: Tensor) -> Tensor:
+    """The first number that f_id [B, code] says of a voice is its pitch [B]."""
+    return (model.voice(f_id)[:, 0] - pitch).square().mean()
+
+
+def of_pitch(model: Matcha, f_id: Tensor, pitch: Tensor) -> Tensor:
+    """f_id [B, code], moved as little as can be until it says the true pitch [B]: so the decoder
+    learns to be led by it, though faces tell little of pitch."""
+    row = model.who.weight[0].detach()
+    lacks = pitch - model.voice(f_id)[:, 0].detach()
+    return f_id + model.face_spread * (lacks / row.square().sum())[:, None] * row
 
 
 def aligned_batch(model: Matcha, batch: Sample, f_id: Tensor) -> tuple[Tensor, Aligned]:
