@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -38,6 +38,7 @@ from vivavoce.measure.lipsync import lse_c, lse_d, sync_score
 from vivavoce.measure.motion import shake
 from vivavoce.speak.matcha import lay_along
 from vivavoce.speak.tokens import tokens_of
+from vivavoce.systems.stage import Stage
 from vivavoce.systems.ttsf import PRESETS, Seen, TtsfNet, TtsfSettings, load_net
 from vivavoce.systems.ttsf_talker import as_pictures
 from vivavoce.train import train_system
@@ -72,6 +73,8 @@ def motion_half(run: Path, corpus: Path, out: Path, settings: TtsfSettings, step
             if not name.startswith(fresh):
                 own[name] = weight
         training.network.load_state_dict(own)
+        if not settings.normalised:
+            training.stages = tuple(map(without_normaliser, training.stages))
         return training
 
     if not (out / "vocoder.safetensors").is_file():
@@ -80,6 +83,15 @@ def motion_half(run: Path, corpus: Path, out: Path, settings: TtsfSettings, step
         for part in ("acoustic", "vocoder"):
             shutil.copy(run / f"{part}.safetensors", out / f"{part}.safetensors")
     return load_net(out)
+
+
+def without_normaliser(stage: Stage) -> Stage:
+    """The stage for a sampler that draws f_m itself: nothing else to train."""
+    kept = {
+        name: replace(o, trains=tuple(p for p in o.trains if p != "normaliser"))
+        for name, o in stage.optimisers.items()
+    }
+    return replace(stage, optimisers=kept)
 
 
 @dataclass
@@ -284,8 +296,9 @@ def cell(values: Sequence[float]) -> str:
     """The mean and its 95 % interval over clips."""
     if not values:
         return "-"
-    low, high = bootstrap([np.array([v]) for v in values], lambda v: float(np.mean(v))) or (0, 0)
-    return f"{np.mean(values):.3g} ({low:.3g} to {high:.3g})"
+    mean = f"{np.mean(values):.3g}"
+    interval = bootstrap([np.array([v]) for v in values], lambda v: float(np.mean(v)))
+    return mean if interval is None else f"{mean} ({interval[0]:.3g} to {interval[1]:.3g})"
 
 
 CLAIMS = ("mapper", "normaliser", "steps", "joint")

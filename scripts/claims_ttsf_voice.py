@@ -187,9 +187,10 @@ def by_steps(net: TtsfNet, people: Sequence[Person]) -> list[str]:
 
 def with_interval(values: Sequence[float]) -> str:
     """The mean and its 95 % interval over people."""
+    mean = f"{np.nanmean(values):.3g}"
     kept = [np.array([v]) for v in values if np.isfinite(v)]
-    low, high = bootstrap(kept, lambda v: float(np.mean(v))) or (float("nan"),) * 2
-    return f"{np.nanmean(values):.3g} ({low:.3g} to {high:.3g})"
+    interval = bootstrap(kept, lambda v: float(np.mean(v)))
+    return mean if interval is None else f"{mean} ({interval[0]:.3g} to {interval[1]:.3g})"
 
 
 def main() -> None:
