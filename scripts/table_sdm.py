@@ -37,7 +37,6 @@ ROWS: dict[str, dict[str, Any]] = {
     "without pose": {"without": ["pose"]},
     "without rhythm": {"without": ["rhythm"]},
     "without diffusion": {"without": ["diffusion"]},
-    "sdm, portrait's renderer": {"render": "portrait"},
 }
 
 
