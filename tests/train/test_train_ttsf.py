@@ -196,7 +196,7 @@ def test_the_stages_are_the_papers() -> None:
     assert all(o.lr == 1e-4 for s in STAGES["paper"] for o in s.optimisers.values())
 
 
-@pytest.mark.parametrize("name", ["encoder", "face", "motion", "reader"])
+@pytest.mark.parametrize("name", ["encoder", "face", "generator", "motion", "reader"])
 def test_a_stage_learns_what_it_shows(name: str, data: Path) -> None:
     """A few steps on one batch bring its weighted loss down."""
     torch.manual_seed(0)

@@ -4,6 +4,7 @@
 |---|---|---|
 | encoder (`tiny`) | E_v, E_m | pictures whose pose and person are known |
 | face | E_v, E_m, G (and, in `tiny`, a lip teacher) | pairs of frames of a clip |
+| generator (`tiny`) | G and the lip teacher | the same, mostly with E_m's own codes |
 | vocoder*, speech* | the speech half | see train/ttsf_vocoder.py, train/ttsf_speech.py |
 | motion (`tiny`) | mapper, normaliser, prior, sampler | codes of the frozen networks |
 | reader (`tiny`) | the lip reader in front of the sync critic | mouths and their points |
@@ -165,6 +166,7 @@ class TtsfTraining(Trainable):
             before = points[:, :1].expand(-1, DRIVING, -1, -1).flatten(0, 1)
             found["flow"] = flow_distance(flows, before, points[:, 1:].flatten(0, 1))
             found["lips"] = lips_distance(flows, before, points[:, 1:].flatten(0, 1))
+        if "guide" in stage.losses:
             found |= guides
         return found
 
@@ -292,7 +294,7 @@ class TtsfTraining(Trainable):
         """Source, true and made pictures."""
         if stage.name in self._of:
             return self._of[stage.name].picture(stage, batch)
-        if stage.name == "face":
+        if stage.name in ("face", "generator"):
             own = torch.zeros(len(batch["source"]), device=batch["source"].device)
             made = self.make(batch, own)[0].unflatten(0, batch["driving"].shape[:2])
             rows = torch.cat([batch["source"][:, None], batch["driving"], made], 1)
