@@ -21,7 +21,7 @@ from vivavoce.measure.tables import PAPER_TABLES, Row, arranged
 from vivavoce.nn.gan import critic_loss
 from vivavoce.nn.perceptual import Vgg19, held_vgg19
 from vivavoce.systems.stage import Run, Stage, Turn, is_part
-from vivavoce.systems.ttsf import STAGES, WEIGHTS_OF_LOSSES
+from vivavoce.systems.ttsf import PRESETS, STAGES, WEIGHTS_OF_LOSSES
 from vivavoce.train import train_system
 from vivavoce.train.loop import _weighed
 from vivavoce.train.ttsf import TtsfTraining
@@ -40,6 +40,7 @@ from vivavoce.train.ttsf_speech import SpeechTraining
 sys.path.append(str(Path(__file__).parents[1] / "systems"))
 from small_ttsf import SMALL
 
+PAPER = PRESETS["paper"]
 PHONES = ("_", "m", "aɪ", "m", "ʌ", "m", "_")
 
 
@@ -264,3 +265,25 @@ def test_a_crop_is_the_box() -> None:
     inside = crop(picture, torch.tensor([[8.0, 20, 16, 28]]), 8)
     assert torch.equal(inside, torch.ones(1, 3, 8, 8))
     assert LipReader()(crop(picture, torch.tensor([[8.0, 20, 40, 52]]), 32)).shape == (1, 42)
+
+
+def test_the_papers_sizes_take_a_step(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batch 1, all eight losses; eight driving frames instead of 32, for time."""
+    for module, paper in (("ttsf", PAPER), ("ttsf_speech", PAPER.speech),
+                          ("ttsf_vocoder", PAPER.vocoder)):  # fmt: skip
+        monkeypatch.setattr(f"vivavoce.train.{module}.PRESETS", {"paper": paper})
+    torch.manual_seed(0)
+    training = TtsfTraining("paper")
+    assert sum(p.numel() for p in training.net.parameters()) == pytest.approx(124.7e6, rel=1e-3)
+    stage = replace(stage_of(training, "joint"), window=8)
+    batch, turn = drawn(training, stage, data, 1)
+    losses = training.losses(stage, batch, turn)
+    total = _weighed(losses, stage.weights_at(0), stage)
+    total.backward()
+    assert torch.isfinite(total)
+    optimiser = stage.optimisers["maker"]
+    parts = [(n, p) for n, p in training.network.named_parameters() if is_part(n, optimiser.trains)]
+    before = {n: p.detach().clone() for n, p in parts}
+    torch.optim.Adam([p for _, p in parts], optimiser.lr, optimiser.betas).step()
+    for part in optimiser.trains:
+        assert any(not torch.equal(p, before[n]) for n, p in parts if is_part(n, (part,))), part
