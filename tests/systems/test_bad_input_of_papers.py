@@ -54,6 +54,9 @@ BAD = [
     (TTSF + "--text=", 2, "nothing to say"),
     (TTSF + "--text=...!?,—", 2, "nothing to say"),
     (TTSF + "--text=🎉👋🏽", 2, "nothing to say"),
+    (TTSF + "--text=世界你好", 2, "English"),
+    (TTSF + "--text=Hello.世界。", 2, "English"),
+    (TTSF + "--text=①", 2, "nothing to say"),
     (TTSF, 2, "--text"),
     (TTSF + "--speech {silence}", 2, "does not follow a recording"),
     (TTSF + "--text hi --speech {silence}", 2, "does not follow a recording"),
@@ -160,18 +163,22 @@ def test_weights_of_another_preset(run: Run, files: dict[str, Path], copied: Pat
     refused(run, files, copied, "another preset")
 
 
-def test_a_config_with_words_that_are_not_known(run: Run, files: dict[str, Path]) -> None:
-    copied = Path(shutil.copytree(WEIGHTS / "sdm-tiny", files["ttsf"].parent / "sdm"))
+def test_a_config_that_does_not_fit(run: Run, files: dict[str, Path], copied: Path) -> None:
+    system = json.loads((copied / "config.json").read_text())["system"]
+    words = f"config.json does not describe a network of {system} "
     configured(copied, settings={"emotions": 3})
-    refused(run, files, copied, "config.json does not describe a network of sdm (emotions: ")
-    (copied / "config.json").write_text('{"system": "sdm"}')
-    refused(run, files, copied, "it has no 'settings'")
+    refused(run, files, copied, words + "(emotions: ")
+    (copied / "config.json").write_text(json.dumps({"system": system}))
+    refused(run, files, copied, words + "(it has no 'settings')")
 
 
-def test_a_checkpoint_that_says_it_is_another_system(run: Run, files: dict[str, Path]) -> None:
-    copied = Path(shutil.copytree(files["ttsf"], files["ttsf"].parent / "says-sdm"))
-    configured(copied, system="sdm")
-    refused(run, files, copied, "config.json does not describe a network of sdm")
+def test_a_checkpoint_that_says_it_is_another_system(
+    run: Run, files: dict[str, Path], copied: Path
+) -> None:
+    other = {"sdm": "ttsf", "ttsf": "sdm"}
+    system = other[json.loads((copied / "config.json").read_text())["system"]]
+    configured(copied, system=system)
+    refused(run, files, copied, f"config.json does not describe a network of {system}")
 
 
 def test_sdm_gives_curves(run: Run, files: dict[str, Path]) -> None:

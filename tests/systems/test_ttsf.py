@@ -273,7 +273,7 @@ def test_a_checkpoint_of_another_preset_is_told(tmp_path: Path) -> None:
     with pytest.raises(BadCheckpoint, match="trained for another preset"):
         vivavoce.load(str(folder))
     (folder / "config.json").write_text(config.replace('"motions"', '"emotions"'))
-    with pytest.raises(BadCheckpoint, match="does not describe a ttsf"):
+    with pytest.raises(BadCheckpoint, match="does not describe a network of ttsf"):
         vivavoce.load(str(folder))
 
 

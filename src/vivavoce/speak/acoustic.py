@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vivavoce.errors import RequestError
 from vivavoce.speak.alignment import expand
 from vivavoce.speak.hifigan import Hifigan
 from vivavoce.speak.matcha import Matcha
@@ -59,6 +60,8 @@ def phones_of(text: str, accent: str = ACCENT) -> list[str]:
     inside = [s for i, s in enumerate(symbols) if s != PAUSE or symbols[max(i - 1, 0)] != PAUSE]
     while inside and inside[-1] == PAUSE:
         inside.pop()
+    if not inside:
+        raise RequestError(f"There is nothing to say in {text!r}: it has no sounds.")
     return [PAUSE, *inside[inside[:1] == [PAUSE] :], PAUSE]
 
 

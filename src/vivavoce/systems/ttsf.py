@@ -16,13 +16,12 @@ Decisions on what the paper leaves open: docs/systems/ttsf.md.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from vivavoce.errors import BadCheckpoint
@@ -30,7 +29,7 @@ from vivavoce.listen.audio_mapper import AudioMapper, conditions, surround
 from vivavoce.look.motion_codes import MotionCodes, hidden_mouth
 from vivavoce.look.visual_encoder import VisualEncoder
 from vivavoce.move.motion_sampler import MotionNormaliser, MotionPrior, MotionSampler, NoNormaliser
-from vivavoce.nn.weights import read_weights
+from vivavoce.nn.weights import read_settings, read_weights
 from vivavoce.render.flow_generator import FlowGenerator, fuse
 from vivavoce.speak import acoustic, hifigan, matcha
 from vivavoce.speak.hifigan import Hifigan, HifiganSettings
@@ -330,12 +329,7 @@ def load_net(folder: Path) -> TtsfNet:
             f"No {folder.name} ships with this version. Train one with `vivavoce train ttsf --data "
             "SHARDS -o FOLDER` and give its folder: --system FOLDER."
         )
-    try:
-        about = json.loads((folder / "config.json").read_text("utf-8"))
-        settings = TtsfSettings(**about["settings"])
-    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
-        raise BadCheckpoint(f"{folder}/config.json does not describe a ttsf ({error}).") from None
-    net = TtsfNet(settings)
+    net = TtsfNet(read_settings(folder, "ttsf", TtsfSettings))
     net.vocoder.folded()
     for file, part, module in (
         ("face.safetensors", "ttsf-face", net),

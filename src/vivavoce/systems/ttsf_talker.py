@@ -8,6 +8,7 @@ text. The sound is drawn from the text alone: `seed` moves the head and leaves t
 
 from __future__ import annotations
 
+import unicodedata
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -191,7 +192,7 @@ class Ttsf:
     def _words(self, text: str | None) -> str:
         if text is None:
             raise RequestError("Give either a text (--text, --text-file); ttsf speaks it itself.")
-        return clean_text(text)
+        return english(clean_text(text))
 
     @torch.no_grad()
     def _sitter(self, portrait: Portraitlike, number: int | None) -> Sitter:
@@ -280,6 +281,21 @@ class Ttsf:
             return made
         how = cv2.INTER_AREA if size < made.shape[1] else cv2.INTER_CUBIC
         return np.stack([cv2.resize(p, (size, size), interpolation=how) for p in made])
+
+
+def english(text: str) -> str:
+    """The same text.
+
+    Raises: RequestError: a letter in it is of a script that English spelling does not use; it would
+    be spoken as "Chinese letter".
+    """
+    for letter in filter(str.isalpha, unicodedata.normalize("NFKC", text)):
+        if not unicodedata.name(letter, "").startswith(("LATIN", "GREEK", "MODIFIER")):
+            raise RequestError(
+                f"ttsf speaks English and cannot read {letter!r}. Write it in Latin letters, or "
+                "choose another --system."
+            )
+    return text
 
 
 class _Moves:
