@@ -3,8 +3,8 @@
     python scripts/sheet_people.py --system sdm --out docs/sdm-people.jpg [--suite corpus]
 
 One row a person: the portrait that the system was given, then frames evenly spread over the
-sentence that it made of it; nothing is picked, and each person has a seed of their own. Systems
-that speak themselves get the sentence as text, the others its recording.
+sentence that it made of it; nothing is picked, and all have one seed. Systems that speak themselves
+get the sentence as text, the others its recording.
 """
 
 from __future__ import annotations
@@ -67,14 +67,13 @@ def main() -> None:
     parser.add_argument("--system", required=True, help="portrait, sdm, ttsf, or a checkpoint")
     parser.add_argument("--suite", default="corpus", help="corpus, or a folder of shards")
     parser.add_argument("--people", type=int, default=8)
-    parser.add_argument("--seed", type=int, default=0, help="of the first; others count up")
+    parser.add_argument("--seed", type=int, default=0, help="of every clip")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--force", action="store_true", help="replace a sheet that is there")
     asked = parser.parse_args()
     target = check_output(asked.out, asked.force, (".jpg", ".jpeg"))
     system = vivavoce.load(asked.system)
-    cases = people(asked.suite, asked.people)
-    rows = [row(system, case, asked.seed + i) for i, case in enumerate(cases)]
+    rows = [row(system, case, asked.seed) for case in people(asked.suite, asked.people)]
     with beside(target) as part, writing(target):
         Image.fromarray(np.vstack(rows)).save(part, "JPEG", quality=QUALITY)
 
