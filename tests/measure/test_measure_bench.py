@@ -85,12 +85,6 @@ def test_a_system_that_does_not_exist_says_so(strangers: Path, tmp_path: Path) -
         film_system("potrait", cases, tmp_path / "x", 1)
 
 
-def test_a_systems_own_options_reach_it(strangers: Path, tmp_path: Path) -> None:
-    cases = open_suite(str(strangers), tmp_path, 1).cases
-    filmed = film_system("portrait", cases, tmp_path / "x", 1, {"emotion": "hungry"})
-    assert "hungry" in filmed.failed[cases[0].key]
-
-
 def test_the_jaw_follows_loudness_alone() -> None:
     quiet, loud = np.zeros(6400, np.float32), np.full(6400, 10 ** (FULL_DB / 20), np.float32)
     opening = jaw(np.concatenate([quiet, loud]))
