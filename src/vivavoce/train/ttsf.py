@@ -16,6 +16,7 @@ The paper preset has face, speech and joint alone, as the paper.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -38,6 +39,7 @@ from vivavoce.systems.ttsf import (
     ELSEWHERE,
     PRESETS,
     STAGES,
+    WINDOW,
     Joint,
     Talk,
     TtsfNet,
@@ -68,6 +70,8 @@ from vivavoce.train.windows import Clip, Windows
 MOUTH_WEIGHT = 3.0
 """How much more a pixel of the mouth's box counts than another, in `tiny`: it is a tenth of them
 and most of what is looked at."""
+HELD_OUT = 60
+"""Clips on which the face half is measured."""
 FACES = 4
 """Pictures of a clip whose f_id the speech half learns from."""
 
@@ -103,6 +107,7 @@ class TtsfTraining(Trainable):
         for part in (self.net.visual_encoder, self.net.generator, self.critic):
             part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.windows: Windows | None = None
+        self.data: Path | None = None
         self.codes: list[Codes] = []
 
     @torch.no_grad()
@@ -120,6 +125,7 @@ class TtsfTraining(Trainable):
             return self._of[stage.name].begin(stage, run)
         if run.data is None:
             raise RequestError("TTSF learns from talking clips: give shards with --data.")
+        self.data = run.data
         shards = open_set(run.data)
         self.windows = Windows(shards, "train", stage.window)
         if stage.name == "motion":
@@ -310,8 +316,37 @@ class TtsfTraining(Trainable):
         return ((strip.float().clamp(-1, 1) + 1) * 127.5).byte().cpu().numpy()
 
     def figures(self, stage: Stage) -> dict[str, float]:
-        """The speech half's; the face half is measured by `vivavoce bench`."""
-        return self._of[stage.name].figures(stage) if stage.name in self._of else {}
+        """On people who were held out; of the joint stage `vivavoce bench` says more."""
+        if stage.name in self._of:
+            return self._of[stage.name].figures(stage)
+        return self.held_out() if stage.name in ("face", "generator") else {}
+
+    @torch.no_grad()
+    def held_out(self) -> dict[str, float]:
+        """Mean absolute error of driving pictures in -1..1, whole and in the mouth's box: of the
+        source itself, of G with true codes and with E_m's own."""
+        assert self.data is not None
+        try:
+            windows = Windows(open_set(self.data), "test", WINDOW)
+        except RequestError:
+            return {}  # nobody was held out
+        size = self.net.settings.size
+        found: dict[str, list[float]] = {}
+        for number in range(min(len(windows), HELD_OUT)):
+            pair = draw_pair(windows.clip(number), size, np.random.default_rng(number)).sample()
+            batch = {name: value[None] for name, value in pair.items()}
+            true, boxes = batch["driving"][0], batch["box"][0, 1:]
+            mouth = within(boxes, size, 0.0).expand_as(true) > 0
+            shown = {"source": batch["source"].expand_as(true)}
+            for name, own in (("G, true codes", 0.0), ("G, own codes", 1.0)):
+                shown[name] = self.make(batch, torch.tensor([own]))[0]
+            for name, made in shown.items():
+                error = (made - true).abs()
+                found.setdefault(f"held-out L1, {name}", []).append(float(error.mean()))
+                found.setdefault(f"held-out L1 of the mouth, {name}", []).append(
+                    float(error[mouth].mean())
+                )
+        return {name: float(np.mean(values)) for name, values in found.items()}
 
     def config(self) -> dict[str, object]:
         """What the network is made of."""
