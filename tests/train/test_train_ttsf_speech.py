@@ -13,14 +13,13 @@ from vivavoce.data.schema import Sample
 from vivavoce.data.shards import write_set, write_shard
 from vivavoce.listen.mel import log_mel
 from vivavoce.nn.weights import read_weights
-from vivavoce.speak.matcha import Matcha
+from vivavoce.speak.matcha import PRESETS, Matcha
 from vivavoce.speak.voices import find_voice
 from vivavoce.systems.stage import Run, Stage, Turn
 from vivavoce.train.ttsf_speech import (
     CROP,
     SpeechTraining,
     cropped,
-    of_pitch,
     pitch_loss,
     pitch_of,
     read_utterances,
@@ -173,11 +172,15 @@ def test_a_face_is_moved_until_it_says_the_pitch() -> None:
     model = SpeechTraining("tiny").acoustic
     model.face_spread.uniform_(0.1, 2.0)
     f_id, pitch = torch.randn(5, 256), torch.randn(5)
-    moved = of_pitch(model, f_id, pitch)
+    moved = model.at_pitch(f_id, pitch)
     assert torch.allclose(model.voice(moved)[:, 0], pitch, atol=1e-4)
     assert pitch_loss(model, moved, pitch) < 1e-6 < pitch_loss(model, f_id, pitch)
     said = model.voice(f_id)[:, 0].detach()
-    assert torch.allclose(of_pitch(model, f_id, said), f_id, atol=1e-4)
+    assert torch.allclose(model.at_pitch(f_id, said), f_id, atol=1e-4)
+    lead = model.settings.pitch_lead
+    assert lead > 1
+    assert torch.allclose(model.voice(model.led(f_id))[:, 0], lead * said, atol=1e-4)
+    assert Matcha(PRESETS["paper"]).led(f_id) is f_id
 
 
 def test_pitch_is_the_median_of_voiced_frames() -> None:

@@ -90,6 +90,7 @@ def speak(
     """
     symbols = phones_of(text)
     tokens = tokens_of(symbols, text)
+    f_id = None if f_id is None else acoustic.led(f_id)
     read = acoustic.read(torch.from_numpy(tokens.ids)[None], f_id)
     durations = rounded(read.log_durations[0], tokens, speed)
     frames = int(durations.sum())

@@ -46,13 +46,16 @@ class MatchaSettings(BaseModel):
     decoder_middle: int = 2
     dropout: float = 0.1
     prenet_dropout: float = 0.5
+    pitch_lead: float = 1.0
+    """How much farther from the usual pitch than f_id says a voice is asked for: what the decoder
+    falls short by. Only if it was taught to begin voices with their pitch."""
 
 
 PRESETS = {
     "paper": MatchaSettings(),
     "tiny": MatchaSettings(
         code=256, width=96, voice=32, layers=3, filter=256, duration_width=96, decoder_width=112,
-        decoder_middle=1, prenet_dropout=0.2,
+        decoder_middle=1, prenet_dropout=0.2, pitch_lead=2.0,
     ),
 }  # fmt: skip
 
@@ -230,6 +233,19 @@ class Matcha(nn.Module):
         """What f_id [B, code] says of the voice [B, voice]."""
         out: Tensor = self.who((f_id - self.face_level) / self.face_spread)
         return out
+
+    def at_pitch(self, f_id: Tensor, pitch: Tensor) -> Tensor:
+        """f_id [B, code], moved as little as can be until the first number it says of the voice is
+        `pitch` [B]."""
+        row = self.who.weight[0].detach()
+        lacks = pitch - self.voice(f_id)[:, 0].detach()
+        return f_id + self.face_spread * (lacks / row.square().sum())[:, None] * row
+
+    def led(self, f_id: Tensor) -> Tensor:
+        """f_id [B, code] whose pitch is `pitch_lead` times as far from the usual one."""
+        if self.settings.pitch_lead == 1.0:
+            return f_id
+        return self.at_pitch(f_id, self.settings.pitch_lead * self.voice(f_id)[:, 0])
 
     def _voice(self, f_id: Tensor | None, shape: tuple[int, ...]) -> Tensor:
         """The same at every place [B, L, voice]."""

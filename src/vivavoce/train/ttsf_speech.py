@@ -51,7 +51,8 @@ CROP = 192
 UNKNOWN = 0.1
 """Share of the samples whose speaker is `nobody`."""
 TAUGHT = 0.7
-"""Share of the samples whose f_id is moved until it says their true pitch, see `of_pitch`."""
+"""Share of the samples whose f_id is moved until it says their true pitch: so the decoder
+learns to be led by it, though faces tell little of pitch."""
 PITCH, SPREAD = 5.1, 0.33
 """Mean and deviation of speakers' log median f0 in log Hz."""
 BLUR = 0.5
@@ -122,7 +123,7 @@ class SpeechTraining(Trainable):
         f_id = torch.where(known[:, None], face, self.acoustic.nobody)
         pitch = pitch_loss(self.acoustic, f_id, batch["pitch"])
         taught = turn.uniform() < TAUGHT
-        f_id = torch.where(taught[:, None], of_pitch(self.acoustic, f_id, batch["pitch"]), f_id)
+        f_id = torch.where(taught[:, None], self.acoustic.at_pitch(f_id, batch["pitch"]), f_id)
         mel, aligned = aligned_batch(self.acoustic, batch, f_id)
         found = speech_losses(aligned, batch, mel) | {"pitch": pitch}
         if "flow" in stage.losses:
@@ -203,14 +204,6 @@ def pitch_of(samples: Float) -> float:
 def pitch_loss(model: Matcha, f_id: Tensor, pitch: Tensor) -> Tensor:
     """The first number that f_id [B, code] says of a voice is its pitch [B]."""
     return (model.voice(f_id)[:, 0] - pitch).square().mean()
-
-
-def of_pitch(model: Matcha, f_id: Tensor, pitch: Tensor) -> Tensor:
-    """f_id [B, code], moved as little as can be until it says the true pitch [B]: so the decoder
-    learns to be led by it, though faces tell little of pitch."""
-    row = model.who.weight[0].detach()
-    lacks = pitch - model.voice(f_id)[:, 0].detach()
-    return f_id + model.face_spread * (lacks / row.square().sum())[:, None] * row
 
 
 def aligned_batch(model: Matcha, batch: Sample, f_id: Tensor) -> tuple[Tensor, Aligned]:
