@@ -246,15 +246,20 @@ def clip_of(system: Any, seed: int, **asked: Any) -> tuple[Bytes, Float]:
     return (np.concatenate([p.frames for p in parts]), np.concatenate([p.samples for p in parts]))
 
 
-def side_by_side(run: Path, cases: Sequence[Case]) -> dict[str, list[dict[str, float]]]:
-    """Made jointly; the same voice followed by models that are driven by sound; the regressor."""
-    ours = vivavoce.load(str(run))
+def side_by_side(
+    run: Path, joint: Path | None, cases: Sequence[Case]
+) -> dict[str, list[dict[str, float]]]:
+    """Made together, also by a run that went through the joint stage; and the same voice followed
+    by models that are driven by sound."""
+    ours = {"ttsf": vivavoce.load(str(run))}
+    if joint is not None:
+        ours["ttsf after the joint stage"] = vivavoce.load(str(joint))
     others = {f"cascade: this voice, then {n}": vivavoce.load(n) for n in ("portrait", "sdm")}
     rows: dict[str, list[dict[str, float]]] = {}
     for case in cases:
         portrait = case.sample.frames[0]
-        made = {"ttsf": [clip_of(ours, s, portrait=portrait, text=SENTENCE, size=256)
-                         for s in range(SEEDS)]}  # fmt: skip
+        made = {name: [clip_of(system, s, portrait=portrait, text=SENTENCE, size=256)
+                       for s in range(SEEDS)] for name, system in ours.items()}  # fmt: skip
         speech = Speech(made["ttsf"][0][1])
         for name, system in others.items():
             made[name] = [clip_of(system, s, portrait=portrait, speech=speech, size=256)
@@ -311,6 +316,7 @@ def main() -> None:
     parser.add_argument("claims", nargs="*", choices=[*CLAIMS, []])
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--joint", type=Path, help="a run that has been through the joint stage")
     parser.add_argument("--clips", type=int, default=24)
     parser.add_argument("--steps", type=int, default=600, help="of each ablation's training")
     asked = parser.parse_args()
@@ -337,7 +343,7 @@ def main() -> None:
         elif claim == "steps":
             table(by_steps(cases))
         else:
-            table(side_by_side(asked.run, cases[:8]))
+            table(side_by_side(asked.run, asked.joint, cases[:8]))
 
 
 if __name__ == "__main__":
