@@ -1,5 +1,4 @@
-"""TTSF's faces on corpus people that it was not trained on: Table 5, the normaliser, steps, joint
-training against a cascade, diversity.
+"""TTSF's faces on corpus people that it was not trained on: Table 5, the normaliser, steps.
 
     python scripts/claims_ttsf_face.py RUN --corpus SHARDS --out FOLDER [--clips 24] [CLAIM ...]
 
@@ -25,13 +24,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-import vivavoce
 from vivavoce.data.schema import Sample
 from vivavoce.data.shards import open_set
 from vivavoce.look.follow import filled
 from vivavoce.look.motion_codes import hidden_mouth
 from vivavoce.look.track import track_video
-from vivavoce.measure.face import head_diversity, head_motion, lmd
+from vivavoce.measure.face import lmd
 from vivavoce.measure.figures import bootstrap
 from vivavoce.measure.judges import load_judge
 from vivavoce.measure.lipsync import lse_c, lse_d, sync_score
@@ -47,14 +45,13 @@ from vivavoce.train.ttsf import TtsfTraining
 from vivavoce.train.ttsf_face import REACH, to_tensor
 from vivavoce.train.ttsf_sight import Sight
 from vivavoce.train.windows import Clip
-from vivavoce.types import Bytes, Float, Speech, lip_gap
+from vivavoce.types import Bytes, Float, lip_gap
 
 AT_ONCE = 16
 STEPS = (1, 2, 4, 10, 50)
 SEEDS = 3
 POSE = 6
 """The first amounts of E_m: yaw, pitch, roll, shifts."""
-SENTENCE = "The boats were moving slowly along the river, and nobody asked where they would go."
 HEARD = {
     "e_t": ("embedding",),
     "e_t, f~_t": ("embedding", "feature"),
@@ -240,53 +237,6 @@ def by_steps(cases: Sequence[Case]) -> dict[str, list[dict[str, float]]]:
     return rows
 
 
-def clip_of(system: Any, seed: int, **asked: Any) -> tuple[Bytes, Float]:
-    """A clip's pictures and sound."""
-    parts = list(system(seed=seed, **asked))
-    return (np.concatenate([p.frames for p in parts]), np.concatenate([p.samples for p in parts]))
-
-
-def side_by_side(
-    run: Path, joint: Path | None, cases: Sequence[Case]
-) -> dict[str, list[dict[str, float]]]:
-    """Made together, also by a run that went through the joint stage; and the same voice followed
-    by models that are driven by sound."""
-    ours = {"ttsf": vivavoce.load(str(run))}
-    if joint is not None:
-        ours["ttsf after the joint stage"] = vivavoce.load(str(joint))
-    others = {f"cascade: this voice, then {n}": vivavoce.load(n) for n in ("portrait", "sdm")}
-    rows: dict[str, list[dict[str, float]]] = {}
-    for case in cases:
-        portrait = case.sample.frames[0]
-        made = {name: [clip_of(system, s, portrait=portrait, text=SENTENCE, size=256)
-                       for s in range(SEEDS)] for name, system in ours.items()}  # fmt: skip
-        speech = Speech(made["ttsf"][0][1])
-        for name, system in others.items():
-            made[name] = [clip_of(system, s, portrait=portrait, speech=speech, size=256)
-                          for s in range(SEEDS)]  # fmt: skip
-        for name, takes in made.items():
-            rows.setdefault(name, []).append(free(takes))
-    return rows
-
-
-def free(takes: Sequence[tuple[Bytes, Float]]) -> dict[str, float]:
-    """What can be said of seeds of a clip without a true one."""
-    found, angles = [], []
-    for pictures, samples in takes:
-        points = tracked(pictures)
-        if points is None:
-            return {}
-        turned = load_judge("head").angles(pictures, points)
-        angles.append(turned)
-        found.append(in_sync(points, samples, pictures)
-                     | {"head motion, degrees": head_motion(turned)})  # fmt: skip
-    shortest = min(map(len, angles))
-    apart = np.stack([a[:shortest] for a in angles]).std(0).mean()
-    means = {k: float(np.mean([f[k] for f in found])) for k in found[0]}
-    return means | {"head diversity, degrees": head_diversity(np.concatenate(angles)),
-                    "seeds apart, degrees": float(apart)}  # fmt: skip
-
-
 def table(rows: dict[str, list[dict[str, float]]]) -> None:
     """Print rows with their intervals."""
     columns = list(dict.fromkeys(c for found in rows.values() for f in found for c in f))
@@ -306,7 +256,7 @@ def cell(values: Sequence[float]) -> str:
     return mean if interval is None else f"{mean} ({interval[0]:.3g} to {interval[1]:.3g})"
 
 
-CLAIMS = ("mapper", "normaliser", "steps", "joint")
+CLAIMS = ("mapper", "normaliser", "steps")
 
 
 def main() -> None:
@@ -316,7 +266,6 @@ def main() -> None:
     parser.add_argument("claims", nargs="*", choices=[*CLAIMS, []])
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--joint", type=Path, help="a run that has been through the joint stage")
     parser.add_argument("--clips", type=int, default=24)
     parser.add_argument("--steps", type=int, default=600, help="of each ablation's training")
     asked = parser.parse_args()
@@ -340,10 +289,8 @@ def main() -> None:
             pairs = {"through the normaliser": variant("hears-3"),
                      "f_m directly": variant("direct", normalised=False)}  # fmt: skip
             table(normaliser(cases, pairs))
-        elif claim == "steps":
-            table(by_steps(cases))
         else:
-            table(side_by_side(asked.run, asked.joint, cases[:8]))
+            table(by_steps(cases))
 
 
 if __name__ == "__main__":
