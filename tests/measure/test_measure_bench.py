@@ -11,7 +11,7 @@ import pytest
 from vivavoce.errors import RequestError, UnknownName, VivavoceError
 from vivavoce.measure.baselines import FULL_DB, WIDEST, jaw
 from vivavoce.measure.bench import Bench, run_bench
-from vivavoce.measure.contender import film_system
+from vivavoce.measure.contender import film_system, stand_in
 from vivavoce.measure.suite import open_suite
 
 METRICS = ("SSIM", "LMD", "LSE-D", "sync score", "offset", "head motion")
@@ -65,6 +65,9 @@ def test_the_report_has_tables_judges_pictures_and_plain_json(done: tuple[Bench,
 def test_a_folder_of_clips_is_a_suite(done: tuple[Bench, Path], tmp_path: Path) -> None:
     bench, _ = done
     suite = open_suite(str(bench.work / "truth" / "0"), tmp_path, 2)
+    assert [case.text for case in suite.cases] == [None, None]
+    assert stand_in(0, 6) != stand_in(1, 6)
+    assert len(stand_in(0, 6).split()) > len(stand_in(0, 1).split()) >= 4
     assert len(suite.cases) == 2
     assert all(case.portrait.shape == (256, 256, 3) for case in suite.cases)
     assert all(case.truth.is_file() for case in suite.cases)

@@ -174,5 +174,10 @@ def _result(
         "seeds": "systems: " + (str(max((len(r.seeds) for r in rows), default=1))),
         "intervals": "95 %, bootstrap over clips, 1,000 rounds, seed 0",
     }
+    wordless = sum(case.text is None for case in suite.cases)
+    if wordless:
+        about["words"] = (
+            f"unknown for {wordless} clips: a system that speaks itself says corpus sentences there"
+        )
     tables = arranged(rows, judges)
     return Bench(suite, tuple(rows), tuple(tables), unfit, filmed, failed, named, work, about)

@@ -14,11 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from vivavoce.data.corpus.sentences import SENTENCES
 from vivavoce.errors import VivavoceError
-from vivavoce.measure.suite import Case, write_clip
+from vivavoce.measure.suite import Case, seconds, write_clip
 from vivavoce.types import FPS, Speech
 
 JOB, DONE = "job.json", "done.json"
+SENTENCE_S = 3.0
+"""How long a corpus sentence takes, about."""
 
 
 @dataclass
@@ -60,7 +63,7 @@ def film_system(
     out.mkdir(parents=True, exist_ok=True)
     for case in cases:
         np.savez(out / f"{case.key}.npz", portrait=case.portrait, samples=case.samples)
-    texts = {c.key: c.text for c in cases}
+    texts = {c.key: c.text or stand_in(i, seconds(c)) for i, c in enumerate(cases)}
     job = {"system": name, "seeds": seeds, "cases": texts, "options": dict(options or {})}
     (out / JOB).write_text(json.dumps(job), "utf-8")
     command = [sys.executable, "-m", "vivavoce.measure.contender", str(out)]
@@ -71,6 +74,13 @@ def film_system(
     for case in cases:
         (out / f"{case.key}.npz").unlink()
     return Filmed(**json.loads((out / DONE).read_text("utf-8")))
+
+
+def stand_in(number: int, length_s: float) -> str:
+    """What a system that speaks itself says for clip `number`, whose words are not known: corpus
+    sentences of about the clip's length, other ones for each clip."""
+    count = max(1, round(length_s / SENTENCE_S))
+    return " ".join(SENTENCES[number * count : (number + 1) * count])
 
 
 def _work(out: Path) -> Filmed:

@@ -5,7 +5,7 @@ from its first picture and its speech, so every pixel and every lip has a truth 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -122,6 +122,7 @@ def _from_samples(samples: Iterator[Sample], truth: Path, count: int) -> Iterato
 def _from_clips(folder: Path, truth: Path, count: int) -> Iterator[Case]:
     """The talking clips of a folder, cropped as `data prepare` does."""
     from vivavoce.data.prepare import prepare_clip
+    from vivavoce.measure.cases import grid_words
 
     given = 0
     for path in _spread(sorted(folder.rglob("*.mp4"))):
@@ -129,8 +130,9 @@ def _from_clips(folder: Path, truth: Path, count: int) -> Iterator[Case]:
             return
         sample = prepare_clip(path, SIZE, LONGEST_S)
         if sample is not None:
-            yield from _from_samples(iter([sample]), truth, 1)
-            given += 1
+            for case in _from_samples(iter([sample]), truth, 1):
+                yield replace(case, text=grid_words(path.name))
+                given += 1
 
 
 def _spread(paths: list[Path]) -> list[Path]:
