@@ -100,10 +100,10 @@ def untrained(kind: str, preset: str) -> Any:
 
 
 def system_of(row: str, ttsf: Path) -> Any:
-    """The system of a row of the table; a ttsf that does not ship has random weights."""
+    """The system of a row of the table."""
     kind, _, preset = row.partition("-")
-    if preset or (kind == "ttsf" and not ttsf.is_dir()):
-        talker = untrained(kind, preset or "tiny")
+    if preset:
+        talker = untrained(kind, preset)
     else:
         talker = Sdm(WEIGHTS / "sdm-tiny") if kind == "sdm" else Ttsf(ttsf)
     talker.net.requires_grad_(False)  # the counter follows gradients where there could be some

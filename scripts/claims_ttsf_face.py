@@ -2,10 +2,11 @@
 
     python scripts/claims_ttsf_face.py RUN --corpus SHARDS --out FOLDER [--clips 24] [CLAIM ...]
 
-RUN is a folder that `vivavoce train ttsf` left, with its `training/`: ablations train the motion
-half anew on it, all with the same steps and seed. Lips are timed by the clips themselves, so that
-made and true frames lie side by side; a tracker reads the made pictures. Prints Markdown; intervals
-are 95 % bootstraps over clips.
+RUN is a folder that `vivavoce train ttsf` left, or a checkpoint that ships. Ablations train the
+motion half anew on it, all with the same steps and seed; a checkpoint without its `training/` lacks
+the lip teacher that they learn from, so that is taught anew first, all else frozen. Lips are timed
+by the clips themselves, so that made and true frames lie side by side; a tracker reads the made
+pictures. Prints Markdown; intervals are 95 % bootstraps over clips.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vivavoce.data.schema import Sample
 from vivavoce.data.shards import open_set
@@ -36,11 +37,11 @@ from vivavoce.measure.lipsync import lse_c, lse_d, sync_score
 from vivavoce.measure.motion import shake
 from vivavoce.speak.matcha import lay_along
 from vivavoce.speak.tokens import tokens_of
-from vivavoce.systems.stage import Stage
-from vivavoce.systems.ttsf import PRESETS, Seen, TtsfNet, TtsfSettings, load_net
+from vivavoce.systems.stage import Optimiser, Stage
+from vivavoce.systems.ttsf import PRESETS, WINDOW, Seen, TtsfNet, TtsfSettings, load_net
 from vivavoce.systems.ttsf_talker import as_pictures
 from vivavoce.train import train_system
-from vivavoce.train.checkpoint import read_state
+from vivavoce.train.checkpoint import read_state, state_file
 from vivavoce.train.ttsf import TtsfTraining
 from vivavoce.train.ttsf_face import REACH, to_tensor
 from vivavoce.train.ttsf_sight import Sight
@@ -52,6 +53,13 @@ STEPS = (1, 2, 4, 10, 50)
 SEEDS = 3
 POSE = 6
 """The first amounts of E_m: yaw, pitch, roll, shifts."""
+TEACHER = Stage(
+    "teacher", {"rec": 1.0, "lips": 20.0}, 300, 3,
+    {"teacher": Optimiser(("lip_teacher",), 4e-3, betas=(0.9, 0.99), warmup=0.05, clip=2.0,
+                          schedule="cosine")},
+    window=WINDOW, ema=0.99, curriculum={0: {"taught": 0.2}},
+)  # fmt: skip
+"""As the stage `generator`, but that G stands still."""
 HEARD = {
     "e_t": ("embedding",),
     "e_t, f~_t": ("embedding", "feature"),
@@ -59,17 +67,40 @@ HEARD = {
 }
 
 
+def with_teacher(run: Path, corpus: Path, out: Path) -> Path:
+    """The run, or one in `out` in which a lip teacher has learnt to steer its G."""
+    if state_file(run).is_file():
+        return run
+
+    def make(preset: str) -> TtsfTraining:
+        training = TtsfTraining(preset)
+        training.net.load_state_dict(ours(load_net(run).state_dict(), training.net))
+        training.stages = (TEACHER,)
+        return training
+
+    if not state_file(out).is_file():
+        train_system(make, out, corpus, seed=0)
+    return out
+
+
+def ours(weights: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+    """Those of the network's own weights, replaced by `weights` of the same name where there are
+    any outside the vocoder, which may be folded and says nothing here."""
+    own = network.state_dict()
+    kept = {k: v for k, v in weights.items() if k in own and not k.startswith("vocoder.")}
+    return own | kept
+
+
 def motion_half(run: Path, corpus: Path, out: Path, settings: TtsfSettings, steps: int) -> TtsfNet:
     """The run's network with a motion half of other `settings`, trained by its own stage."""
+    run_or_taught = with_teacher(run, corpus, out.with_name("teacher"))
 
     def make(preset: str) -> TtsfTraining:
         training = TtsfTraining(preset, settings)
-        own = training.network.state_dict()
         fresh = ("audio_mapper.", "normaliser.", "prior.", "sampler.")
-        for name, weight in read_state(run).network.items():
-            if not name.startswith(fresh):
-                own[name] = weight
-        training.network.load_state_dict(own)
+        weights = read_state(run_or_taught).network
+        held = {k: v for k, v in weights.items() if not k.startswith(fresh)}
+        training.network.load_state_dict(ours(held, training.network))
         if not settings.normalised:
             training.stages = tuple(map(without_normaliser, training.stages))
         return training
