@@ -278,6 +278,17 @@ def table(rows: dict[str, list[dict[str, float]]]) -> None:
         ) + " |", flush=True)  # fmt: skip
 
 
+def less(rows: dict[str, list[dict[str, float]]], base: str) -> dict[str, list[dict[str, float]]]:
+    """The other rows less `base`, clip by clip."""
+    return {
+        f"{name}, less {base}": [
+            {k: v - b[k] for k, v in f.items() if k in b}
+            for f, b in zip(found, rows[base], strict=True)
+        ]
+        for name, found in rows.items() if name != base
+    }  # fmt: skip
+
+
 def cell(values: Sequence[float]) -> str:
     """The mean and its 95 % interval over clips."""
     if not values:
@@ -315,7 +326,10 @@ def main() -> None:
         print(f"\n## {claim}, {len(cases)} clips\n")
         if claim == "mapper":
             nets = {n: variant(f"hears-{len(h)}", mapper_hears=h) for n, h in HEARD.items()}
-            table(table_5(cases, nets))
+            rows = table_5(cases, nets)
+            table(rows)
+            print()
+            table(less({name: rows[name] for name in HEARD}, "e_t"))
         elif claim == "normaliser":
             pairs = {"through the normaliser": variant("hears-3"),
                      "f_m directly": variant("direct", normalised=False)}  # fmt: skip

@@ -26,7 +26,8 @@ from vivavoce.systems.clock import Clock
 from vivavoce.systems.spoken import spoken
 
 MOST_GB = 1.5
-WORDS_A_MINUTE = 150
+WORDS_A_MINUTE = 220
+"""As the embedded voice speaks this text."""
 TEXT = (
     "The old harbour lies quiet at this hour. A few boats come in with the tide, and the women on "
     "the quay call their prices to nobody in particular. By noon all of it will be sold. "

@@ -30,7 +30,10 @@ jaw that opens with loudness alone). Means with 95 % intervals over clips;
 corpus-face for FID, CSIM and FVD, corpus-sync (crop: points) for LSE and offset, face478 for the
 head. The scales of these judges are their own: compare rows, not papers. `ttsf` speaks the clip's
 words in a voice and a time of its own, so its frames do not lie beside the truth's: LMD, SSIM and
-FVD say less of it than of the others.
+FVD say less of it than of the others. Of most real clips the words are not known; there it says
+corpus sentences of about the clip's length, and figures of its speech against the clip's mean
+nothing. Work, delay and memory were measured with other work on the other core;
+[speed](speed.md) has the systems alone.
 """
 
 
@@ -71,7 +74,8 @@ def speed(bench: dict[str, Any]) -> Iterator[str]:
 def part(title: str, suite: str, bench: dict[str, Any]) -> str:
     """A suite's section."""
     systems = " ".join(bench["speed"])
-    lines = [f"## {title}", "", f"`vivavoce bench {systems} --suite {suite}`", ""]
+    seeds = bench["about"]["seeds"].removeprefix("systems: ")
+    lines = [f"## {title}", "", f"`vivavoce bench {systems} --suite {suite} --seeds {seeds}`", ""]
     lines += [*(f"- {k}: {v}" for k, v in bench["about"].items()), "", *table(bench), ""]
     lines += ["Unfit on these rows (*, and among the columns that are not shown):", ""]
     lines += [*(f"- {k}: {v}" for k, v in bench["unfit"].items()), "", *speed(bench), ""]
