@@ -8,7 +8,17 @@ import pytest
 import torch
 
 from vivavoce.errors import BadCheckpoint
-from vivavoce.nn.perceptual import MEAN, SPREAD, Vgg19, load_vgg19, perceptual_distance
+from vivavoce.nn.perceptual import (
+    MEAN,
+    SPREAD,
+    Lpips,
+    Vgg16,
+    Vgg19,
+    held_lpips,
+    load_lpips,
+    load_vgg19,
+    perceptual_distance,
+)
 
 
 def test_the_network_is_vgg19s_convolutions() -> None:
@@ -62,3 +72,49 @@ def test_the_distance_by_hand() -> None:
     distance.backward()
     assert made.grad is not None
     assert float(perceptual_distance(maps, true, true)) < 2e-4
+
+
+def test_lpips_by_hand() -> None:
+    """Eq. 1 of Zhang et al. on the same maps, place by place."""
+    torch.manual_seed(0)
+    net = Lpips()
+    for weight in net.weights:
+        weight.data.uniform_(0, 1)
+    a, b = torch.rand(2, 1, 3, 32, 32) * 2 - 1
+    wanted = 0.0
+    with torch.no_grad():
+        for one, two, weight in zip(net.eye(a), net.eye(b), net.weights, strict=True):
+            side = one.shape[-1]
+            for y in range(side):
+                for x in range(side):
+                    u, v = one[0, :, y, x], two[0, :, y, x]
+                    u, v = u / (u.norm() + 1e-10), v / (v.norm() + 1e-10)
+                    wanted += float((weight[0, :, 0, 0] * (u - v) ** 2).sum()) / side**2
+        assert float(net(a, b)) == pytest.approx(wanted, rel=1e-4)
+        assert float(net(a, a)) == 0
+    assert [tuple(m.shape[1:]) for m in net.eye(a)] == [
+        (64, 32, 32), (128, 16, 16), (256, 8, 8), (512, 4, 4), (512, 2, 2)
+    ]  # fmt: skip
+
+
+def test_lpips_weights_load_by_their_official_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    eye, own = tmp_path / "checkpoints" / "vgg16-397923af.pth", tmp_path / "vgg.pth"
+    eye.parent.mkdir()
+    torch.save(Vgg16().state_dict(), eye)
+    held = {f"lin{i}.model.1.weight": torch.rand(1, w, 1, 1)
+            for i, w in enumerate((64, 128, 256, 512, 512))}  # fmt: skip
+    torch.save(held, own)
+    net = load_lpips(eye, own)
+    assert torch.equal(net.weights[4], held["lin4.model.1.weight"])
+    assert not any(p.requires_grad for p in net.parameters())
+    with pytest.raises(BadCheckpoint, match="LPIPS on VGG16"):
+        load_lpips(eye, eye)
+    # torchmetrics brings LPIPS' own weights in its wheel
+    pytest.importorskip("torchmetrics")
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    seen, real = held_lpips()
+    assert seen == eye
+    assert all(bool((w >= 0).all()) for w in load_lpips(seen, real).weights)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
 
@@ -30,6 +31,7 @@ from vivavoce.systems import WEIGHTS
 from vivavoce.systems.sdm import PRESETS, STAGES, WIDEST, SdmNet, SdmSettings, load_net, within
 from vivavoce.systems.sdm_sitter import as_motion, nobody, settled
 from vivavoce.systems.sdm_talker import BLOCK, Blocks, How, Sdm, frame_noise, smoothed
+from vivavoce.systems.stage import Run, Turn
 from vivavoce.train import train_system
 from vivavoce.train.sdm import SdmTraining, prosody_of
 from vivavoce.types import Speech
@@ -156,8 +158,8 @@ def heard_of(net: SdmNet, frames: int = 12) -> object:
 
 def test_05_auxiliary_is_the_sum(net: SdmNet) -> None:
     heard = heard_of(net)
-    pose, aux = net.coarse(heard, torch.zeros(1, 12))
-    assert torch.equal(aux, pose + heard.rhythm)
+    made = net.coarse(heard, torch.zeros(1, 12))
+    assert torch.equal(made.aux, made.pose + heard.rhythm)
 
 
 def test_06_l_total_is_5_2_1() -> None:
@@ -275,11 +277,11 @@ def test_18_recursive_frames_do_not_depend_on_later_ones(net: SdmNet) -> None:
 def test_19_switches_leave_out_one_part_each(net: SdmNet, counted: Calls) -> None:
     heard = heard_of(net)
     first = torch.zeros(1, 12)
-    pose, aux = net.coarse(heard, first, without=frozenset({"pose"}))
-    assert not pose.any()
-    torch.testing.assert_close(aux, heard.rhythm)
-    pose, aux = net.coarse(heard, first, without=frozenset({"rhythm"}))
-    torch.testing.assert_close(aux, pose)
+    coarse = net.coarse(heard, first, without=frozenset({"pose"}))
+    assert not coarse.pose.any()
+    torch.testing.assert_close(coarse.aux, heard.rhythm)
+    coarse = net.coarse(heard, first, without=frozenset({"rhythm"}))
+    torch.testing.assert_close(coarse.aux, coarse.pose)
     made(net, 9, How("auxiliary", 5, frozenset({"diffusion"}), 0))
     assert counted.count == 0
 
@@ -440,3 +442,97 @@ def test_the_portraits_renderer_shows_the_same_motion(folder: Path, astronaut: P
     clip = Sdm(folder)(portrait=astronaut, speech=Speech(sound), size=128, render="portrait")
     frames = np.concatenate([c.frames for c in clip])
     assert frames.shape == (15, 128, 128, 3)
+
+
+def varied(net: SdmNet, **changes: object) -> SdmNet:
+    """Another network in the same space of motion."""
+    torch.manual_seed(0)
+    other = SdmNet(SMALL.model_copy(update=changes)).eval()
+    other.space.load_state_dict(net.space.state_dict())
+    return other
+
+
+def test_z_may_be_drawn(net: SdmNet) -> None:
+    """O5: then the coarse motion differs with the seed, and only then."""
+    alone = [How("auxiliary", 0, frozenset(), seed) for seed in (0, 1)]
+    assert torch.equal(*(made(net, 30, how) for how in alone))
+    drawn = varied(net, drawn=True)
+    assert torch.equal(made(drawn, 30, alone[0]), made(drawn, 30, alone[0]))
+    assert not torch.allclose(*(made(drawn, 30, how) for how in alone), atol=1e-3)
+    frames = 2 * BLOCK + 9
+    mel, prosody = speech(frames)
+    blocks = Blocks(drawn, HOW)
+    parts = [blocks(mel[4 * a : 4 * (a + 60)], prosody[a : a + 60], a + 60 >= frames)
+             for a in range(0, frames, 60)]  # fmt: skip
+    whole = Blocks(drawn, HOW)(mel, prosody, True)
+    torch.testing.assert_close(torch.cat(parts), whole, atol=1e-4, rtol=1e-3)
+
+
+def test_the_distance_of_the_two_gaussians_is_theirs(net: SdmNet) -> None:
+    modes = varied(net, drawn=True).pose
+    before, true, content = torch.randn(3, 5, 12), torch.randn(3, 5, 12), torch.randn(3, 5, 16)
+    _, apart = modes.taught(before, content, true, torch.randn(3, 5, 16))
+    latent = modes.encode(before)
+    said = modes.change(torch.cat([latent, content], -1)).chunk(2, -1)
+    seen = modes.seen(torch.cat([modes.encode(true) - latent, content], -1)).chunk(2, -1)
+    p, q = (torch.distributions.Normal(mean, spread.exp()) for mean, spread in (said, seen))
+    torch.testing.assert_close(apart, torch.distributions.kl_divergence(q, p).mean())
+
+
+def test_pose_modes_may_be_slow(net: SdmNet) -> None:
+    """O11: F-bar is a one-pole low-pass, 1 Hz at 25 frames a second, of what it would be."""
+    slow = varied(net, slow=1.0)
+    heard = heard_of(slow, 60)
+    coarse = slow.coarse(heard, torch.zeros(1, 12))
+    before = F.pad(coarse.aux[:, :-1], (0, 0, 1, 0))
+    quick = slow.pose(before * slow.settings.memory, heard.content)
+    kept = np.exp(-2 * np.pi / 25)
+    wanted = kept * F.pad(coarse.pose[:, :-1], (0, 0, 1, 0)) + (1 - kept) * quick
+    torch.testing.assert_close(coarse.pose, wanted)
+
+
+def test_the_pose_alone_may_be_refined(net: SdmNet) -> None:
+    """O20: what diffusion gives back is F-bar, and F~ is added as it was."""
+    heard = heard_of(net)
+    for refined in ("motion", "pose"):
+        other = varied(net, refined=refined)
+        coarse = other.coarse(heard, torch.zeros(1, 12))
+        kept = coarse.aux if refined == "motion" else coarse.pose
+        assert torch.equal(other.diffused(coarse), kept)
+        oracle = Oracle(other, kept)
+        other.denoiser = oracle  # type: ignore[assignment]
+        again = other.refine(heard, coarse, 7, lambda t: torch.full((1, 12, 12), float(t == 0)))
+        torch.testing.assert_close(again, coarse.aux, atol=1e-4, rtol=0)
+
+
+class Oracle(nn.Module):
+    """Knows what lies under the noise."""
+
+    def __init__(self, net: SdmNet, truth: torch.Tensor) -> None:
+        super().__init__()
+        self.kept, self.truth = net.diffusion.kept, truth
+
+    def conditions(self, told: torch.Tensor) -> None:
+        """None are needed."""
+
+    def forward(self, x: torch.Tensor, t: torch.Tensor, told: None) -> torch.Tensor:
+        kept = self.kept[t - 1].view(-1, 1, 1)
+        return (x - kept.sqrt() * self.truth) / (1 - kept).sqrt()
+
+
+@pytest.mark.parametrize("changes", [{"drawn": True}, {"refined": "pose"}, {"judged": 8}])
+def test_every_variant_learns_in_every_stage(changes: dict, corpus: Path) -> None:
+    training = SdmTraining("tiny")
+    training.net = SdmNet(SMALL.model_copy(update=changes))
+    training.network = training.net
+    training.begin(training.stages[0], Run(corpus, corpus / "out", 0))
+    for stage in training.stages[:3]:
+        samples = [training.draw(stage, np.random.default_rng(n)) for n in range(2)]
+        batch = {k: torch.stack([s[k] for s in samples]) for k in samples[0]}
+        losses = training.losses(stage, batch, Turn("adam", 0, {}, torch.arange(2), 0))
+        assert ("z" in losses) == (stage.name == "coarse" and "drawn" in changes)
+        sum(losses.values()).backward()  # type: ignore[union-attr]
+        for part in stage.trains:
+            found = training.net.get_submodule(part).parameters()
+            assert any(p.grad is not None and p.grad.any() for p in found), part
+    assert 1 <= training.choose_k(np.random.default_rng(0))[0] <= SMALL.steps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from torch import Tensor
 import vivavoce
 from vivavoce.errors import BadCheckpoint, RequestError, UnknownName
 from vivavoce.listen.mel import log_mel
-from vivavoce.move.motion_sampler import prior_loss
-from vivavoce.nn.flow_matching import path, solve, velocity
+from vivavoce.move.motion_sampler import MotionSampler, prior_loss
+from vivavoce.nn.flow_matching import SIGMA_MIN, path, solve, velocity
 from vivavoce.render.flow_generator import fuse
 from vivavoce.speak.alignment import expand
 from vivavoce.systems.ttsf import PRESETS, STAGES, WEIGHTS_OF_LOSSES, Talk, TtsfNet
@@ -289,3 +290,32 @@ def test_one_motion_serves_many_lips() -> None:
     made = net.render(seen, seen.f_m, f_lip)
     assert made.shape == (3, 3, 64, 64)
     assert torch.allclose(made[1:2], net.render(seen, seen.f_m, f_lip[1:2]), atol=1e-4)
+
+
+def test_the_noise_may_lie_about_the_mean() -> None:
+    """O7: N(mu, I) in training and in use, or N(0, I) in both; with no field the noise stays."""
+    mu, noise = torch.full((1, 8, 5), 3.0), torch.randn(1, 8, 5)
+    for about_mean, begun in ((False, noise), (True, noise + mu)):
+        sampler = MotionSampler(5, 16, about_mean)
+        for p in sampler.field.last.parameters():
+            torch.nn.init.zeros_(p)
+        assert torch.equal(sampler(noise, mu, 3), begun)
+        loss = sampler.loss(torch.zeros(1, 8, 5), mu, noise, torch.rand(1))
+        wanted = ((1 - SIGMA_MIN) * begun).square().mean()
+        torch.testing.assert_close(loss, wanted)
+
+
+def test_the_generator_may_be_tuned_on_the_normalisers_copy() -> None:
+    """O15: what G shows is then moved by the normaliser's weights, and not otherwise."""
+    for shows, moved in (("f_m", False), ("again", True)):
+        net = small_net(shows=shows).train()
+        net(a_talk()).pictures.square().mean().backward()
+        assert any(p.grad is not None for p in net.normaliser.up.parameters()) is moved
+
+
+def test_how_far_identities_of_one_person_are_apart() -> None:
+    """O20: 0 where the driving pictures are the source itself."""
+    net, talk = small_net(), a_talk()
+    apart = float(net(talk).same.detach())
+    again = talk.source[:, None].expand_as(talk.driving).contiguous()
+    assert float(net(replace(talk, driving=again)).same.detach()) < 1e-6 < apart

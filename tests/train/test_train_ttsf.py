@@ -15,11 +15,12 @@ from torch import Tensor
 import vivavoce
 from vivavoce.data.schema import Pictures, Sample
 from vivavoce.data.shards import write_set, write_shard
+from vivavoce.errors import RequestError
 from vivavoce.look.face478 import TO_MODEL, load
 from vivavoce.measure.measured import Measured
 from vivavoce.measure.tables import PAPER_TABLES, Row, arranged
 from vivavoce.nn.gan import critic_loss
-from vivavoce.nn.perceptual import Vgg19, held_vgg19
+from vivavoce.nn.perceptual import Lpips, Vgg19, held_vgg19
 from vivavoce.systems.stage import Run, Stage, Turn, is_part
 from vivavoce.systems.ttsf import PRESETS, STAGES, WEIGHTS_OF_LOSSES
 from vivavoce.train import train_system
@@ -145,6 +146,22 @@ def test_r1_is_off_unless_asked_for(joint: tuple) -> None:
     assert list(losses) == ["critic", "r1"]
     _weighed(losses, asked.weights_at(0), asked).backward()
     assert any(p.grad is not None and p.grad.any() for p in training.critic.parameters())
+
+
+def test_lpips_and_one_identity_are_off_unless_asked_for(
+    joint: tuple, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    training, stage, batch, turn = joint
+    asked = replace(stage, losses=stage.losses | {"same": 1.0})
+    assert training.losses(asked, batch, turn).keys() == WEIGHTS_OF_LOSSES.keys() | {"same"}
+    asked = replace(stage, losses=stage.losses | {"lpips": 1.0})
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    with pytest.raises(RequestError, match=r"vgg16-397923af.pth in .*losses.lpips at 0"):
+        training.losses(asked, batch, turn)
+    training.critics.judge.append(Lpips())
+    losses = training.losses(asked, batch, turn)
+    losses["lpips"].backward()
+    assert any(p.grad is not None and p.grad.any() for p in training.net.generator.parameters())
 
 
 def test_eq_3_compares_vgg19_where_its_file_is(

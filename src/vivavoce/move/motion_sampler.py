@@ -80,8 +80,11 @@ class MotionPrior(nn.Module):
 class MotionSampler(nn.Module):
     """The vector field v_theta(x_t | mu; t), a U-Net along time (Mehta et al., ICASSP 2024)."""
 
-    def __init__(self, compressed: int, width: int = 256) -> None:
+    def __init__(self, compressed: int, width: int = 256, about_mean: bool = False) -> None:
+        """`about_mean`: paths begin in N(mu, I), as section 3.2 says of inference, not in N(0, I),
+        as Eq. 6 says of training; either way in both."""
         super().__init__()
+        self.about_mean = about_mean
         self.field = FlowUNet(2 * compressed, compressed, width)
 
     def velocity(self, x: Tensor, mu: Tensor, t: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -91,13 +94,17 @@ class MotionSampler(nn.Module):
 
     def forward(self, noise: Tensor, mu: Tensor, steps: int) -> Tensor:
         """f_c [B, T, d_c]: `noise`, N(0, I), carried along the field by `steps` Euler steps."""
-        return solve(lambda x, t: self.velocity(x, mu, t), noise, steps)
+        return solve(lambda x, t: self.velocity(x, mu, t), self._begun(noise, mu), steps)
 
     def loss(
         self, f_c: Tensor, mu: Tensor, noise: Tensor, t: Tensor, mask: Tensor | None = None
     ) -> Tensor:
         """Eq. 6 for targets `f_c`, `noise` of the same shape and times `t` [B]."""
-        return flow_loss(lambda x, at: self.velocity(x, mu, at, mask), f_c, noise, t, mask)
+        begun = self._begun(noise, mu)
+        return flow_loss(lambda x, at: self.velocity(x, mu, at, mask), f_c, begun, t, mask)
+
+    def _begun(self, noise: Tensor, mu: Tensor) -> Tensor:
+        return noise + mu.detach() if self.about_mean else noise
 
 
 def prior_loss(f_c: Tensor, mu: Tensor) -> Tensor:

@@ -77,20 +77,44 @@ def _mlp(inputs: int, width: int, outputs: int) -> nn.Sequential:
 
 
 class PoseModes(nn.Module):
-    """The visual branch: latents M of F, their change z from the content, and F-bar."""
+    """The visual branch: latents M of F, their change z from the content, and F-bar.
 
-    def __init__(self, width: int, motion: int) -> None:
+    z is what the content and M_(i-1) say it is, or, where it is `drawn`, a Gaussian about that: the
+    abstract's "conditional sampling in a latent space".
+    """
+
+    def __init__(self, width: int, motion: int, drawn: bool = False) -> None:
         super().__init__()
+        self.drawn = drawn
         self.encode = _mlp(motion, width, width)  # f_enc
-        self.change = _mlp(2 * width, width, width)  # h_enc
+        self.change = _mlp(2 * width, width, 2 * width if drawn else width)  # h_enc
         self.decode = _mlp(width, width, motion)  # f_dec
+        if drawn:
+            self.seen = _mlp(2 * width, width, 2 * width)  # z of a true change M_(i) - M_(i-1)
 
-    def forward(self, previous: Tensor, content: Tensor) -> Tensor:
+    def forward(self, previous: Tensor, content: Tensor, noise: Tensor | None = None) -> Tensor:
         """F-bar_(i) = f_dec(M_(i-1) + z) (Eq. 2, in the forward direction) for F_(i-1) [..., K] and
-        the content code [..., C]."""
+        the content code [..., C]; `noise` [..., C], N(0, I), draws z, without it z is the mean."""
         latent = self.encode(previous)
         z = self.change(torch.cat([latent, content], -1))
+        if self.drawn:
+            mean, spread = z.chunk(2, -1)
+            z = mean if noise is None else mean + spread.exp() * noise
         return self.decode(latent + z)
+
+    def taught(
+        self, previous: Tensor, content: Tensor, true: Tensor, noise: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """F-bar_(i) with z drawn about the change to the true frame [..., K], and how far that is
+        from what would be drawn without it: Kullback-Leibler distance, mean over numbers."""
+        latent = self.encode(previous)
+        mean, spread = self.change(torch.cat([latent, content], -1)).chunk(2, -1)
+        change = self.encode(true) - latent
+        own, width = self.seen(torch.cat([change, content], -1)).chunk(2, -1)
+        apart = spread - width + 0.5 * ((2 * width).exp() + (own - mean).square()) / (
+            2 * spread
+        ).exp() - 0.5  # fmt: skip
+        return self.decode(latent + own + width.exp() * noise), apart.mean()
 
     def again(self, motion: Tensor) -> Tensor:
         """f_dec(f_enc(F)): what L_reg holds against F (Eqs. 3 and 4)."""

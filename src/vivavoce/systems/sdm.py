@@ -15,6 +15,7 @@ Decisions on what the paper leaves open: docs/systems/sdm.md.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ from vivavoce.nn.diffusion import Diffusion
 from vivavoce.nn.weights import read_settings, read_weights
 from vivavoce.render.from_landmarks import LandmarkRenderer
 from vivavoce.systems.stage import Optimiser, Stage
+from vivavoce.types import FPS
 
 SAMPLERS = ("shallow", "full", "auxiliary", "recursive")
 PARTS = ("pose", "rhythm", "diffusion")
@@ -73,6 +75,14 @@ class SdmSettings(BaseModel):
     """Of F*, frames of a Gaussian's deviation: what a small denoiser leaves behind trembles."""
     literal_ind: bool = False
     """L_ind as printed instead of its decorrelation form."""
+    drawn: bool = False
+    """z is drawn from a Gaussian that content and frame give, instead of being its mean."""
+    slow: float = 0.0
+    """F-bar keeps what changes slower than so many times a second; 0 keeps all of it."""
+    refined: Literal["motion", "pose"] = "motion"
+    """What diffusion refines: F^aux as Eq. 12 has it, or F-bar alone, as contribution 1 says."""
+    judged: int = 64
+    """Frames that the step predictor looks at at once."""
     renderer: tuple[int, ...] = (64, 128, 256, 512)
     """Widths of the renderer's U-Net."""
     helped: bool = False
@@ -109,6 +119,18 @@ class Heard:
     """Of rhythm [B, T, W]."""
 
 
+@dataclass(frozen=True)
+class Coarse:
+    """The motion before its refinement."""
+
+    pose: Tensor
+    """F-bar [B, T, K]."""
+    aux: Tensor
+    """F^aux = F-bar + F~ [B, T, K]."""
+    divergence: Tensor | None = None
+    """Where z is drawn and truth is known: how far the two Gaussians of z are apart."""
+
+
 class SdmNet(nn.Module):
     """All parts. The paper's symbols are in the comments."""
 
@@ -121,7 +143,7 @@ class SdmNet(nn.Module):
         self.space = LandmarkMotion(points, s.axes, s.motion)
         k = self.space.size
         self.content = ContentEncoder(s.width)  # f_con
-        self.pose = PoseModes(s.width, k)  # f_enc, h_enc, f_dec
+        self.pose = PoseModes(s.width, k, s.drawn)  # f_enc, h_enc, f_dec
         self.rhythm = RhythmicGenerator(s.width, k)  # f_rhy
         self.denoiser = Denoiser(k, 2 * s.width + k, s.width, s.layers)  # f_denoi
         self.predictor = StepPredictor(k, s.width // 2)
@@ -136,45 +158,63 @@ class SdmNet(nn.Module):
         return Heard(self.content(mel_windows(mel)), rhythm, features)
 
     def coarse(
-        self, heard: Heard, first: Tensor, truth: Tensor | None = None, free: Tensor | None = None,
+        self, heard: Heard, first: Tensor, *, slow: Tensor | None = None,
+        truth: Tensor | None = None, free: Tensor | None = None, noise: Tensor | None = None,
         without: frozenset[str] = frozenset(),
-    ) -> tuple[Tensor, Tensor]:  # fmt: skip
-        """F-bar and F^aux = F-bar + F~ [B, T, K], frame after frame from `first` [B, K].
+    ) -> Coarse:  # fmt: skip
+        """F-bar and F^aux = F-bar + F~ of what is heard, frame after frame from F before it,
+        `first` [B, K], and F-bar before it, `slow` [B, K]; `noise` [B, T, C] draws z.
 
         With `truth` [B, T, K] (F of these frames) each step begins from the true frame before, or,
         where `free` [B, T] is true, from the one that was generated (scheduled sampling).
         """
-        poses, sums, before = [], [], first
+        s, poses, sums, apart = self.settings, [], [], []
+        before, pose = first, first if slow is None else slow
         rhythm = heard.rhythm * 0 if "rhythm" in without else heard.rhythm
+        kept = 1 - math.exp(-2 * math.pi * s.slow / FPS) if s.slow else 1.0
         for i in range(heard.content.shape[1]):
-            kept = before if truth is not None else before * self.settings.memory
-            pose = self.pose(kept, heard.content[:, i])
+            told = before * s.memory, heard.content[:, i]
+            eta = None if noise is None else noise[:, i]
+            if truth is None or eta is None:
+                made = self.pose(*told, eta)
+            else:
+                made, off = self.pose.taught(*told, truth[:, i], eta)
+                apart.append(off)
+            pose = torch.lerp(pose, made, kept)
             pose = pose * 0 if "pose" in without else pose
             poses.append(pose)
-            summed = pose + rhythm[:, i]
-            sums.append(summed if truth is not None else within(summed))
-            before = sums[-1]
+            before = pose + rhythm[:, i]
+            before = before if truth is not None else within(before)
+            sums.append(before)
             if truth is not None:
-                own = torch.zeros(len(before), 1, dtype=torch.bool, device=before.device)
-                own = own if free is None else free[:, i : i + 1]
+                own = (
+                    free[:, i : i + 1] if free is not None else torch.zeros_like(before[:, :1]) > 0
+                )
                 before = torch.where(own, before, truth[:, i])
-        return torch.stack(poses, 1), torch.stack(sums, 1)
+        distance = torch.stack(apart).mean() if apart else None
+        return Coarse(torch.stack(poses, 1), torch.stack(sums, 1), distance)
 
     def told(self, heard: Heard, aux: Tensor) -> Tensor:
         """The denoiser's conditions [B, T, C]."""
         return torch.cat([heard.content, heard.features, aux], 2)
 
+    def diffused(self, coarse: Coarse) -> Tensor:
+        """What noise is added to and taken away from [B, T, K]."""
+        return coarse.aux if self.settings.refined == "motion" else coarse.pose
+
     def refine(
-        self, heard: Heard, aux: Tensor, start: int, noise: Callable[[int], Tensor],
+        self, heard: Heard, coarse: Coarse, start: int, noise: Callable[[int], Tensor],
         pure: bool = False,
     ) -> Tensor:  # fmt: skip
         """F* [B, T, K]: F^aux noised to step `start` (or noise alone, `pure`) and brought back;
         exactly `start` calls of the denoiser. `noise(t)` is drawn for step t; `noise(0)` is the
         noise that is put in."""
-        told = self.denoiser.conditions(self.told(heard, aux))
-        steps = torch.full((len(aux),), start, device=aux.device)
-        x = noise(0) if pure else self.diffusion.corrupt(aux, noise(0), steps)
-        return self.diffusion.back(lambda x, t: self.denoiser(x, t, told), x, start, noise)
+        told = self.denoiser.conditions(self.told(heard, coarse.aux))
+        begin = self.diffused(coarse)
+        steps = torch.full((len(begin),), start, device=begin.device)
+        x = noise(0) if pure else self.diffusion.corrupt(begin, noise(0), steps)
+        found = self.diffusion.back(lambda x, t: self.denoiser(x, t, told), x, start, noise)
+        return found + coarse.aux - begin
 
 
 def within(code: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ from vivavoce.move.pose_rhythm import PROSODY
 from vivavoce.nn.threads import one_threaded
 from vivavoce.speak.voices import DEFAULT_VOICE
 from vivavoce.systems.clock import Clock
-from vivavoce.systems.sdm import PARTS, SAMPLERS, Heard, SdmNet, load_net
+from vivavoce.systems.sdm import PARTS, SAMPLERS, Coarse, Heard, SdmNet, load_net
 from vivavoce.systems.sdm_picture import Painter
 from vivavoce.systems.sdm_sitter import Sitter, as_motion, nobody, seat, settled
 from vivavoce.systems.spoken import Speechlike, spoken
@@ -275,7 +275,8 @@ class Blocks:
         self._prosody = torch.zeros(0, PROSODY)
         self._base = 0  # the frame that the buffers begin with
         self._done = 0  # frames that were given
-        self._aux = torch.zeros(0, net.space.size)  # F^aux of the buffers' frames before `done`
+        # F-bar and F^aux of the buffers' frames before `done`
+        self._pose, self._aux = torch.zeros(2, 0, net.space.size)
         self._next = torch.zeros(0, net.space.size)  # the last block's view of what comes now
 
     @torch.inference_mode()
@@ -295,53 +296,69 @@ class Blocks:
         high = min(seen, end + AROUND)
         mel = self._mel[: (high - self._base) * MELS_PER_FRAME][None]
         heard = net.hear(mel, self._prosody[: high - self._base][None])
-        aux = self._coarse(heard, begin - self._base)
-        code = aux if self._how.sampler == "auxiliary" else self._refined(heard, aux, begin)
+        coarse = self._coarse(heard, begin - self._base)
+        code = (
+            coarse.aux if self._how.sampler == "auxiliary" else self._refined(heard, coarse, begin)
+        )
         code = smoothed(code, net.settings.smoothing)
         mine = code[0, begin - self._base : end - self._base]
         mine = self._blended(mine)
         self._next = code[0, end - self._base :][:BLENDED]
-        self._forget(aux[0], end)
+        self._forget(coarse, end)
         return mine
 
-    def _coarse(self, heard: Heard, known: int) -> Tensor:
-        """F^aux [1, T, K] of all frames in the buffers, of which the first `known` are."""
-        rest = Heard(*(part[:, known:] for part in vars(heard).values()))
-        first = self._aux[-1:] if known else torch.zeros(1, self._net.space.size)
-        if not known:
-            first = self._net.space.code(self._still())[None]
-        new = self._net.coarse(rest, first, without=self._how.without)[1]
-        return torch.cat([self._aux[None], new], 1)
+    def _coarse(self, heard: Heard, known: int) -> Coarse:
+        """The coarse motion of all frames in the buffers, of which the first `known` are known."""
+        rest = _from(heard, known)
+        first = slow = self._net.space.code(self._still())[None]
+        if known:
+            first, slow = self._aux[-1:], self._pose[-1:]
+        new = self._net.coarse(
+            rest, first, slow=slow, noise=self._z(known, rest.content), without=self._how.without
+        )
+        pose = torch.cat([self._pose[None], new.pose], 1)
+        return Coarse(pose, torch.cat([self._aux[None], new.aux], 1))
+
+    def _z(self, known: int, content: Tensor) -> Tensor | None:
+        """What draws z from frame `known` of the buffers on, for [1, T, C]; the same for all
+        samplers."""
+        if not self._net.settings.drawn:
+            return None
+        own = self._net.settings.steps + 1  # a number that no step of the diffusion has
+        return frame_noise(self._how.seed, own, self._base + known, *content.shape[1:])[None]
 
     def _still(self) -> Tensor:
         """No movement at all, as the reference frame."""
         space = self._net.space
         return torch.zeros(len(space.points), space.axes)
 
-    def _refined(self, heard: Heard, aux: Tensor, begin: int) -> Tensor:
-        how, base = self._how, self._base
+    def _refined(self, heard: Heard, coarse: Coarse, begin: int) -> Tensor:
+        how, base, net = self._how, self._base, self._net
 
         def noise(t: int) -> Tensor:
-            return frame_noise(how.seed, t, base, aux.shape[1], aux.shape[2])[None]
+            return frame_noise(how.seed, t, base, *coarse.aux.shape[1:])[None]
 
         if how.sampler == "full":
-            return self._net.refine(heard, aux, self._net.settings.steps, noise, pure=True)
+            return net.refine(heard, coarse, net.settings.steps, noise, pure=True)
         if how.sampler == "recursive":
-            return self._recursive(heard, aux, begin, noise)
-        return self._net.refine(heard, aux, how.k, noise)
+            return self._recursive(heard, coarse, begin - base, noise)
+        return net.refine(heard, coarse, how.k, noise)
 
     def _recursive(
-        self, heard: Heard, aux: Tensor, begin: int, noise: Callable[[int], Tensor]
+        self, heard: Heard, coarse: Coarse, known: int, noise: Callable[[int], Tensor]
     ) -> Tensor:
         """Eq. 12 as it is printed: each frame is refined alone and is the next one's beginning."""
-        made = list(aux[:, : begin - self._base].unbind(1))
-        before = self._aux[-1:] if made else self._net.space.code(self._still())[None]
-        for i in range(len(made), aux.shape[1]):
-            one = Heard(*(part[:, i : i + 1] for part in vars(heard).values()))
-            coarse = self._net.coarse(one, before, without=self._how.without)[1]
-            own = partial(_only, noise, i)
-            before = self._net.refine(one, coarse, self._how.k, own)[:, 0]
-            made.append(before)
+        net, made = self._net, list(coarse.aux[:, :known].unbind(1))
+        first = slow = net.space.code(self._still())[None]
+        if known:
+            first, slow = self._aux[-1:], self._pose[-1:]
+        for i in range(known, coarse.aux.shape[1]):
+            one = _from(heard, i, i + 1)
+            z = self._z(i, one.content)
+            alone = net.coarse(one, first, slow=slow, noise=z, without=self._how.without)
+            slow = alone.pose[:, 0]
+            first = net.refine(one, alone, self._how.k, partial(_only, noise, i))[:, 0]
+            made.append(first)
         return torch.stack(made, 1)
 
     def _blended(self, mine: Tensor) -> Tensor:
@@ -353,14 +370,21 @@ class Blocks:
         mixed = self._next[:count] * (1 - share) + mine[:count] * share
         return torch.cat([mixed, mine[count:]])
 
-    def _forget(self, aux: Tensor, end: int) -> None:
+    def _forget(self, coarse: Coarse, end: int) -> None:
         """Keep what the next block sees before itself."""
         keep = max(self._base, end - AROUND)
         drop = keep - self._base
-        self._aux = aux[drop : end - self._base]
+        self._pose, self._aux = (
+            part[0, drop : end - self._base] for part in (coarse.pose, coarse.aux)
+        )
         self._mel = self._mel[drop * MELS_PER_FRAME :]
         self._prosody = self._prosody[drop:]
         self._base, self._done = keep, end
+
+
+def _from(heard: Heard, first: int, last: int | None = None) -> Heard:
+    """What is heard at the frames from `first` to `last`."""
+    return Heard(*(part[:, first:last] for part in vars(heard).values()))
 
 
 def smoothed(code: Tensor, deviation: float) -> Tensor:

@@ -69,6 +69,11 @@ class TtsfSettings(BaseModel):
     """Length d_c of f_c; below `motions`."""
     normalised: bool = True
     """False: the sampler draws f_m itself instead of f_c, the ablation of section 3.2."""
+    about_mean: bool = False
+    """The sampler's paths begin in N(mu, I) instead of N(0, I), in training and in use."""
+    shows: Literal["f_m", "again"] = "f_m"
+    """What motion G learns from in the joint stage: the true one, or the normaliser's copy of it,
+    which is nearer to what it gets in use (to tune a trained G)."""
     mapper_width: int = 256
     mapper_hears: tuple[str, ...] = ("embedding", "feature", "energy")
     """Its inputs; the ablation of Table 5 leaves some out."""
@@ -111,7 +116,9 @@ FACE = (*ENCODER, "generator")
 MOTION = ("audio_mapper", "normaliser", "prior", "sampler")
 ALL = (*FACE, *MOTION, "acoustic")
 """What the joint stage trains: nothing of the speech half is frozen, since lambda_8 is 1."""
-JOINT_LOSSES = WEIGHTS_OF_LOSSES | {"critic": 1.0, "r1": 0.0}
+JOINT_LOSSES = WEIGHTS_OF_LOSSES | {"critic": 1.0, "r1": 0.0, "lpips": 0.0, "same": 0.0}
+"""Eq. 8, the discriminator's own, and what is off unless asked for: R1, LPIPS beside Eq. 3, and
+that f_id of source and driving pictures be one."""
 _JOINT = {"critic": Optimiser(("critic",), 1e-4), "maker": Optimiser(ALL, 1e-4, clip=1.0)}
 STAGES = {
     "paper": (
@@ -181,7 +188,7 @@ class TtsfNet(nn.Module):
         self.prior = MotionPrior(
             s.code, s.drawn, s.prior_width, s.prior_layers, s.prior_heads, s.prior_kernel
         )  # fmt: skip
-        self.sampler = MotionSampler(s.drawn, s.sampler_width)  # v_theta
+        self.sampler = MotionSampler(s.drawn, s.sampler_width, s.about_mean)  # v_theta
         self.generator = FlowGenerator(s.size, s.channels, s.code)  # G
 
     def see(self, pictures: Tensor) -> Seen:
@@ -232,29 +239,35 @@ class TtsfNet(nn.Module):
         if s.hide_mouth:
             hidden = hidden_mouth(driving.flatten(0, 1), talk.mouths.flatten(0, 1))
             driving = hidden.view_as(driving)
-        f_m = self._motions(driving, talk.at, k)  # [B, T, D]
+        f_m, f_id_d = self._motions(driving, talk.at, k)  # [B, T, D], [B, k, D]
         said = matcha.lay_along(  # 2. e_t, f_t, durations, f~_t
             self.acoustic, talk.ids, talk.tokens, talk.mel, talk.mel_frames, source.f_id
         )
         f_lip = self.hear(said.embedding, said.feature, talk.mel_frames, talk.starts, frames)
-        shown = window_of(torch.stack([f_m, f_lip], 2), talk.at, k).flatten(0, 1)
-        pictures = self.render(source.repeated(k), shown[:, 0], shown[:, 1])  # 5. fusion and G
         still = f_m.detach()
         f_c = self.normaliser.encode(still)  # 6. normaliser, prior, sampler
         start = torch.where(talk.elsewhere[:, None], source.f_m.detach(), still[:, 0])
         mu = self.prior(start, f_lip)
         cfm = self.sampler.loss(f_c.detach(), mu, talk.noise, talk.times)
         again = self.normaliser.decode(f_c)
-        return Joint(pictures.unflatten(0, (-1, k)), source.f_id, said, still, again, f_c, mu, cfm)
+        moved = f_m if s.shows == "f_m" else again
+        shown = window_of(torch.stack([moved, f_lip], 2), talk.at, k).flatten(0, 1)
+        pictures = self.render(source.repeated(k), shown[:, 0], shown[:, 1])  # 5. fusion and G
+        same = (f_id_d - source.f_id[:, None]).square().sum(-1).mean()
+        return Joint(
+            pictures.unflatten(0, (-1, k)), source.f_id, said, still, again, f_c, mu, cfm, same
+        )
 
-    def _motions(self, driving: Tensor, at: Tensor, k: int) -> Tensor:
-        """f_m [B, T, D] of driving pictures [B, T, 3, S, S]; only the `k` that are rendered, from
-        `at` [B] on, teach E_v and E_m: the others would only cost memory."""
+    def _motions(self, driving: Tensor, at: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        """f_m [B, T, D] of driving pictures [B, T, 3, S, S], and f_id [B, k, D] of the `k` that are
+        rendered, from `at` [B] on; only those teach E_v and E_m: the others would only cost
+        memory."""
         with torch.no_grad():
             f_m = self.see(driving.flatten(0, 1)).f_m.unflatten(0, driving.shape[:2])
-        kept = self.see(window_of(driving, at, k).flatten(0, 1)).f_m.unflatten(0, (-1, k))
+        kept = self.see(window_of(driving, at, k).flatten(0, 1))
         rows = torch.arange(len(at), device=at.device)[:, None]
-        return f_m.index_put((rows, at[:, None] + torch.arange(k, device=at.device)), kept)
+        where = rows, at[:, None] + torch.arange(k, device=at.device)
+        return f_m.index_put(where, kept.f_m.unflatten(0, (-1, k))), kept.f_id.unflatten(0, (-1, k))
 
 
 @dataclass(frozen=True)
@@ -308,6 +321,8 @@ class Joint:
     """The prior's mean [B, T, d_c]."""
     cfm: Tensor
     """L_OT-CFM of the motion."""
+    same: Tensor
+    """|f_id(source) - f_id(driving)|^2, mean over pictures."""
 
 
 def window_of(rows: Tensor, at: Tensor, length: int) -> Tensor:

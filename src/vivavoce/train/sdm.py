@@ -127,27 +127,40 @@ class SdmTraining(Trainable):
             return self._rendered(batch)
         heard = self.net.hear(batch["mel"], batch["prosody"])
         first, truth = batch["motion"][:, 0], batch["motion"][:, 1:]
+        z = turn.normal(truth.shape[1], heard.content.shape[2]) if self.net.settings.drawn else None
         if stage.name == "coarse":
             free = turn.uniform(truth.shape[1]) < turn.setting("free", 0.0)
-            pose, aux = self.net.coarse(heard, first, truth, free)
+            made = self.net.coarse(heard, first, truth=truth, free=free, noise=z)
             literal = self.net.settings.literal_ind
-            return {
+            found = {
                 "reg": regularity_loss(self.net.pose, batch["motion"]),
-                "ind": independence_loss(pose.flatten(0, 1), heard.rhythm.flatten(0, 1), literal),
-                "rec": (aux - truth).abs().mean(),
+                "ind": independence_loss(
+                    made.pose.flatten(0, 1), heard.rhythm.flatten(0, 1), literal
+                ),
+                "rec": (made.aux - truth).abs().mean(),
             }
-        aux = self.net.coarse(heard, first)[1]
+            return found if made.divergence is None else found | {"z": made.divergence}
+        made = self.net.coarse(heard, first, noise=z)
+        begin = self.net.diffused(made)
+        truth = truth - (made.aux - begin)
         t = (1 + turn.uniform() * self.net.settings.steps).long()
         if stage.name == "diffusion":
-            told = self.net.denoiser.conditions(self.net.told(heard, aux))
+            told = self.net.denoiser.conditions(self.net.told(heard, made.aux))
             noise = turn.normal(*truth.shape[1:])
             apart = self.net.diffusion.loss(
                 lambda x, t: self.net.denoiser(x, t, told), truth, noise, t
             )
             return {"diff": apart.mean()}
-        true, made = (self.net.diffusion.corrupt(x, turn.normal(*truth.shape[1:]), t)
-                      for x in (truth, aux))  # fmt: skip
-        return {"step": step_loss(self.net.predictor, true, made, t)}
+        parts = truth.shape[1] // self.net.settings.judged or 1
+        shape = (len(t) * parts, -1, truth.shape[2])
+        t = t.repeat_interleave(parts)
+        true, made_up = (
+            self.net.diffusion.corrupt(
+                x.reshape(shape), turn.normal(*truth.shape[1:]).view(shape), t
+            )
+            for x in (truth, begin)
+        )
+        return {"step": step_loss(self.net.predictor, true, made_up, t)}
 
     def _rendered(self, batch: Sample) -> dict[str, Tensor]:
         assert self.eye is not None
@@ -189,18 +202,20 @@ class SdmTraining(Trainable):
     def choose_k(self, rng: np.random.Generator) -> tuple[int, float]:
         """k: the rounded mean of k' over some windows; and the predictor's mean belief there."""
         assert self.windows is not None
-        found, beliefs = [], []
+        net, found, beliefs = self.net, [], []
         for _ in range(CHOSEN_ON):
             sample = self.draw(self.stages[0], rng)
             batch = {name: value[None] for name, value in sample.items()}
-            heard = self.net.hear(batch["mel"], batch["prosody"])
-            aux = self.net.coarse(heard, batch["motion"][:, 0])[1]
-            steps = torch.arange(1, self.net.settings.steps + 1)
-            many = aux.expand(len(steps), -1, -1)
-            noise = torch.from_numpy(rng.standard_normal(tuple(many.shape)).astype(np.float32))
-            belief = self.net.predictor(self.net.diffusion.corrupt(many, noise, steps), steps)
-            found.append(meeting_step(belief))
-            beliefs.append(belief)
+            heard = net.hear(batch["mel"], batch["prosody"])
+            z = normal(rng, *heard.content.shape) if net.settings.drawn else None
+            made = net.diffused(net.coarse(heard, batch["motion"][:, 0], noise=z))
+            for part in made[0].split(net.settings.judged):
+                steps = torch.arange(1, net.settings.steps + 1)
+                many = part.expand(len(steps), -1, -1)
+                noisy = net.diffusion.corrupt(many, normal(rng, *many.shape), steps)
+                belief = net.predictor(noisy, steps)
+                found.append(meeting_step(belief))
+                beliefs.append(belief)
         k = max(1, round(float(np.mean(found))))
         return k, float(torch.stack(beliefs)[:, k - 1].mean())
 
@@ -219,6 +234,11 @@ class SdmTraining(Trainable):
 
     def make_room(self, saved: Mapping[str, Tensor]) -> None:
         """Nothing depends on the data's size."""
+
+
+def normal(rng: np.random.Generator, *shape: int) -> Tensor:
+    """Standard normal noise."""
+    return torch.from_numpy(rng.standard_normal(shape).astype(np.float32))
 
 
 def prosody_of(samples: Float) -> Float:

@@ -261,9 +261,12 @@ class TtsfTraining(Trainable):
                 losses["r1"] = r1(self.critic, true)
             return losses
         joint = self.net(talk)
+        asked = {"same": joint.same} if stage.losses["same"] else {}
         mouths = window_of(batch["mouths"], batch["at"], RENDERED)
         made = joint.pictures.flatten(0, 1)
-        return {
+        if stage.losses["lpips"]:
+            asked["lpips"] = self.critics.lpips(made, true)
+        return asked | {
             "gan": maker_loss(self.critic(made)),
             "rec": self.rec(made, true, mouths.flatten(0, 1)),
             "id": self.critics.identity(made, true, mouths.flatten(0, 1)),

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vivavoce.measure.judges.corpus import FaceJudge, SyncJudge
-from vivavoce.nn.perceptual import Vgg19, load_vgg19
+from vivavoce.nn.perceptual import Lpips, Vgg19, held_lpips, load_lpips, load_vgg19
 from vivavoce.nn.syncnet import LipSync
 from vivavoce.systems import WEIGHTS
 
@@ -75,6 +75,7 @@ class Critics(nn.Module):
     def __init__(self, vgg19: Path | None = None) -> None:
         """`vgg19`: the official weights; without them Eq. 3 compares the face judge's maps."""
         super().__init__()
+        self.judge: list[Lpips] = []
         self.eye: list[Vgg19] = [] if vgg19 is None else [load_vgg19(vgg19)]
         self.face = FaceJudge(JUDGES).net.requires_grad_(False).eval()
         self.sync: LipSync = SyncJudge(JUDGES).net.requires_grad_(False).eval()
@@ -84,6 +85,15 @@ class Critics(nn.Module):
         """phi of Eq. 3: feature maps of pictures [B, 3, S, S] in -1..1."""
         seen = self.eye[0].to(pictures.device) if self.eye else self.face.maps
         return seen(pictures)
+
+    def lpips(self, made: Tensor, wanted: Tensor) -> Tensor:
+        """LPIPS of pictures [B, 3, S, S]; its weights are read when it is first asked for.
+
+        Raises: RequestError: the official weights are not here.
+        """
+        if not self.judge:
+            self.judge.append(load_lpips(*held_lpips()).to(made.device))
+        return self.judge[0](made, wanted)
 
     def identity(self, made: Tensor, wanted: Tensor, mouths: Tensor) -> Tensor:
         """L_id: 1 - cos of identity embeddings of pictures [B, 3, S, S]."""
