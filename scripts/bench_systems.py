@@ -6,9 +6,9 @@ A face says a text. Each stage is timed; then the same is done once more while t
 all convolutions, matrix products and attentions are counted; then once more under torch's profiler.
 A stage takes so many "times its arithmetic": its seconds over what the counted multiply-adds would
 take at the rate that this machine reaches, in the same run and with as many threads, in large plain
-work. Both are seconds of the one thread that the systems give to networks, so that other work on
-the machine matters little. Writes out/bench-systems.json and .md; --docs writes the table into
-docs/speed.md too.
+work of their kind: convolutions, or products of matrices. Both are seconds of the one thread that
+the systems give to networks, so that other work on the machine matters little. Writes
+out/bench-systems.json and .md; --docs writes the table into docs/speed.md too.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ SHORT = "The old harbour lies quiet."
 ROWS = ("ttsf", "sdm", "ttsf-paper", "sdm-paper")
 SLOW = 3.0
 """Times its arithmetic over which a stage has to be explained."""
+ONCE = ("look", "see")
+"""Stages that a clip needs once, however long it is."""
 OUTSIDE = "outside torch"
 TOKEN = 2.5
 """Mel frames of a token of a network that nobody has trained, as English has."""
@@ -127,20 +129,32 @@ def said(talker: Any, portrait: Path, text: str, clock: Clock) -> int:
         return sum(len(chunk.frames) for chunk in talker(portrait, text))
 
 
-def counted(talker: Any, portrait: Path, text: str) -> dict[str, float]:
-    """Multiply-adds by stage for a second of video (`look`: for a picture), in 1e9."""
+def counted(
+    talker: Any, portrait: Path, text: str, reached: dict[str, float]
+) -> dict[str, np.ndarray]:
+    """By stage, for a second of video (`look` and `see`: for a picture): multiply-adds, in 1e9, and
+    the seconds that they would take at the rates `reached`."""
     # Attention on a processor is an operator of its own that the counter does not know.
     attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
     count: Callable[..., int] = lambda q, k, v, *a, **b: sdpa_flop_count(q, k, v)  # noqa: E731
     with FlopCounterMode(display=False, custom_mapping={attention: count}) as counter:
-        clock = Clock(lambda: counter.get_total_flops() / 2e9)
+
+        def now() -> np.ndarray:
+            done = [0.0, 0.0]
+            for operator, flops in counter.get_flop_counts().get("Global", {}).items():
+                kind = "convolution" if "convolution" in str(operator) else "matrices"
+                done[0] += flops / 2e9
+                done[1] += flops / 2e9 / reached[kind]
+            return np.array(done)
+
+        clock = Clock(now)  # type: ignore[arg-type]  # what it charges need only add up
         frames = said(talker, portrait, text, clock)
     return per_second(clock, frames / FPS)
 
 
-def per_second(clock: Clock, length: float) -> dict[str, float]:
-    """What was charged to stages, for a second of video; to `look` once for all of it."""
-    return {k: v if k == "look" else v / length for k, v in clock.seconds.items()}
+def per_second(clock: Clock, length: float) -> dict[str, Any]:
+    """What was charged to stages, for a second of video; to those of the picture, once for all."""
+    return {k: v if k in ONCE else v / length for k, v in clock.seconds.items()}
 
 
 def profiled(talker: Any, portrait: Path, text: str) -> dict[str, dict[str, float]]:
@@ -183,16 +197,15 @@ def measured(row: str, portrait: Path, ttsf: Path) -> dict[str, Any]:
     with one_thread():
         reached = rates()
     clock, length, whole = written(talker, portrait, text)
-    seconds, work = per_second(clock, length), counted(talker, portrait, text)
+    seconds, work = per_second(clock, length), counted(talker, portrait, text, reached)
     goes_to = profiled(talker, portrait, text)
-    stages = {
-        stage: {
-            "s": taken, "multiply_adds_1e9": work.get(stage, 0.0),
-            "times": taken * max(reached.values()) / work[stage] if work.get(stage) else None,
-            "goes_to": goes_to.get(stage, {}),
-        }
-        for stage, taken in seconds.items()
-    }  # fmt: skip
+    stages = {}
+    for stage, taken in seconds.items():
+        amount, explained = (float(v) for v in work.get(stage, np.zeros(2)))
+        stages[stage] = {
+            "s": taken, "multiply_adds_1e9": amount,
+            "times": taken / explained if explained else None, "goes_to": goes_to.get(stage, {}),
+        }  # fmt: skip
     return {
         "checkpoint": talker.folder.name, "seconds_of_video": length, "whole_s": whole / length,
         "reached_1e9": reached, "stages": stages,
@@ -214,7 +227,7 @@ def table(found: dict[str, dict[str, Any]]) -> str:
             ops = ", ".join(f"{k} {v:.0%}" for k, v in told.get("goes_to", {}).items())
             slow = told["times"] is not None and told["times"] > SLOW
             times = f"**{figure(told['times'])}**" if slow else figure(told["times"])
-            name = f"{stage}, once a clip" if stage == "look" else stage
+            name = f"{stage}, once a clip" if stage in ONCE else stage
             work = figure(told["multiply_adds_1e9"] or None)
             lines.append(f"| {row} | {name} | {figure(told['s'])} | {work} | {times} | {ops} |")
         lines.append(

@@ -65,6 +65,10 @@ def test_the_large_picture_is_the_small_one_enlarged() -> None:
     assert (made[100:, 100:] == 255).all()
 
 
+def drawn(painter: Painter, marks: np.ndarray) -> np.ndarray:
+    return painter.show(painter.layers(marks), marks)
+
+
 def test_only_an_opened_mouth_shows_what_is_behind_the_lips(sitter: Sitter, net: SdmNet) -> None:
     marks = np.repeat(sitter.landmarks[None], 2, 0)
     marks[1, LOWER, 1] += 3
@@ -85,12 +89,12 @@ def test_only_an_opened_mouth_shows_what_is_behind_the_lips(sitter: Sitter, net:
 
 def test_lips_at_rest_are_the_pictures_own(sitter: Sitter, net: SdmNet) -> None:
     painter = Painter(net, sitter, 256)
-    made = painter.draw(sitter.landmarks[None])
+    made = drawn(painter, sitter.landmarks[None])
     assert np.abs(made[0].astype(int) - painter.sharp).max() <= 2
 
 
 def test_a_whole_picture_keeps_its_size(sitter: Sitter, net: SdmNet) -> None:
-    made = Painter(net, sitter, None).draw(sitter.landmarks[None])
+    made = drawn(Painter(net, sitter, None), sitter.landmarks[None])
     assert made.shape[1:] == sitter.face.picture.shape
     assert np.abs(made[0].astype(int) - sitter.face.picture).mean() < 3
 
@@ -100,11 +104,11 @@ def test_a_small_renderer_paints_the_face_alone(sitter: Sitter, net: SdmNet) -> 
     with torch.no_grad():
         net.renderer.net.last.bias.fill_(30.0)  # white, everywhere
     marks = sitter.landmarks[None]
-    helped = Painter(net, sitter, 256).draw(marks)[0]
+    helped = drawn(Painter(net, sitter, 256), marks)[0]
     x, y = (4 * sitter.landmarks[1, :2]).astype(int)  # the nose
     assert helped[y, x].min() > 250
     whole = Painter(net, sitter, 256).sharp
     assert np.abs(helped[:16].astype(int) - whole[:16]).max() <= 2
     bare = SdmNet(net.settings.model_copy(update={"helped": False}))
     bare.load_state_dict(net.state_dict())
-    assert Painter(bare.eval(), sitter, 256).draw(marks).min() > 250
+    assert drawn(Painter(bare.eval(), sitter, 256), marks).min() > 250

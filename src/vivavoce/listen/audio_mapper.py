@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vivavoce.nn.along import ConvAlong
 from vivavoce.types import MELS_PER_FRAME
 
 SLOPE = 0.1
@@ -28,9 +29,9 @@ class AudioMapper(nn.Module):
         """`inputs` channels of the conditions (see `conditions`), `code` of the result; `width`
         inside; a residual block for every one of `kernels`, with all `dilations`."""
         super().__init__()
-        self.first = nn.Conv1d(inputs, width, 1)
+        self.first = ConvAlong(inputs, width, 1)
         self.branches = nn.ModuleList(_Branch(width, k, dilations) for k in kernels)
-        self.last = nn.Conv1d(width, code, 1)
+        self.last = ConvAlong(width, code, 1)
         self.context = max(_lost(k, dilations) for k in kernels) // 2
         """Mel frames on each side that the convolutions use up: 60 in the paper's form."""
 
@@ -40,12 +41,12 @@ class AudioMapper(nn.Module):
         Shorter conditions are stretched over the frames: the paper's literal reading, for which
         more than 2 * context rows are needed.
         """
-        x = self.first(conditions.transpose(1, 2))
-        kept = x.shape[-1] - 2 * self.context
+        x = self.first(conditions)
+        kept = x.shape[1] - 2 * self.context
         parts = torch.stack([_middle(branch(x), kept) for branch in self.branches])
         x = self.last(F.leaky_relu(parts.mean(0), SLOPE))
         # A frame's four mel rows are 4 j .. 4 j + 3; linear interpolation reads their middle.
-        return F.interpolate(x, size=frames, mode="linear").transpose(1, 2)
+        return F.interpolate(x.transpose(1, 2), size=frames, mode="linear").transpose(1, 2)
 
 
 class _Branch(nn.Module):
@@ -53,13 +54,13 @@ class _Branch(nn.Module):
 
     def __init__(self, width: int, kernel: int, dilations: Sequence[int]) -> None:
         super().__init__()
-        self.wide = nn.ModuleList(nn.Conv1d(width, width, kernel, dilation=d) for d in dilations)
-        self.narrow = nn.ModuleList(nn.Conv1d(width, width, kernel) for _ in dilations)
+        self.wide = nn.ModuleList(ConvAlong(width, width, kernel, dilation=d) for d in dilations)
+        self.narrow = nn.ModuleList(ConvAlong(width, width, kernel) for _ in dilations)
 
     def forward(self, x: Tensor) -> Tensor:
         for wide, narrow in zip(self.wide, self.narrow, strict=True):
             y = narrow(F.leaky_relu(wide(F.leaky_relu(x, SLOPE)), SLOPE))
-            x = _middle(x, y.shape[-1]) + y
+            x = _middle(x, y.shape[1]) + y
         return x
 
 
@@ -69,9 +70,9 @@ def _lost(kernel: int, dilations: Sequence[int]) -> int:
 
 
 def _middle(x: Tensor, length: int) -> Tensor:
-    """The middle `length` of [B, C, T]."""
-    start = (x.shape[-1] - length) // 2
-    return x[..., start : start + length]
+    """The middle `length` of [B, T, C]."""
+    start = (x.shape[1] - length) // 2
+    return x[:, start : start + length]
 
 
 def energy(feature: Tensor, average: bool = False) -> Tensor:

@@ -7,10 +7,10 @@ the noised truth and the noised coarse motion can no longer be told apart.
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vivavoce.nn.along import ConvAlong
 from vivavoce.nn.diffusion import Diffusion
 from vivavoce.nn.embeddings import waves
 
@@ -24,15 +24,15 @@ class _Layer(nn.Module):
 
     def __init__(self, width: int, condition: int, dilation: int) -> None:
         super().__init__()
-        self.along = nn.Conv1d(width, 2 * width, 3, padding=dilation, dilation=dilation)
-        self.told = nn.Conv1d(condition, 2 * width, 1)
+        self.along = ConvAlong(width, 2 * width, 3, padding=dilation, dilation=dilation)
+        self.told = ConvAlong(condition, 2 * width, 1)
         self.step = nn.Linear(width, width)
-        self.out = nn.Conv1d(width, 2 * width, 1)
+        self.out = ConvAlong(width, 2 * width, 1)
 
     def forward(self, x: Tensor, step: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
         """`told` as `self.told` gives it."""
-        y = self.along(x + self.step(step)[..., None]) + told
-        past, skip = self.out(torch.tanh(y.chunk(2, 1)[0]) * y.chunk(2, 1)[1].sigmoid()).chunk(2, 1)
+        level, gate = (self.along(x + self.step(step)[:, None]) + told).chunk(2, -1)
+        past, skip = self.out(level.tanh() * gate.sigmoid()).chunk(2, -1)
         return (x + past) / 2**0.5, skip
 
 
@@ -42,28 +42,28 @@ class Denoiser(nn.Module):
     def __init__(self, motion: int, condition: int, width: int, layers: int) -> None:
         super().__init__()
         self.width = width
-        self.first = nn.Conv1d(motion, width, 1)
+        self.first = ConvAlong(motion, width, 1)
         self.step = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
         self.layers = nn.ModuleList(_Layer(width, condition, 2 ** (i % 4)) for i in range(layers))
         self.last = nn.Sequential(
-            nn.Conv1d(width, width, 1), nn.ReLU(), nn.Conv1d(width, motion, 1)
+            ConvAlong(width, width, 1), nn.ReLU(), ConvAlong(width, motion, 1)
         )
 
     def conditions(self, told: Tensor) -> list[Tensor]:
         """What each layer makes of [B, T, C]: the same at every step, so it is made once, a third
         of the work."""
-        return [layer.told(told.transpose(1, 2)) for layer in self.layers]  # type: ignore[operator]
+        return [layer.told(told) for layer in self.layers]  # type: ignore[operator]
 
     def forward(self, noisy: Tensor, t: Tensor, conditions: list[Tensor]) -> Tensor:
         """eps_theta(F^t, t, c), c as `conditions` gives it."""
-        x = F.relu(self.first(noisy.transpose(1, 2)))
+        x = F.relu(self.first(noisy))
         step = self.step(waves(t, self.width))
         skips: Tensor | float = 0.0
         for layer, told in zip(self.layers, conditions, strict=True):
             x, skip = layer(x, step, told)
             skips = skips + skip
         out: Tensor = self.last(skips / len(self.layers) ** 0.5)
-        return out.transpose(1, 2)
+        return out
 
 
 class StepPredictor(nn.Module):

@@ -6,21 +6,37 @@ of one frame, not over time: a clip comes out the same whatever it is batched wi
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vivavoce.nn.along import ConvAlong
 from vivavoce.nn.embeddings import waves
 
 TIME_SCALE = 1000.0
 """Times in 0..1 are spread over as many positions, so that the waves tell them apart."""
 
 
-class _Norm(nn.LayerNorm):
-    """Over the channels of [B, C, T]."""
+@dataclass(frozen=True)
+class _Ends:
+    """Where the clips of a batch end: all of them after `frames`, or as a `mask` [B, T, 1] says."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.transpose(1, 2)).transpose(1, 2)
+    frames: int
+    mask: Tensor | None
+
+    def kept(self, x: Tensor) -> Tensor:
+        """[B, T, C] with nothing beyond the ends."""
+        if self.mask is not None:
+            return x * self.mask
+        more = x.shape[1] - self.frames
+        return F.pad(x[:, : self.frames], (0, 0, 0, more)) if more else x
+
+    def halved(self) -> _Ends:
+        """The same at half the resolution."""
+        mask = None if self.mask is None else self.mask[:, ::2]
+        return _Ends(-(-self.frames // 2), mask)
 
 
 class _Residual(nn.Module):
@@ -28,18 +44,18 @@ class _Residual(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, time: int) -> None:
         super().__init__()
-        self.one = nn.Conv1d(inputs, outputs, 3, padding=1)
-        self.norm_one = _Norm(outputs)
+        self.one = ConvAlong(inputs, outputs, 3, padding=1)
+        self.norm_one = nn.LayerNorm(outputs)
         self.time = nn.Linear(time, outputs)
-        self.two = nn.Conv1d(outputs, outputs, 3, padding=1)
-        self.norm_two = _Norm(outputs)
-        self.past = nn.Conv1d(inputs, outputs, 1)
+        self.two = ConvAlong(outputs, outputs, 3, padding=1)
+        self.norm_two = nn.LayerNorm(outputs)
+        self.past = ConvAlong(inputs, outputs, 1)
 
-    def forward(self, x: Tensor, time: Tensor, mask: Tensor) -> Tensor:
-        y = F.mish(self.norm_one(self.one(x * mask)))
-        y = (y + self.time(F.mish(time))[..., None]) * mask
+    def forward(self, x: Tensor, time: Tensor, ends: _Ends) -> Tensor:
+        y = F.mish(self.norm_one(self.one(ends.kept(x))))
+        y = ends.kept(y + self.time(time)[:, None])
         y = F.mish(self.norm_two(self.two(y)))
-        return (y + self.past(x)) * mask
+        return ends.kept(y + self.past(x))
 
 
 class _Level(nn.Module):
@@ -52,11 +68,12 @@ class _Level(nn.Module):
             width, heads, 4 * width, 0.05, F.gelu, batch_first=True, norm_first=True
         )
 
-    def forward(self, x: Tensor, time: Tensor, mask: Tensor) -> Tensor:
-        x = self.residual(x, time, mask).transpose(1, 2)
-        gone = mask[:, 0] < 0.5
-        x = self.attention(x, src_key_padding_mask=gone).transpose(1, 2)
-        return x * mask
+    def forward(self, x: Tensor, time: Tensor, ends: _Ends) -> Tensor:
+        x = self.residual(x, time, ends)
+        if ends.mask is not None:
+            return ends.kept(self.attention(x, src_key_padding_mask=ends.mask[..., 0] < 0.5))
+        more = x.shape[1] - ends.frames
+        return F.pad(self.attention(x[:, : ends.frames]), (0, 0, 0, more))
 
 
 class FlowUNet(nn.Module):
@@ -74,7 +91,7 @@ class FlowUNet(nn.Module):
             _Level(inputs if i == 0 else width, width, heads, time) for i in range(levels)
         )
         self.shrink = nn.ModuleList(
-            nn.Conv1d(width, width, 3, 2, 1) for _ in range(levels - 1)
+            ConvAlong(width, width, 3, 2, 1) for _ in range(levels - 1)
         )  # fmt: skip
         self.middle = nn.ModuleList(_Level(width, width, heads, time) for _ in range(middle))
         self.up = nn.ModuleList(_Level(2 * width, width, heads, time) for _ in range(levels))
@@ -82,33 +99,31 @@ class FlowUNet(nn.Module):
             nn.ConvTranspose1d(width, width, 4, 2, 1) for _ in range(levels - 1)
         )
         self.last = nn.Sequential(
-            nn.Conv1d(width, width, 3, padding=1), _Norm(width),
-            nn.Mish(), nn.Conv1d(width, outputs, 1),
+            ConvAlong(width, width, 3, padding=1), nn.LayerNorm(width),
+            nn.Mish(), ConvAlong(width, outputs, 1),
         )  # fmt: skip
 
     def forward(self, x: Tensor, t: Tensor, mask: Tensor | None = None) -> Tensor:
         """`mask` [B, T] is false where a clip has ended."""
         frames = x.shape[1]
-        step = 2 ** (self.levels - 1)
-        if mask is None:
-            mask = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
-        more = -frames % step
-        x = F.pad(x.transpose(1, 2), (0, more))
-        kept = F.pad(mask.to(x.dtype), (0, more))[:, None]
-        time = self.time(waves(TIME_SCALE * t, self.width).to(x.dtype))
-        masks, skips = [kept], []
+        more = -frames % 2 ** (self.levels - 1)
+        x = F.pad(x, (0, 0, 0, more))
+        if mask is not None:
+            mask = F.pad(mask.to(x.dtype), (0, more))[..., None]
+        time = F.mish(self.time(waves(TIME_SCALE * t, self.width).to(x.dtype)))
+        ends, skips = [_Ends(frames, mask)], []
         for i, level in enumerate(self.down):
-            x = level(x, time, masks[-1])
+            x = level(x, time, ends[-1])
             skips.append(x)
             if i < self.levels - 1:
                 x = self.shrink[i](x)
-                masks.append(masks[-1][..., ::2])
+                ends.append(ends[-1].halved())
         for level in self.middle:
-            x = level(x, time, masks[-1])
+            x = level(x, time, ends[-1])
         for i, level in enumerate(self.up):
-            x = level(torch.cat([x, skips.pop()], 1), time, masks[-1])
+            x = level(torch.cat([x, skips.pop()], -1), time, ends[-1])
             if i < self.levels - 1:
-                masks.pop()
-                x = self.grow[i](x) * masks[-1]
-        out: Tensor = self.last(x) * kept
-        return out[..., :frames].transpose(1, 2)
+                ends.pop()
+                x = ends[-1].kept(self.grow[i](x.transpose(1, 2)).transpose(1, 2))
+        out: Tensor = self.last(x)
+        return (out if mask is None else out * mask)[:, :frames]

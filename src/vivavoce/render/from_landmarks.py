@@ -8,6 +8,7 @@ a warp cannot show: mouths that open, eyes that close, what the head uncovers.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -31,13 +32,15 @@ def field(before: Tensor, after: Tensor) -> Tensor:
     """Where each place of the target lies in the reference [B, GRID, GRID, 2], -1..1, as
     `grid_sample` takes it, for points [B, P, 2] before and after: inverse-distance weights."""
     line = torch.linspace(-1, 1, GRID, device=after.device)
-    here = torch.stack(torch.meshgrid(line, line, indexing="xy"), -1).view(1, -1, 1, 2)
+    here = torch.stack(torch.meshgrid(line, line, indexing="xy"), -1).view(1, -1, 2)
     edge = _edge(after)
     there = torch.cat([after, edge], 1)
     shift = torch.cat([before - after, torch.zeros_like(edge)], 1)
-    weight = ((here - there[:, None]).square().sum(-1) + NEAR**2) ** -2
+    apart = here.square().sum(-1)[..., None] + there.square().sum(-1)[:, None]
+    apart = torch.baddbmm(apart, here.expand(len(there), -1, -1), there.transpose(1, 2), alpha=-2)
+    weight = (apart.clamp(min=0) + NEAR**2) ** -2
     moved = (weight @ shift) / weight.sum(2, keepdim=True)
-    return (here[:, :, 0] + moved).view(-1, GRID, GRID, 2)
+    return (here + moved).view(-1, GRID, GRID, 2)
 
 
 def _edge(like: Tensor) -> Tensor:
@@ -102,20 +105,51 @@ def enlarged(sharp: Bytes, layers: Layers, at: int) -> Bytes:
     is as coarse as the network."""
     size, small = len(sharp), layers.part.shape[-1]
     zoom = size / small
-    line = np.linspace(-1, 1, GRID, dtype=np.float32)
-    still = np.stack(np.meshgrid(line, line), -1)
-    shift = (layers.places[at].numpy() - still) * ((small - 1) / 2 * zoom)
-    moved = _stretched(shift, (small - 1) / (GRID - 1) * zoom, size, cv2.INTER_LINEAR)
-    here = np.stack(np.meshgrid(*2 * [np.arange(size, dtype=np.float32)]), -1)
-    warped = sample(sharp, here + moved, kind=cv2.INTER_CUBIC)
+    shift = (layers.places[at].numpy() - _places(GRID)) * ((small - 1) / 2 * zoom)
+    moved = _stretched(shift, (small - 1) / (GRID - 1) * zoom, (0, 0, size, size))
+    made = sample(sharp, _pixels(size) + moved, kind=cv2.INTER_CUBIC)
+    part = layers.part[at, 0].numpy()
+    box = _painted(part, zoom, size)
+    left, top, right, bottom = box
+    under = made[top:bottom, left:right]
     paint = (layers.paint[at].permute(1, 2, 0).numpy() + 1) * 127.5
-    part = _stretched(layers.part[at, 0].numpy(), zoom, size, cv2.INTER_LINEAR)[..., None]
-    mixed = warped + part * (_stretched(paint, zoom, size, cv2.INTER_CUBIC) - warped)
-    return np.asarray(np.clip(mixed + 0.5, 0, 255), np.uint8)
+    over = _stretched(paint, zoom, box, cv2.INTER_CUBIC) - under
+    mixed = under + _stretched(part, zoom, box)[..., None] * over
+    made[top:bottom, left:right] = np.clip(mixed + 0.5, 0, 255)
+    return np.asarray(made, np.uint8)
 
 
-def _stretched(values: Float, zoom: float, size: int, how: int) -> Float:
-    """`values` [h, w, ...] at `zoom` times their size [size, size, ...], corners on corners."""
-    matrix = np.array([[zoom, 0, 0], [0, zoom, 0]])
-    large = cv2.warpAffine(values, matrix, (size, size), flags=how, borderMode=cv2.BORDER_REPLICATE)
+@lru_cache(2)
+def _places(count: int) -> Float:
+    """Where each place of a grid lies [count, count, 2], -1..1."""
+    line = np.linspace(-1, 1, count, dtype=np.float32)
+    return np.stack(np.meshgrid(line, line), -1)
+
+
+@lru_cache(2)
+def _pixels(size: int) -> Float:
+    """The place of each pixel [size, size, 2]."""
+    return np.stack(np.meshgrid(*2 * [np.arange(size, dtype=np.float32)]), -1)
+
+
+def _painted(part: Float, zoom: float, size: int) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of what is painted, `part` [S, S] above a grey level, at `zoom`."""
+    shown = part > 1 / 255
+    if not shown.any():
+        return 0, 0, 1, 1
+    (top, bottom), (left, right) = (np.flatnonzero(shown.any(i))[[0, -1]] for i in (1, 0))
+    low = (int(max(0, (v - 1) * zoom)) for v in (left, top))
+    high = (min(size, int((v + 2) * zoom) + 1) for v in (right, bottom))
+    return (*low, *high)  # type: ignore[return-value]
+
+
+def _stretched(
+    values: Float, zoom: float, box: tuple[int, int, int, int], how: int = cv2.INTER_LINEAR
+) -> Float:
+    """The `box` (left, top, right, bottom) of `values` [h, w, ...] at `zoom` times their size,
+    corners on corners."""
+    left, top, right, bottom = box
+    matrix = np.array([[zoom, 0, -left], [0, zoom, -top]], float)
+    shape = right - left, bottom - top
+    large = cv2.warpAffine(values, matrix, shape, flags=how, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(large, np.float32)

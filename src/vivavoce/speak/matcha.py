@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
+from vivavoce.nn.along import ConvAlong
 from vivavoce.nn.flow_matching import flow_loss, solve
 from vivavoce.nn.flow_unet import FlowUNet
 from vivavoce.speak.alignment import align, expand
@@ -72,13 +73,6 @@ class Read:
     """Natural logarithms of mel frames [B, L]."""
 
 
-class _Norm(nn.LayerNorm):
-    """Over the channels of [B, C, L]."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.transpose(1, 2)).transpose(1, 2)
-
-
 class _Prenet(nn.Module):
     """Three convolutions beside a shortcut that begins as the whole."""
 
@@ -86,11 +80,12 @@ class _Prenet(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList(
             nn.Sequential(
-                nn.Conv1d(width, width, 5, padding=2), _Norm(width), nn.ReLU(), nn.Dropout(dropout)
+                ConvAlong(width, width, 5, padding=2), nn.LayerNorm(width), nn.ReLU(),
+                nn.Dropout(dropout),
             )
             for _ in range(3)
-        )
-        self.last = nn.Conv1d(width, width, 1)
+        )  # fmt: skip
+        self.last = ConvAlong(width, width, 1)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
 
@@ -122,8 +117,8 @@ class _Layer(nn.Module):
         self.ask_key_value = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
         self.norm_one, self.norm_two = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.wide = nn.Conv1d(width, s.filter, s.kernel, padding=s.kernel // 2)
-        self.narrow = nn.Conv1d(s.filter, width, s.kernel, padding=s.kernel // 2)
+        self.wide = ConvAlong(width, s.filter, s.kernel, padding=s.kernel // 2)
+        self.narrow = ConvAlong(s.filter, width, s.kernel, padding=s.kernel // 2)
         self.dropout = nn.Dropout(s.dropout)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
@@ -132,9 +127,8 @@ class _Layer(nn.Module):
             rotated(q), rotated(k), v, attn_mask=mask[:, None, None] > 0
         )
         x = self.norm_one(x + self.dropout(self.out(heard.transpose(1, 2).flatten(2))))
-        there = mask[:, None]
-        y = self.dropout(self.wide(x.transpose(1, 2) * there).relu())
-        y = self.narrow(y * there).transpose(1, 2)
+        there = mask[..., None]
+        y = self.narrow(self.dropout(self.wide(x * there).relu()) * there)
         out: Tensor = self.norm_two(x + self.dropout(y))
         return out
 
@@ -146,18 +140,18 @@ class _Durations(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList(
             nn.Sequential(
-                nn.Conv1d(i, width, kernel, padding=kernel // 2), nn.ReLU(), _Norm(width),
+                ConvAlong(i, width, kernel, padding=kernel // 2), nn.ReLU(), nn.LayerNorm(width),
                 nn.Dropout(dropout),
             )
             for i in (inputs, width)
         )  # fmt: skip
-        self.last = nn.Conv1d(width, 1, 1)
+        self.last = ConvAlong(width, 1, 1)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        x = x.detach().transpose(1, 2)
+        x = x.detach()
         for layer in self.layers:
-            x = layer(x * mask[:, None])
-        return self.last(x)[:, 0]
+            x = layer(x * mask[..., None])
+        return self.last(x)[..., 0]
 
 
 class Matcha(nn.Module):
@@ -208,7 +202,7 @@ class Matcha(nn.Module):
         [B, L] is false where a text has ended."""
         real = torch.ones_like(ids, dtype=torch.float) if mask is None else mask.float()
         embedding = self.embedding(ids) * math.sqrt(self.settings.width)
-        x = self.prenet(embedding.transpose(1, 2) * real[:, None], real[:, None]).transpose(1, 2)
+        x = self.prenet(embedding * real[..., None], real[..., None])
         x = torch.cat([x, self._voice(f_id, ids.shape)], -1) * real[..., None]
         for layer in self.layers:
             x = layer(x, real)

@@ -18,7 +18,7 @@ from torch import Tensor
 from vivavoce.look import face478
 from vivavoce.look.crop import cropped
 from vivavoce.render import light
-from vivavoce.render.from_landmarks import enlarged
+from vivavoce.render.from_landmarks import Layers, enlarged
 from vivavoce.render.landmark_drawing import draw_landmarks, face_mask
 from vivavoce.render.mouth import Mouth
 from vivavoce.render.paste import paste
@@ -48,8 +48,8 @@ class Painter:
         self.mouth = LandmarkMouth(sitter, self.sharp, side / small) if helped else None
 
     @torch.inference_mode()
-    def draw(self, marks: Float) -> Bytes:
-        """Pictures [T, H, W, 3] of landmarks [T, 478, 3] px of the sitter's square."""
+    def layers(self, marks: Float) -> Layers:
+        """What the network makes of landmarks [T, 478, 3] px of the sitter's square."""
         count, small = len(marks), len(self.sitter.picture)
         before, after = (
             torch.from_numpy((2 * points[..., GUIDES, :2] / small - 1).astype(np.float32))
@@ -60,10 +60,15 @@ class Painter:
             self.reference.expand(count, -1, -1, -1), before.expand(count, -1, -1), after,
             ((self.drawing.expand(count, -1, -1, -1) + 1) / 2, (drawings + 1) / 2),
         )  # fmt: skip
-        if self.mouth is not None:
-            inside = torch.from_numpy(np.stack([face_mask(p, small) for p in marks]))[:, None]
-            layers = replace(layers, part=layers.part * inside)
-        frames = [enlarged(self.sharp, layers, t) for t in range(count)]
+        if self.mouth is None:
+            return layers
+        inside = torch.from_numpy(np.stack([face_mask(p, small) for p in marks]))[:, None]
+        return replace(layers, part=layers.part * inside)
+
+    def show(self, layers: Layers, marks: Float) -> Bytes:
+        """Pictures [T, H, W, 3]: the picture's own pixels, carried along at the size of the video,
+        with what the network paints."""
+        frames = [enlarged(self.sharp, layers, t) for t in range(len(marks))]
         if self.mouth is not None:
             self.mouth.paint(frames, marks)
         return np.stack([self._shown(frame) for frame in frames])

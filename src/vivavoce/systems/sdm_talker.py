@@ -208,8 +208,11 @@ class Sdm:
         painter = Painter(self.net, sitter, size)
         for marks, samples in moves:
             for at in range(0, len(marks), RENDERED):
+                part = marks[at : at + RENDERED]
                 with self.clock("render"):
-                    frames = painter.draw(marks[at : at + RENDERED])
+                    layers = painter.layers(part)
+                with self.clock("carry"):
+                    frames = painter.show(layers, part)
                 sound = samples[at * SAMPLES_PER_FRAME :][: len(frames) * SAMPLES_PER_FRAME]
                 yield Chunk(frames, sound)
 

@@ -201,7 +201,9 @@ class Ttsf:
         places = squares(face.landmarks[None], width, height, CROP)
         size = self.net.settings.size
         picture = next(iter(cropped([face.picture], places, size)))
-        return Sitter(face, places[0], self.net.see(as_tensor(picture[None])))
+        with self.clock("see"):
+            seen = self.net.see(as_tensor(picture[None]))
+        return Sitter(face, places[0], seen)
 
     @torch.no_grad()
     def _driven(self, path: str | Path) -> Tensor:
@@ -223,7 +225,8 @@ class Ttsf:
             if self.net.settings.hide_mouth:
                 box = mouth_box(moved(points[None], place, size))
                 picture = hidden_mouth(picture, torch.from_numpy(box))
-            found.append(self.net.see(picture).f_m[0])
+            with self.clock("see"):
+                found.append(self.net.see(picture).f_m[0])
         if not found:
             raise NoFace(f"No face was found in {path}. Give a video of one person's face.")
         return torch.stack(found)
