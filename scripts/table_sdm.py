@@ -29,8 +29,9 @@ from vivavoce.measure.suite import Case, Suite, open_suite
 from vivavoce.measure.tables import Row, head
 from vivavoce.measure.view import View
 
-METRICS = ("FID", "SSIM", "CSIM", "LMD", "LMD face", "sync score")
-"""The paper's four, the whole face's LMD, and sync, since LMD forgives lips that are late."""
+METRICS = ("FID", "SSIM", "SSIM aligned", "CSIM", "LMD", "LMD face", "sync score")
+"""The paper's four, SSIM of faces that are aligned (open point O14), LMD of whole faces, and sync,
+since LMD forgives lips that are late."""
 WHOLE = "sdm (shallow)"
 ROWS: dict[str, dict[str, Any]] = {
     WHOLE: {},

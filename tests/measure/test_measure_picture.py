@@ -47,6 +47,18 @@ def test_ssim_as_torchmetrics_computes_it() -> None:
     assert picture.ssim(true, true) == pytest.approx(1)
 
 
+def test_a_face_that_was_moved_is_laid_over_the_true_one() -> None:
+    """A turn by 90 degrees about the middle and back: nothing is lost but rounding."""
+    _, true = pair()
+    square = true[:, :40, :40]
+    turned = np.rot90(square, axes=(1, 2)).copy()
+    points = np.array([[10, 12], [30, 14], [20, 31]], np.float32)[None].repeat(3, 0)
+    there = np.stack([points[..., 1], 39 - points[..., 0]], -1)  # np.rot90 takes (x, y) there
+    again = picture.laid_over(turned, there, points)
+    assert np.abs(again.astype(int) - square)[:, 1:-1, 1:-1].max() <= 1
+    assert picture.ssim(again, square) > 0.99 > picture.ssim(turned, square)
+
+
 def test_ssim_as_scikit_image_computes_it() -> None:
     from skimage.metrics import structural_similarity
 

@@ -46,6 +46,14 @@ def _made(clip: View, true: View) -> tuple[Any, Any]:
     return paired(clip.frames, true.frames)
 
 
+def _aligned(clip: View, true: View) -> float:
+    made, wanted = _made(clip, true)
+    scale = wanted.shape[1] / clip.frames.shape[1]
+    count = min(len(made), len(clip.landmarks), len(true.landmarks))
+    rigid = (x[:count, motion.RIGID, :2] for x in (clip.landmarks * scale, true.landmarks))
+    return picture.ssim(picture.laid_over(made[:count], *rigid), wanted[:count])
+
+
 def _maps(clip: View, true: View) -> float:
     return picture.perceptual(clip.seen_by("picture", "maps"), true.seen_by("picture", "maps"))
 
@@ -198,6 +206,8 @@ METRICS = (
            lambda c, r: picture.psnr(*_made(c, r))),
     Metric("SSIM", "", "higher", "-1..1", "Wang et al. 2004",
            lambda c, r: picture.ssim(*_made(c, r))),
+    Metric("SSIM aligned", "", "higher", "-1..1", "SSIM of faces that are laid on the true ones",
+           _aligned),
     Metric("LPIPS", "", "lower", "0..", "Zhang et al. 2018, without learned weights", _maps,
            judge="picture"),
     Metric("FID", "", "lower", "0..", "Heusel et al. 2017",

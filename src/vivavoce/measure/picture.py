@@ -22,6 +22,24 @@ def ssim(made: Bytes, true: Bytes) -> float:
     return float(np.mean([_ssim(_luma(a), _luma(b)) for a, b in zip(made, true, strict=True)]))
 
 
+def laid_over(made: Bytes, points: Float, wanted: Float) -> Bytes:
+    """Frames [T, H, W, 3], each moved, turned and scaled so that its `points` [T, P, 2] px come to
+    lie on those `wanted` [T, P, 2] (least squares: Umeyama, PAMI 13(4), 1991); beyond a picture's
+    edge it is repeated. What is left between two clips is not where the head was."""
+    import cv2
+
+    height, width = made.shape[1:3]
+    frames = []
+    for frame, here, there in zip(made, points.astype(float), wanted.astype(float), strict=True):
+        a, b = (p[:, 0] + 1j * p[:, 1] for p in (here, there))
+        turn = np.vdot(a - a.mean(), b - b.mean()) / np.vdot(a - a.mean(), a - a.mean())
+        shift = b.mean() - turn * a.mean()
+        matrix = np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
+        frames.append(cv2.warpAffine(frame, matrix, (width, height), flags=cv2.INTER_LINEAR,
+                                     borderMode=cv2.BORDER_REPLICATE))  # fmt: skip
+    return np.stack(frames)
+
+
 def _luma(frame: Bytes) -> Float:
     return (frame.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)).astype(
         np.float32

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vivavoce.nn.along import ConvAlong
 from vivavoce.types import MELS_PER_FRAME
 
 HEARD = 5
@@ -27,6 +28,13 @@ def mel_windows(mel: Tensor) -> Tensor:
     return padded.unfold(2, HEARD * MELS_PER_FRAME, MELS_PER_FRAME).permute(0, 2, 1, 3)
 
 
+class _GroupNorm(nn.GroupNorm):
+    """Over the frames of [B, T, C] and channels of a group."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)
+
+
 class ContentEncoder(nn.Module):
     """f_con: four convolutions and a mean over time, [B, T, 80, 20] → [B, T, C]."""
 
@@ -36,14 +44,14 @@ class ContentEncoder(nn.Module):
         layers: list[nn.Module] = []
         for i, stride in enumerate(strides):
             layers += [
-                nn.Conv1d(widths[i], widths[i + 1], 3, stride, 1),
-                nn.GroupNorm(4, widths[i + 1]), nn.ReLU(),
+                ConvAlong(widths[i], widths[i + 1], 3, stride, 1),
+                _GroupNorm(4, widths[i + 1]), nn.ReLU(),
             ]  # fmt: skip
         self.layers = nn.Sequential(*layers)
 
     def forward(self, windows: Tensor) -> Tensor:
         """The content code of every frame."""
-        found = self.layers(windows.flatten(0, 1)).mean(2)
+        found = self.layers(windows.flatten(0, 1).transpose(1, 2)).mean(1)
         return found.unflatten(0, windows.shape[:2])
 
 
