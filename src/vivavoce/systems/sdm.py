@@ -96,10 +96,12 @@ PRESETS = {
         size=128,
         points=478,
         axes=3,
-        motion=48,
+        motion=20,
         width=128,
         layers=8,
         memory=0.9,
+        drawn=True,
+        slow=1.0,
         smoothing=1.0,
         renderer=(16, 32, 64, 96),
         helped=True,
@@ -242,21 +244,24 @@ def _stages(
         schedule: Literal["constant", "cosine"] = "cosine" if small else "constant"
         return {"adam": Optimiser(trains, lr, (0.4, 0.999), clip=1.0, schedule=schedule)}
 
-    free = {0: {"free": 0.0}, steps[0] // 5: {"free": 0.15}, steps[0] // 2: {"free": 0.3}}
+    if small:  # it has to stand on its own frames soon
+        free = {0: {"free": 0.3}, steps[0] // 10: {"free": 0.7}, steps[0] // 4: {"free": 1.0}}
+    else:
+        free = {0: {"free": 0.0}, steps[0] // 5: {"free": 0.15}, steps[0] // 2: {"free": 0.3}}
+    coarse = WEIGHTS_OF_LOSSES | ({"z": 0.3} if small else {})  # z is drawn in `tiny`
     ema = 0.99 if small else None
     shown = {"rec": 1.0, "mouth": 1.0, "perceptual": 0.1}
     return (
-        Stage("coarse", dict(WEIGHTS_OF_LOSSES), steps[0], batch, adam(*AUX), window=64,
-              curriculum=free),
+        Stage("coarse", coarse, steps[0], batch, adam(*AUX), window=64, curriculum=free),
         Stage("diffusion", {"diff": 1.0}, steps[1], batch, adam("denoiser"), window=64, ema=ema),
         Stage("predictor", {"step": 1.0}, steps[2], batch, adam("predictor"), window=64),
         Stage("renderer", shown, steps[3], pictures, adam("renderer"), ema=ema),
-    )  # fmt: skip
+    )
 
 
 STAGES = {
     "paper": _stages((100_000, 100_000, 20_000, 100_000), 32, 8, 2e-4, small=False),
-    "tiny": _stages((800, 6200, 300, 1500), 16, 8, 1e-3, small=True),
+    "tiny": _stages((1200, 3200, 300, 1500), 16, 8, 1e-3, small=True),
 }
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
 from vivavoce.measure.judges.networks import Face
@@ -41,9 +40,6 @@ DRIVING = 3
 """Driving frames of a warm-up sample; E_v sees the first of them."""
 GUIDES = 14
 """Numbers that `held` tells of a frame."""
-GREY, SOFT = 0.12, 0.3
-"""Shares of the samples without colour, and softened."""
-LUMA = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
 IDENTITY = 64
 """Length of the face judge's embedding."""
 REACH = 4.0
@@ -135,7 +131,7 @@ class Pair:
 
 
 def draw_pair(clip: Clip, size: int, rng: np.random.Generator) -> Pair:
-    """A source and `DRIVING` driving pictures of a clip, mirrored and coloured alike."""
+    """A source and `DRIVING` driving pictures of a clip, mirrored and tinted alike."""
     window = Window(clip, 0, len(clip.sample))
     chosen = rng.permutation(window.frames)[: DRIVING + 1]
     sight = Sight.of(clip, int(chosen[0]), size)
@@ -148,27 +144,10 @@ def draw_pair(clip: Clip, size: int, rng: np.random.Generator) -> Pair:
         points = points * np.array([-1, 1], np.float32)
         pictures, mouth = pictures[:, :, ::-1], mouth[:, list(_OTHER_SIDE)]
         boxes = np.stack([size - boxes[:, 2], boxes[:, 1], size - boxes[:, 0], boxes[:, 3]], 1)
-    tensor = recoloured(to_tensor(pictures), rng)
+    tensor = to_tensor(pictures) + torch.from_numpy(rng.uniform(-0.1, 0.1, (3, 1, 1))).float()
+    tensor = tensor.clamp(-1, 1)
     shapes = mouth[1:, list(MOUTH)].astype(np.float32), boxes, told, points
     return Pair(tensor[0], tensor[1:], *map(torch.from_numpy, shapes))
-
-
-def recoloured(pictures: Tensor, rng: np.random.Generator) -> Tensor:
-    """Pictures [n, 3, S, S] in -1..1 as other cameras, films and painters might give them, all
-    alike: other tints and contrasts, less colour or none, softer."""
-    tint = torch.from_numpy(rng.uniform(-0.15, 0.15, (3, 1, 1))).float()
-    contrast = float(2 ** rng.uniform(-0.7, 0.5))
-    fade = 1.0 if rng.random() < GREY else float(rng.uniform(0, 0.6))
-    mean = pictures.mean((0, 2, 3), keepdim=True)
-    grey = (pictures * LUMA.to(pictures)).sum(1, keepdim=True)
-    pictures = torch.lerp(pictures, grey, fade)
-    pictures = (pictures - mean) * contrast + mean + tint * (1 - fade)
-    if rng.random() < SOFT:
-        sigma = float(rng.uniform(0.4, 1.2))
-        pictures = torch.from_numpy(
-            gaussian_filter(pictures.numpy(), (0, 0, sigma, sigma), truncate=2.5)
-        )
-    return pictures.clamp(-1, 1)
 
 
 def to_tensor(pictures: Bytes) -> Tensor:
