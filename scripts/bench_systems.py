@@ -6,8 +6,9 @@ A face says a text. Each stage is timed; then the same is done once more while t
 all convolutions, matrix products and attentions are counted; then once more under torch's profiler.
 A stage takes so many "times its arithmetic": its seconds over what the counted multiply-adds would
 take at the rate that this machine reaches, in the same run and with as many threads, in large plain
-work of their kind: convolutions, or products of matrices. Both are seconds of the one thread that
-the systems give to networks, so that other work on the machine matters little. Writes
+work of their kind: convolutions, or products of matrices; and so many times that and what starting
+its operators takes, each as long as the product of a row and an 8 x 8 matrix. All are seconds of
+the one thread that the systems give to networks, so that other work matters little. Writes
 out/bench-systems.json and .md; --docs writes the table into docs/speed.md too.
 """
 
@@ -30,16 +31,19 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch.profiler import ProfilerActivity, profile, record_function
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from vivavoce.nn.threads import one_thread
 from vivavoce.systems import WEIGHTS
 from vivavoce.systems.clock import Clock
 from vivavoce.systems.sdm import PRESETS as SDM_PRESETS
-from vivavoce.systems.sdm import SdmNet, ready
+from vivavoce.systems.sdm import SdmNet
+from vivavoce.systems.sdm import ready as sdm_ready
 from vivavoce.systems.sdm_talker import Sdm
 from vivavoce.systems.ttsf import PRESETS as TTSF_PRESETS
 from vivavoce.systems.ttsf import TtsfNet
+from vivavoce.systems.ttsf import ready as ttsf_ready
 from vivavoce.systems.ttsf_talker import Ttsf
 from vivavoce.types import FPS
 
@@ -62,15 +66,17 @@ TOKEN = 2.5
 
 
 def rates() -> dict[str, float]:
-    """Multiply-adds a second of large plain work with the present number of threads, in 1e9: the
-    fastest of ten."""
+    """With the present number of threads: multiply-adds a second of large plain work, in 1e9, and
+    the seconds to start an operator that has next to nothing to do; the fastest of ten."""
     a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
     x, w = torch.randn(4, 128, 64, 64), torch.randn(128, 128, 3, 3)
     works: dict[str, tuple[Callable[[], Any], float]] = {
         "matrices": (lambda: a @ b, 1024**3),
         "convolution": (lambda: F.conv2d(x, w, padding=1), x[:, 0].numel() * w.numel()),
     }
-    return {name: work / fastest(do) / 1e9 for name, (do, work) in works.items()}
+    row, square = torch.randn(1, 8), torch.randn(8, 8)
+    start = fastest(lambda: [torch.mm(row, square) for _ in range(1000)]) / 1000
+    return {name: work / fastest(do) / 1e9 for name, (do, work) in works.items()} | {"start": start}
 
 
 def fastest(do: Callable[[], Any], rounds: int = 10) -> float:
@@ -89,10 +95,10 @@ def untrained(kind: str, preset: str) -> Any:
     talker: Any
     if kind == "sdm":
         talker = object.__new__(Sdm)
-        talker.net = ready(SdmNet(SDM_PRESETS[preset]))
+        talker.net = sdm_ready(SdmNet(SDM_PRESETS[preset]))
     else:
         talker = object.__new__(Ttsf)
-        talker.net = TtsfNet(TTSF_PRESETS[preset]).eval()
+        talker.net = ttsf_ready(TtsfNet(TTSF_PRESETS[preset]))
         talker.net.vocoder.folded()
         with torch.no_grad():
             talker.net.acoustic.durations.last.weight.zero_()
@@ -129,18 +135,36 @@ def said(talker: Any, portrait: Path, text: str, clock: Clock) -> int:
         return sum(len(chunk.frames) for chunk in talker(portrait, text))
 
 
+class Calls(TorchDispatchMode):
+    """Counts the operators that are started."""
+
+    count = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:  # fmt: skip
+        """As the dispatcher does."""
+        self.count += 1
+        return func(*args, **(kwargs or {}))
+
+
 def counted(
     talker: Any, portrait: Path, text: str, reached: dict[str, float]
 ) -> dict[str, np.ndarray]:
-    """By stage, for a second of video (`look` and `see`: for a picture): multiply-adds, in 1e9, and
-    the seconds that they would take at the rates `reached`."""
-    # Attention on a processor is an operator of its own that the counter does not know.
+    """By stage, for a second of video (`look` and `see`: for a picture): multiply-adds, in 1e9; the
+    seconds that they would take at the rates `reached`; those that starting operators takes."""
+    # Attention on a processor is an operator of its own that the counter does not know, and a whole
+    # layer in one operator hides its products from it.
     attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
     count: Callable[..., int] = lambda q, k, v, *a, **b: sdpa_flop_count(q, k, v)  # noqa: E731
-    with FlopCounterMode(display=False, custom_mapping={attention: count}) as counter:
+    torch.backends.mha.set_fastpath_enabled(False)
+    with (
+        FlopCounterMode(display=False, custom_mapping={attention: count}) as counter,
+        Calls() as ops,
+    ):
 
         def now() -> np.ndarray:
-            done = [0.0, 0.0]
+            done = [0.0, 0.0, ops.count * reached["start"]]
             for operator, flops in counter.get_flop_counts().get("Global", {}).items():
                 kind = "convolution" if "convolution" in str(operator) else "matrices"
                 done[0] += flops / 2e9
@@ -149,6 +173,7 @@ def counted(
 
         clock = Clock(now)  # type: ignore[arg-type]  # what it charges need only add up
         frames = said(talker, portrait, text, clock)
+    torch.backends.mha.set_fastpath_enabled(True)
     return per_second(clock, frames / FPS)
 
 
@@ -201,14 +226,16 @@ def measured(row: str, portrait: Path, ttsf: Path) -> dict[str, Any]:
     goes_to = profiled(talker, portrait, text)
     stages = {}
     for stage, taken in seconds.items():
-        amount, explained = (float(v) for v in work.get(stage, np.zeros(2)))
+        amount, products, starts = (float(v) for v in work.get(stage, np.zeros(3)))
         stages[stage] = {
             "s": taken, "multiply_adds_1e9": amount,
-            "times": taken / explained if explained else None, "goes_to": goes_to.get(stage, {}),
+            "times": taken / products if products else None,
+            "times_with_starts": taken / (products + starts) if products else None,
+            "goes_to": goes_to.get(stage, {}),
         }  # fmt: skip
     return {
         "checkpoint": talker.folder.name, "seconds_of_video": length, "whole_s": whole / length,
-        "reached_1e9": reached, "stages": stages,
+        "reached": reached, "stages": stages,
     }  # fmt: skip
 
 
@@ -216,30 +243,40 @@ def figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}"
 
 
+def slow_or_not(times: float | None) -> str:
+    return f"**{figure(times)}**" if times is not None and times > SLOW else figure(times)
+
+
 def table(found: dict[str, dict[str, Any]]) -> str:
     """The figures as Markdown."""
     lines = [
         "| system | stage | s a second of video | 1e9 multiply-adds a second of video | times its "
-        "arithmetic | the time goes to |", "|---|---|---|---|---|---|",
+        "arithmetic | and the start of its operators | the time goes to |",
+        "|---|---|---|---|---|---|---|",
     ]  # fmt: skip
     for row, of in found.items():
         for stage, told in of["stages"].items():
             ops = ", ".join(f"{k} {v:.0%}" for k, v in told.get("goes_to", {}).items())
-            slow = told["times"] is not None and told["times"] > SLOW
-            times = f"**{figure(told['times'])}**" if slow else figure(told["times"])
+            times, started = (slow_or_not(told[k]) for k in ("times", "times_with_starts"))
             name = f"{stage}, once a clip" if stage in ONCE else stage
             work = figure(told["multiply_adds_1e9"] or None)
-            lines.append(f"| {row} | {name} | {figure(told['s'])} | {work} | {times} | {ops} |")
+            lines.append(
+                f"| {row} | {name} | {figure(told['s'])} | {work} | {times} | {started} | {ops} |"
+            )
         lines.append(
-            f"| {row} | whole clip, encoded, by the wall | {figure(of['whole_s'])} | | | |"
+            f"| {row} | whole clip, encoded, by the wall | {figure(of['whole_s'])} | | | | |"
         )
-    reached = [
-        f"{row} {', '.join(f'{k} {v:.0f}' for k, v in of['reached_1e9'].items())}"
-        for row, of in found.items()
-    ]
+    reached = []
+    for row, of in found.items():
+        held = of["reached"]
+        reached.append(
+            f"{row} matrices {held['matrices']:.0f}, convolution {held['convolution']:.0f}, start "
+            f"{1e6 * held['start']:.1f} µs"
+        )
     lines.append(f"\nOf: {', '.join(of['checkpoint'] for of in found.values())}.")
     lines.append(
-        "Reached in the same run by plain work of one thread, 1e9 multiply-adds a second: "
+        "Reached in the same run by one thread, 1e9 multiply-adds a second of plain work, and the "
+        "start of an operator: "
         f"{'; '.join(reached)}."
     )
     return "\n".join(lines) + "\n"

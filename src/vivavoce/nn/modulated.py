@@ -28,8 +28,9 @@ class Modulated(nn.Module):
         self.up, self.demodulate = up, demodulate
         self._scale = 1 / math.sqrt(inputs * kernel**2)
 
-    def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        """[B, outputs, H, W] (twice as large with `up`) of [B, inputs, H, W], styles [B, D]."""
+    def forward(self, x: Tensor, style: Tensor, bias: Tensor | None = None) -> Tensor:
+        """[B, outputs, H, W] (twice as large with `up`) of [B, inputs, H, W], styles [B, D]; `bias`
+        [outputs, 1, 1] is added in the same pass over the maps."""
         s = self.modulation(style)
         weight = self.weight * self._scale
         x = x * s[:, :, None, None].to(x.dtype)
@@ -38,10 +39,11 @@ class Modulated(nn.Module):
             x = _smooth(x)
         else:
             x = F.conv2d(x, weight, padding=weight.shape[-1] // 2)
-        if self.demodulate:
-            energy = s.square() @ weight.square().sum((2, 3)).T
-            x = x * (GAIN * (energy + 1e-8).rsqrt())[:, :, None, None].to(x.dtype)
-        return x
+        if not self.demodulate:
+            return x if bias is None else x + bias
+        energy = s.square() @ weight.square().sum((2, 3)).T
+        gain = (GAIN * (energy + 1e-8).rsqrt())[:, :, None, None].to(x.dtype)
+        return x * gain if bias is None else torch.addcmul(bias.to(x.dtype), x, gain)
 
 
 def _smooth(x: Tensor) -> Tensor:

@@ -52,7 +52,7 @@ class _Styled(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs, 1, 1))
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        return leaky(self.conv(x, style) + self.bias)
+        return leaky(self.conv(x, style, self.bias))
 
 
 class _Flow(nn.Module):
@@ -69,7 +69,7 @@ class _Flow(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """The source's warped map over `x` by the mask [B, C, s, s]; flow and mask before their
         squashing [B, 3, s, s], which the next resolution adds to."""
-        raw = (self.conv(x, style) + self.bias).float()
+        raw = self.conv(x, style, self.bias).float()
         if before is not None:
             raw = raw + double(before)
         side = x.shape[-1]
@@ -79,7 +79,7 @@ class _Flow(nn.Module):
         mask = raw[:, 2:].sigmoid().to(x.dtype)
         seen = F.grid_sample(source, there.to(source.dtype), padding_mode="border",
                              align_corners=True)  # fmt: skip
-        return seen * mask + x * (1 - mask), raw
+        return torch.lerp(x, seen, mask), raw
 
 
 class _Doubling(nn.Module):
