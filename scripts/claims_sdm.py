@@ -111,12 +111,14 @@ def main() -> None:
     none: frozenset[str] = frozenset()
     rows = {"truth": truth(samples)}
     hows = {"auxiliary (k = 0)": How("auxiliary", 0, none, 0)}
-    hows |= {f"shallow, k = {n}": How("shallow", n, none, 0) for n in (k // 3, k // 2, k)}
+    hows |= {f"shallow, k = {n}": How("shallow", n, none, 0) for n in (k // 2, k, 2 * k)}
     full = f"full, T = {last}"
     hows |= {
         full: How("full", last, none, 0),
         "without pose": How("shallow", k, frozenset({"pose"}), 0),
         "without rhythm": How("shallow", k, frozenset({"rhythm"}), 0),
+        "rhythm alone": How("auxiliary", 0, frozenset({"pose"}), 0),
+        "pose alone": How("auxiliary", 0, frozenset({"rhythm"}), 0),
     }
     for name, how in hows.items():
         rows[name] = row(system, samples, how)

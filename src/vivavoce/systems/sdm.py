@@ -81,8 +81,6 @@ class SdmSettings(BaseModel):
     """F-bar keeps what changes slower than so many times a second; 0 keeps all of it."""
     refined: Literal["motion", "pose"] = "motion"
     """What diffusion refines: F^aux as Eq. 12 has it, or F-bar alone, as contribution 1 says."""
-    judged: int = 64
-    """Frames that the step predictor looks at at once."""
     renderer: tuple[int, ...] = (64, 128, 256, 512)
     """Widths of the renderer's U-Net."""
     helped: bool = False
@@ -175,7 +173,7 @@ class SdmNet(nn.Module):
         rhythm = heard.rhythm * 0 if "rhythm" in without else heard.rhythm
         kept = 1 - math.exp(-2 * math.pi * s.slow / FPS) if s.slow else 1.0
         for i in range(heard.content.shape[1]):
-            told = before * s.memory, heard.content[:, i]
+            told = before if truth is not None else before * s.memory, heard.content[:, i]
             eta = None if noise is None else noise[:, i]
             if truth is None or eta is None:
                 made = self.pose(*told, eta)
@@ -261,7 +259,7 @@ def _stages(
 
 STAGES = {
     "paper": _stages((100_000, 100_000, 20_000, 100_000), 32, 8, 2e-4, small=False),
-    "tiny": _stages((1200, 3200, 300, 1500), 16, 8, 1e-3, small=True),
+    "tiny": _stages((1200, 5600, 300, 1500), 16, 8, 1e-3, small=True),
 }
 
 

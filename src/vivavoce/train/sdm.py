@@ -151,15 +151,8 @@ class SdmTraining(Trainable):
                 lambda x, t: self.net.denoiser(x, t, told), truth, noise, t
             )
             return {"diff": apart.mean()}
-        parts = truth.shape[1] // self.net.settings.judged or 1
-        shape = (len(t) * parts, -1, truth.shape[2])
-        t = t.repeat_interleave(parts)
-        true, made_up = (
-            self.net.diffusion.corrupt(
-                x.reshape(shape), turn.normal(*truth.shape[1:]).view(shape), t
-            )
-            for x in (truth, begin)
-        )
+        true, made_up = (self.net.diffusion.corrupt(x, turn.normal(*truth.shape[1:]), t)
+                         for x in (truth, begin))  # fmt: skip
         return {"step": step_loss(self.net.predictor, true, made_up, t)}
 
     def _rendered(self, batch: Sample) -> dict[str, Tensor]:
@@ -209,13 +202,12 @@ class SdmTraining(Trainable):
             heard = net.hear(batch["mel"], batch["prosody"])
             z = normal(rng, *heard.content.shape) if net.settings.drawn else None
             made = net.diffused(net.coarse(heard, batch["motion"][:, 0], noise=z))
-            for part in made[0].split(net.settings.judged):
-                steps = torch.arange(1, net.settings.steps + 1)
-                many = part.expand(len(steps), -1, -1)
-                noisy = net.diffusion.corrupt(many, normal(rng, *many.shape), steps)
-                belief = net.predictor(noisy, steps)
-                found.append(meeting_step(belief))
-                beliefs.append(belief)
+            steps = torch.arange(1, net.settings.steps + 1)
+            many = made.expand(len(steps), -1, -1)
+            noisy = net.diffusion.corrupt(many, normal(rng, *many.shape), steps)
+            belief = net.predictor(noisy, steps)
+            found.append(meeting_step(belief))
+            beliefs.append(belief)
         k = max(1, round(float(np.mean(found))))
         return k, float(torch.stack(beliefs)[:, k - 1].mean())
 
