@@ -1,5 +1,5 @@
 """SDM's Table 1 and Fig. 3 in figures: the columns FID, SSIM, CSIM, LMD of the whole system, its
-ablations, and rows that cost nothing, on people that nobody was trained on.
+ablations, the whole chain, and rows that cost nothing, on people that nobody was trained on.
 
     python scripts/table_sdm.py CHECKPOINT [--suite corpus] [--clips 24] [--seeds 2] --out FOLDER
 
@@ -38,6 +38,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "without pose": {"without": ["pose"]},
     "without rhythm": {"without": ["rhythm"]},
     "without diffusion": {"without": ["diffusion"]},
+    "the whole chain": {"sampler": "full"},
 }
 
 
