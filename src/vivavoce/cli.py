@@ -542,6 +542,20 @@ def data_prepare(
     _say(f"{output}: {clips} clips; {skipped} skipped, see {output / 'report.json'}", quiet)
 
 
+@data.command("join")
+def data_join(
+    sets: Annotated[list[Path], typer.Argument(help="Sets; one named twice counts twice.")],
+    output: Annotated[Path, typer.Option("-o", "--out", help="A new folder.")],
+    quiet: Quiet = False,
+) -> None:
+    """Make one set of several, to train on all of them; nothing is copied."""
+    from vivavoce.data.shards import join_sets
+
+    made = join_sets(sets, output)
+    shards = ", ".join(f"{s} {len(made.shards(s))}" for s in made.splits)
+    _say(f"{output}: {len(sets)} sets; shards: {shards or 'none'}", quiet)
+
+
 @data.command("look")
 def data_look(
     shards: Annotated[Path, typer.Argument(help="A set: of a corpus, or prepared.")],

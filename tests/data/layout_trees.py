@@ -262,8 +262,18 @@ def fakeavceleb(root: Path, media: Media) -> None:
     put(root / "meta_data.csv", "source,target1,target2,method,category,type,race,gender,path\n")
 
 
+def clips(root: Path, media: Media) -> None:
+    """A folder a person, with words and without; a file a person; a broken one; a text."""
+    put(root / "anna/one.mp4", media.good)
+    put(root / "anna/one.txt", " Good\nmorning. \n")
+    put(root / "anna/two b.MP4", media.good)
+    put(root / "bob.mp4", media.good)
+    put(root / "carl/broken.mp4", media.broken)
+    put(root / "notes.txt", "nothing")
+
+
 TREES = {
     "voxceleb2": voxceleb2, "lrs2": lrs2, "lrs3": lrs3, "lrw": lrw, "mead": mead,
     "meadtext": meadtext, "instructavatar": instructavatar, "hdtf": hdtf, "ravdess": ravdess,
-    "celebvhq": celebvhq, "fakeavceleb": fakeavceleb,
+    "celebvhq": celebvhq, "fakeavceleb": fakeavceleb, "clips": clips,
 }  # fmt: skip

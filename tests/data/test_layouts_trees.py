@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
-from layout_trees import TREES, Media, make_media
+from layout_trees import TREES, Media, film, make_media
 
 from vivavoce.data.layouts import LAYOUTS, find_layout
 from vivavoce.data.layouts.base import Found
+from vivavoce.data.layouts.clips import split_of as split_by_name
 from vivavoce.data.layouts.fakeavceleb import split_of as split_by_lot
 from vivavoce.data.layouts.hdtf import EVERY, person_of, seconds, split_of
 from vivavoce.errors import RequestError, UnknownName
@@ -176,6 +179,31 @@ def test_fakeavceleb_reads_the_real_part_only(found: dict[str, dict[str, Found]]
     assert set(clips) == {"id00008_00109", "id00009_00001"}
     assert clips["id00008_00109"].attributes == {"sex": "female", "group": "African"}
     assert {split_by_lot(f"id{n:05d}") for n in range(100)} == {"train", "val", "test"}
+
+
+def test_clips_of_ones_own(found: dict[str, dict[str, Found]]) -> None:
+    clips = found["clips"]
+    assert {k: c.person for k, c in clips.items()} == {
+        "anna_one-mp4": "anna", "anna_two-b-MP4": "anna", "bob-mp4": "bob",
+        "carl_broken-mp4": "carl",
+    }  # fmt: skip
+    assert clips["anna_one-mp4"].text == "Good morning."
+    assert clips["bob-mp4"].text is None
+    assert clips["carl_broken-mp4"].flaw == "unreadable video"
+    splits = [split_by_name(f"person{n}") for n in range(400)]
+    assert 20 < splits.count("test") < 60
+    assert 20 < splits.count("val") < 60
+
+
+def test_long_clips_of_ones_own_are_cut_into_pieces_and_none_is_lost(tmp_path: Path) -> None:
+    video = tmp_path / "anna" / "long.mp4"
+    video.parent.mkdir()
+    frames, seconds = [np.zeros((64, 64, 3), np.uint8)] * 560, 560 / 25
+    film(video, frames, np.zeros(int(16_000 * seconds)))
+    pieces = list(find_layout("clips").find(tmp_path))
+    assert [p.start_s for p in pieces] == pytest.approx([0, seconds / 3, 2 * seconds / 3], abs=0.05)
+    assert pieces[-1].end_s == pytest.approx(seconds, abs=0.05)
+    assert all(b.start_s == a.end_s for a, b in pairwise(pieces))
 
 
 @pytest.mark.parametrize("name", LAYOUTS)

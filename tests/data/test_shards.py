@@ -10,7 +10,14 @@ import pytest
 
 from vivavoce.data import schema, shards
 from vivavoce.data.schema import Pictures, Sample
-from vivavoce.errors import BadMedia, CannotWrite, RequestError, ShapeError, UnknownName
+from vivavoce.errors import (
+    BadMedia,
+    CannotWrite,
+    OutputRefused,
+    RequestError,
+    ShapeError,
+    UnknownName,
+)
 
 
 def made(key: str = "p00000_c00", frames: int = 4) -> Sample:
@@ -120,3 +127,22 @@ def test_a_set_lists_its_shards_by_split(tmp_path: Path) -> None:
         found.shards("val")
     with pytest.raises(UnknownName, match="train"):
         found.shards("trian")
+
+
+def test_sets_are_joined_where_they_lie(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        shards.write_shard(tmp_path / name / "train" / "0.tar", [made(name)])
+        shards.write_set(tmp_path / name, {"name": name})
+    shards.write_shard(tmp_path / "b" / "test" / "0.tar", [made("c")])
+    sets = [tmp_path / n for n in ("a", "b", "b")]
+    joined = shards.join_sets(sets, tmp_path / "c")
+    assert joined.name == "c"
+    assert joined.splits == ["train", "test"]
+    assert [s.key for s in joined.samples("train", ())] == ["a", "b", "b"]
+    moved = (tmp_path / "c").rename(tmp_path / "d")
+    assert len(shards.open_set(moved).shards("all")) == 5
+    with pytest.raises(RequestError, match="no set"):
+        shards.join_sets([tmp_path / "nothing"], tmp_path / "e")
+    assert not (tmp_path / "e").exists()
+    with pytest.raises(OutputRefused, match="already"):
+        shards.join_sets(sets, moved)

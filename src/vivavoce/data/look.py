@@ -81,9 +81,7 @@ def look(shards: ShardSet, sheet: Path | None = None, count: int = 48, force: bo
     target = check_output(sheet, force, (".png",)) if sheet else None
     figures = Figures()
     tiles: dict[str, Bytes] = {}
-    for split in SPLITS:
-        if not any((shards.folder / split).glob("*.tar")):
-            continue
+    for split in shards.splits:
         for sample in shards.samples(split, ("frames", "tracks")):
             figures.add(split, sample)
             person = str(sample.about.get("person"))

@@ -1,5 +1,7 @@
 """Sets of samples on disk: `SET/set.json` and `SET/<split>/*.tar`, WebDataset shards.
 
+A set may also be made of other sets; then its `set.json` says where they lie (`join_sets`).
+
 A shard is written beside its place and renamed when it is whole, so that one that exists is
 complete and an interrupted run goes on after the last. The same samples give the same bytes.
 """
@@ -8,13 +10,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vivavoce.data.schema import VERSION, Sample, from_members, to_members
-from vivavoce.errors import BadMedia, CannotWrite, RequestError, UnknownName
+from vivavoce.errors import BadMedia, CannotWrite, OutputRefused, RequestError, UnknownName
 
 SPLITS = ("train", "val", "test")
 MEMBERS = ("wav", "frames", "tracks", "masks", "depth", "mp4")
@@ -101,13 +103,22 @@ class ShardSet:
         if split not in (*SPLITS, "all"):
             raise UnknownName("split", split, (*SPLITS, "all"))
         names = SPLITS if split == "all" else (split,)
-        found = [p for name in names for p in sorted((self.folder / name).glob("*.tar"))]
+        found = [p for name in names for p in self._of(name)]
         if not found:
-            have = [s for s in SPLITS if any((self.folder / s).glob("*.tar"))]
-            raise RequestError(
-                f"{self.folder} has no {split} shards; it has {', '.join(have) or 'none at all'}."
-            )
+            have = ", ".join(self.splits) or "none at all"
+            raise RequestError(f"{self.folder} has no {split} shards; it has {have}.")
         return found
+
+    @property
+    def splits(self) -> list[str]:
+        """The splits that have shards."""
+        return [name for name in SPLITS if self._of(name)]
+
+    def _of(self, split: str) -> list[Path]:
+        if "sets" not in self.about:
+            return sorted((self.folder / split).glob("*.tar"))
+        parts = [open_set((self.folder / part).resolve()) for part in self.about["sets"]]
+        return [p for part in parts for p in part._of(split)]
 
     def samples(self, split: str = "all", members: Collection[str] = MEMBERS) -> Iterator[Sample]:
         """The samples of a split, in order; see `read_shard`."""
@@ -141,6 +152,25 @@ def write_set(folder: Path, about: dict[str, Any]) -> ShardSet:
     part.write_text(text, "utf-8")
     part.replace(folder / "set.json")
     return open_set(folder)
+
+
+def join_sets(sets: Sequence[Path], folder: Path) -> ShardSet:
+    """Make a set in `folder` of others, which stay where they are. A set that is named twice is
+    drawn from twice as often. People of different sets must have different names.
+
+    Raises: RequestError: one of them is no set. OutputRefused: `folder` holds something.
+    CannotWrite.
+    """
+    for part in sets:
+        open_set(part)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OutputRefused(f"{folder} is there already. Give a new or an empty folder.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(f"{folder} cannot be written: {error.strerror or error}.") from None
+    places = [os.path.relpath(part.resolve(), folder.resolve()) for part in sets]
+    return write_set(folder, {"name": folder.name, "sets": places})
 
 
 def _check_key(key: str) -> None:

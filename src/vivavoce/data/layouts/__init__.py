@@ -9,7 +9,7 @@ from vivavoce.errors import UnknownName
 
 LAYOUTS = (
     "voxceleb2", "lrs2", "lrs3", "lrw", "mead", "meadtext", "instructavatar", "hdtf", "ravdess",
-    "celebvhq", "fakeavceleb",
+    "celebvhq", "fakeavceleb", "clips",
 )  # fmt: skip
 """What `vivavoce data prepare` takes."""
 
