@@ -8,9 +8,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from vivavoce.data.corpus import ceiling as best
 from vivavoce.data.corpus import people, voice
-from vivavoce.data.corpus.ceiling import ceiling
+from vivavoce.data.corpus.ceiling import ceiling, match_scores
 from vivavoce.data.corpus.people import draw_person, mean_shape, shape_axes
 from vivavoce.data.matching import auc, recall
 from vivavoce.look.face478 import load
@@ -82,9 +81,7 @@ def test_the_ceiling_beats_chance_and_any_single_sign() -> None:
 
 
 def test_shuffled_voices_give_chance() -> None:
-    crowd = [draw_person(0, i) for i in range(120)]
-    looks = np.stack([best._looks(p) for p in crowd])
-    scores = np.stack([best._scores(p, crowd, looks) for p in crowd])
+    scores = match_scores([draw_person(0, i) for i in range(120)])
     shuffled = scores[np.random.default_rng(0).permutation(120)]
     assert 40 < auc(shuffled, np.ones((120, 120), bool)) < 60
     assert recall(shuffled, np.random.default_rng(0))["R@1"] < 6

@@ -51,8 +51,7 @@ class Ceiling:
 def ceiling(seed: int = 0, people: int = 400) -> Ceiling:
     """Draw `people` persons of the corpus with this seed and match them as well as can be."""
     crowd = [draw_person(seed, i) for i in range(people)]
-    looks = np.stack([_looks(p) for p in crowd])  # [n, sex, age]: log p(s, a | f)
-    scores = np.stack([_scores(p, crowd, looks) for p in crowd])  # [voice, face]
+    scores = match_scores(crowd)
     about = [p.sex for p in crowd], [p.accent for p in crowd], [p.age for p in crowd]
     return Ceiling(
         people,
@@ -60,6 +59,13 @@ def ceiling(seed: int = 0, people: int = 400) -> Ceiling:
         {name: auc(scores, alike(name, *about)) for name in HELD},
         _correlations(crowd),
     )
+
+
+def match_scores(crowd: list[Person]) -> np.ndarray:
+    """score(v, f) [voice, face] of every voice with every face."""
+    looks = np.stack([_looks(p) for p in crowd])  # [n, sex, age]: log p(s, a | f)
+    skins = _accents(np.array([p.looks.skin for p in crowd]))
+    return np.stack([_scores(p, crowd, looks, skins) for p in crowd])
 
 
 def _prior() -> np.ndarray:
@@ -93,7 +99,7 @@ def _looks(person: Person) -> np.ndarray:
     """log p(sex, age | looks) [2, ages]."""
     k = person.looks
     away = k.identity - _grid()["shape"]
-    table = _prior() - 0.5 * (away**2).sum(-1) / rules.SHAPE_SD**2
+    table = _prior() - 0.5 * (away**2).sum(-1) / rules.SHAPE_SD**2 + _wrinkles(k.wrinkles)
     for i, sex in enumerate(SEXES):
         for j, age in enumerate(AGES):
             hair = rules.odds(rules.HAIR_ODDS[sex, rules.stage(age)])[HAIR_STYLES.index(k.hair)]
@@ -101,34 +107,32 @@ def _looks(person: Person) -> np.ndarray:
             paint = rules.painted_odds(sex, age)
             lips = paint if k.lips > 0 else 1 - paint
             table[i, j] += np.log([hair + 1e-12, beard + 1e-12, lips + 1e-12]).sum()
-            table[i, j] += _wrinkles(k.wrinkles, age)
     return np.asarray(table - logsumexp(table))
 
 
-def _wrinkles(seen: float, age: float) -> float:
-    """log p(wrinkles | age), cut to 0..1 as they are drawn."""
-    middle = rules.mean_wrinkles(age)
+def _wrinkles(seen: float) -> np.ndarray:
+    """log p(wrinkles | age) [ages], cut to 0..1 as they are drawn."""
+    middle = np.array([rules.mean_wrinkles(age) for age in AGES])
     if seen <= 0:
-        return float(norm.logcdf((0 - middle) / rules.WRINKLE_SD))
+        return np.asarray(norm.logcdf((0 - middle) / rules.WRINKLE_SD))
     if seen >= 1:
-        return float(norm.logsf((1 - middle) / rules.WRINKLE_SD))
-    return float(norm.logpdf(seen, middle, rules.WRINKLE_SD))
+        return np.asarray(norm.logsf((1 - middle) / rules.WRINKLE_SD))
+    return np.asarray(norm.logpdf(seen, middle, rules.WRINKLE_SD))
 
 
-def _accent(accent: str, skin: float) -> float:
-    """log p(skin | accent) - log p(skin): how far skin speaks for an accent."""
-
-    def density(mean: float) -> float:
-        if 0 < skin < 1:
-            return float(norm.pdf(skin, mean, rules.SKIN_SD))
-        tail = norm.cdf if skin <= 0 else norm.sf
-        return float(tail((round(skin) - mean) / rules.SKIN_SD))
-
-    every = [density(mean) for mean in rules.SKIN.values()]
-    return float(np.log(density(rules.SKIN[accent]) / np.mean(every) + 1e-12))
+def _accents(skins: np.ndarray) -> dict[str, np.ndarray]:
+    """log p(skin | accent) - log p(skin) [faces] of each accent: how far skin speaks for it."""
+    away = (skins[:, None] - np.array(list(rules.SKIN.values()))) / rules.SKIN_SD
+    density = norm.pdf(away) / rules.SKIN_SD
+    density = np.where(skins[:, None] <= 0, norm.cdf(away), density)  # cut to 0..1 as drawn
+    density = np.where(skins[:, None] >= 1, norm.sf(away), density)
+    told = np.log(density / density.mean(1, keepdims=True) + 1e-12)
+    return dict(zip(rules.SKIN, told.T, strict=True))
 
 
-def _scores(speaker: Person, crowd: list[Person], looks: np.ndarray) -> np.ndarray:
+def _scores(
+    speaker: Person, crowd: list[Person], looks: np.ndarray, skins: dict[str, np.ndarray]
+) -> np.ndarray:
     """score(v, f) [faces] of one voice, up to log p(v), which all faces share: subtracted after."""
     voice, axes, grid = speaker.voice, rules.shape_axes(), _grid()
     own = _voice(voice)
@@ -137,7 +141,7 @@ def _scores(speaker: Person, crowd: list[Person], looks: np.ndarray) -> np.ndarr
     more = ((faces[:, None, None] - grid["rest"]) * grid["gain"]).sum(-1)  # [n, sex, age] cm
     heard = norm.logpdf(voice.tract_cm, grid["tract"] + more, rules.TRACT_SD_CM) + own
     match = logsumexp(looks + heard, axis=(1, 2))
-    match += [_accent(speaker.accent, p.looks.skin) for p in crowd]
+    match += skins[speaker.accent]
     return np.asarray(match - np.log(np.mean(np.exp(match - match.max()))) - match.max())
 
 
