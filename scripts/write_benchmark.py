@@ -32,8 +32,8 @@ head. The scales of these judges are their own: compare rows, not papers. `ttsf`
 words in a voice and a time of its own, so its frames do not lie beside the truth's: LMD, SSIM and
 FVD say less of it than of the others. Of most real clips the words are not known; there it says
 corpus sentences of about the clip's length, and figures of its speech against the clip's mean
-nothing. Work, delay and memory were measured with other work on the other core;
-[speed](speed.md) has the systems alone.
+nothing. Work and delay are fair if nothing else ran beside;
+[speed](speed.md) has the stages.
 """
 
 
