@@ -58,7 +58,7 @@ def main() -> None:
         words = folder / "text.txt"
         words.write_text(long_text(options.minutes))
         given = ["--text-file", str(words)]
-        if not getattr(vivavoce.load(options.system), "SPEAKS", False):
+        if not vivavoce.load(options.system).SPEAKS:
             given = ["--speech", str(recorded(words.read_text(), folder / "speech.wav"))]
         line = [sys.executable, "-m", "vivavoce.cli", "speak", str(astronaut(folder)), *given,
                 "--system", options.system, "--size", options.size, "--json",

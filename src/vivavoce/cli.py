@@ -608,7 +608,7 @@ def _own(talker: Any, options: dict[str, Any]) -> dict[str, Any]:
     Raises: RequestError: this system has none of that name."""
     given = {name: value for name, value in options.items() if value is not None}
     for name in given:
-        if name not in getattr(talker, "OPTIONS", ()):
+        if name not in talker.OPTIONS:
             raise RequestError(f"The system {talker.name} has no --{name.replace('_', '-')}.")
     return given
 

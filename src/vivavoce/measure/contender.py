@@ -116,7 +116,7 @@ def request(system: Any, portrait: Any, samples: Any, text: str | None) -> dict[
     """What a system is asked with: all get the same picture; those that speak themselves get the
     text (`SPEAKS`), the others the recording."""
     asked: dict[str, Any] = {"portrait": portrait}
-    if getattr(system, "SPEAKS", False):
+    if system.SPEAKS:
         return asked | {"text": text}
     return asked | {"speech": Speech(samples)}
 

@@ -15,23 +15,20 @@ from pathlib import Path
 
 import numpy as np
 
-from vivavoce.errors import RequestError
 from vivavoce.listen.content import ContentModel
 from vivavoce.listen.listener import Listener
-from vivavoce.look import face478, look
+from vivavoce.look import face478
 from vivavoce.media.clip import Clip
 from vivavoce.media.provenance import Provenance
-from vivavoce.media.read import read_picture
 from vivavoce.move import PortraitMover, load_mover
 from vivavoce.nn.threads import one_threaded
 from vivavoce.render.repair import RepairNet
 from vivavoce.render.warp import Renderer
 from vivavoce.speak.voices import DEFAULT_VOICE
-from vivavoce.systems.clock import Clock
-from vivavoce.systems.spoken import Speechlike, spoken
+from vivavoce.systems.spoken import Speechlike
+from vivavoce.systems.talker import Follower, Portraitlike, check_size
 from vivavoce.types import (
     SAMPLES_PER_FRAME,
-    Bytes,
     Chunk,
     Cues,
     Emotion,
@@ -45,25 +42,19 @@ SIZE = 512
 """Side of the square video in pixels unless another is asked for."""
 RENDERED = 5
 """Frames that are rendered at once."""
-SMALLEST, LARGEST = 64, 2160
-"""Bounds of the sizes that can be asked for."""
-
-Portraitlike = str | Path | Bytes | Face
 
 
-class Portrait:
+class Portrait(Follower):
     """The system; made once, used for many clips."""
 
     name = "portrait"
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        super().__init__(folder)
         self.model = face478.load()
         self.repair = RepairNet.load(folder / "repair.safetensors")
         self.listener = Listener(ContentModel.load(folder / "content.safetensors"))
         self.mover: PortraitMover = load_mover(folder)
-        self.clock = Clock()
-        """Seconds by stage, of everything done since loading."""
 
     def __call__(
         self,
@@ -93,31 +84,14 @@ class Portrait:
 
         Raises: NoFace, BadMedia, UnknownName, RequestError: see their messages.
         """
-        if size is not None and not SMALLEST <= size <= LARGEST:
-            raise RequestError(f"The size must be {SMALLEST} to {LARGEST} pixels, not {size}.")
+        check_size(size)
         said, seconds = self.speech(text, speech, voice, emotion)
         with self.clock("look"):
-            person = portrait if isinstance(portrait, Face) else self.look(portrait, face)
+            person = self.look(portrait, face)
             renderer = Renderer(person, self.model, size, self.repair)
         chunks = self._chunks(renderer, person, said, Emotion.parse(emotion), seed, still)
         made_by = Provenance(self.folder.name, seed)
         return Clip(one_threaded(chunks), renderer.size, made_by, seconds)
-
-    def look(self, portrait: str | Path | Bytes, face: int | None = None) -> Face:
-        """Find and measure the person; do it once to make many clips of one picture."""
-        if isinstance(portrait, np.ndarray):
-            return look(portrait, face)
-        return look(read_picture(portrait), face, str(portrait))
-
-    def speech(
-        self,
-        text: str | None,
-        speech: Speechlike | None,
-        voice: str = DEFAULT_VOICE,
-        emotion: str | Emotion = "neutral",
-    ) -> tuple[Iterator[Speech], float | None]:
-        """The sound as pieces, and its length in seconds where that is known beforehand."""
-        return spoken(text, speech, voice, emotion, self.clock)
 
     def motion(
         self,

@@ -20,25 +20,22 @@ from torch import Tensor
 from vivavoce.errors import RequestError, UnknownName
 from vivavoce.listen.mel import MELS, MelStream
 from vivavoce.listen.prosody import ProsodyStream
-from vivavoce.look import face478, look
+from vivavoce.look import face478
 from vivavoce.media.clip import Clip
 from vivavoce.media.provenance import Provenance
-from vivavoce.media.read import read_picture
 from vivavoce.move.pose_rhythm import PROSODY
 from vivavoce.nn.threads import one_threaded
 from vivavoce.speak.voices import DEFAULT_VOICE
-from vivavoce.systems.clock import Clock
 from vivavoce.systems.sdm import PARTS, SAMPLERS, Coarse, Heard, SdmNet, load_net
 from vivavoce.systems.sdm_picture import Painter
 from vivavoce.systems.sdm_sitter import Sitter, as_motion, nobody, seat, settled
-from vivavoce.systems.spoken import Speechlike, spoken
+from vivavoce.systems.spoken import Speechlike
+from vivavoce.systems.talker import Follower, Portraitlike, check_size
 from vivavoce.types import (
     MELS_PER_FRAME,
     SAMPLES_PER_FRAME,
-    Bytes,
     Chunk,
     Emotion,
-    Face,
     Float,
     Motion,
     Speech,
@@ -49,9 +46,7 @@ BLOCK, AROUND = 100, 50
 BLENDED = 10
 """Frames over which a block takes over from the one before."""
 RENDERED = 5
-SMALLEST, LARGEST = 64, 2160
 RENDERERS = ("own", "portrait")
-Portraitlike = str | Path | Bytes | Face
 
 
 @dataclass(frozen=True)
@@ -64,18 +59,15 @@ class How:
     seed: int
 
 
-class Sdm:
+class Sdm(Follower):
     """The system; made once, used for many clips."""
 
     name = "sdm"
     OPTIONS = frozenset({"sampler", "k", "without", "render"})
-    """What can be asked of it beside what every system takes."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        super().__init__(folder)
         self.net: SdmNet = load_net(folder)
-        self.clock = Clock()
-        """Seconds by stage, of everything done since loading."""
 
     def __call__(
         self,
@@ -119,8 +111,7 @@ class Sdm:
         _check(size, render)
         said, seconds = self.speech(text, speech, voice, emotion)
         with self.clock("look"):
-            seen = portrait if isinstance(portrait, Face) else self.look(portrait, face)
-            sitter = seat(seen, self.net.settings.size)
+            sitter = seat(self.look(portrait, face), self.net.settings.size)
         moves = self.landmarks(sitter.landmarks, len(sitter.picture), said, how, still)
         made_by = Provenance(self.folder.name, seed)
         if render == "portrait":
@@ -130,22 +121,6 @@ class Sdm:
             shape = (width, height) if size is None else (size, size)
             shown = self._own(sitter, moves, size)
         return Clip(one_threaded(shown), shape, made_by, seconds)
-
-    def look(self, portrait: str | Path | Bytes, face: int | None = None) -> Face:
-        """Find and measure the person; do it once to make many clips of one picture."""
-        if isinstance(portrait, np.ndarray):
-            return look(portrait, face)
-        return look(read_picture(portrait), face, str(portrait))
-
-    def speech(
-        self,
-        text: str | None,
-        speech: Speechlike | None,
-        voice: str = DEFAULT_VOICE,
-        emotion: str | Emotion = "neutral",
-    ) -> tuple[Iterator[Speech], float | None]:
-        """The sound as pieces, and its length in seconds where that is known beforehand."""
-        return spoken(text, speech, voice, emotion, self.clock)
 
     def motion(
         self,
@@ -240,8 +215,7 @@ class Sdm:
 
 
 def _check(size: int | None, render: str) -> None:
-    if size is not None and not SMALLEST <= size <= LARGEST:
-        raise RequestError(f"The size must be {SMALLEST} to {LARGEST} pixels, not {size}.")
+    check_size(size)
     if render not in RENDERERS:
         raise UnknownName("renderer", render, RENDERERS)
 

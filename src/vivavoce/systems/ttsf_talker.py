@@ -20,18 +20,17 @@ import torch
 from torch import Tensor
 
 from vivavoce.errors import NoFace, RequestError, UnknownName
-from vivavoce.look import look
 from vivavoce.look.boxes import mouth_box
 from vivavoce.look.crop import cropped, moved, squares
 from vivavoce.look.motion_codes import hidden_mouth
 from vivavoce.media.clip import Clip
 from vivavoce.media.provenance import Provenance
-from vivavoce.media.read import read_picture, read_video
+from vivavoce.media.read import read_video
 from vivavoce.nn.threads import one_threaded
 from vivavoce.render.paste import paste
 from vivavoce.speak.text import Piece, clean_text, split_text
 from vivavoce.speak.voices import DEFAULT_VOICE
-from vivavoce.systems.clock import Clock
+from vivavoce.systems.talker import Portraitlike, Talker, check_size
 from vivavoce.systems.ttsf import CROP, Seen, TtsfNet, load_net
 from vivavoce.types import (
     RATE,
@@ -50,10 +49,6 @@ STEPS = 10
 """Euler steps of both samplers (spec, section 2)."""
 VOICES_FROM = ("without-motion", "with-motion")
 """What the voice is made for: f_id, or f_id + f_m (Table 3)."""
-SMALLEST, LARGEST = 64, 2160
-"""Bounds of the sizes that can be asked for."""
-
-Portraitlike = str | Path | Bytes | Face
 
 
 @dataclass(frozen=True)
@@ -80,20 +75,16 @@ class Sentence:
     """Video frames, pause included."""
 
 
-class Ttsf:
+class Ttsf(Talker):
     """The system; made once, used for many clips."""
 
     name = "ttsf"
     SPEAKS = True
-    """It speaks a text itself; it does not follow recordings."""
     OPTIONS = frozenset({"steps", "voice_from", "motion_from", "speech_only"})
-    """What can be asked of it beside what every system takes."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        super().__init__(folder)
         self.net: TtsfNet = load_net(folder)
-        self.clock = Clock()
-        """Seconds by stage, of everything done since loading."""
 
     def __call__(
         self,
@@ -158,12 +149,6 @@ class Ttsf:
             made = self._speak(piece, sitter.seen, steps, voice_from)
             yield Speech(made.samples, piece.text, features=made.feature[0].numpy())
 
-    def look(self, portrait: str | Path | Bytes, face: int | None = None) -> Face:
-        """Find and measure the person; do it once to make many clips of one picture."""
-        if isinstance(portrait, np.ndarray):
-            return look(portrait, face)
-        return look(read_picture(portrait), face, str(portrait))
-
     def _check(
         self,
         speech: object,
@@ -182,8 +167,7 @@ class Ttsf:
             raise RequestError("ttsf makes the voice from the face: leave out --voice.")
         if Emotion.parse(emotion) not in (Emotion(), Emotion(intensity=0.0)):
             raise RequestError("ttsf knows no emotions: leave out --emotion.")
-        if size is not None and not SMALLEST <= size <= LARGEST:
-            raise RequestError(f"The size must be {SMALLEST} to {LARGEST} pixels, not {size}.")
+        check_size(size)
         if not 1 <= steps <= 1000:
             raise RequestError(f"--steps is a number from 1 to 1000, not {steps}.")
         if voice_from not in VOICES_FROM:
@@ -196,7 +180,7 @@ class Ttsf:
 
     @torch.no_grad()
     def _sitter(self, portrait: Portraitlike, number: int | None) -> Sitter:
-        face = portrait if isinstance(portrait, Face) else self.look(portrait, number)
+        face = self.look(portrait, number)
         height, width = face.picture.shape[:2]
         places = squares(face.landmarks[None], width, height, CROP)
         size = self.net.settings.size
