@@ -263,12 +263,14 @@ def fakeavceleb(root: Path, media: Media) -> None:
 
 
 def clips(root: Path, media: Media) -> None:
-    """A folder a person, with words and without; a file a person; a broken one; a text."""
+    """A folder a person, with words and without; a file a person; a broken video, broken words."""
     put(root / "anna/one.mp4", media.good)
     put(root / "anna/one.txt", " Good\nmorning. \n")
     put(root / "anna/two b.MP4", media.good)
     put(root / "bob.mp4", media.good)
     put(root / "carl/broken.mp4", media.broken)
+    put(root / "dora.mp4", media.good)
+    (root / "dora.txt").write_bytes("Grüße".encode("latin-1"))
     put(root / "notes.txt", "nothing")
 
 

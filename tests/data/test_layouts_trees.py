@@ -185,11 +185,12 @@ def test_clips_of_ones_own(found: dict[str, dict[str, Found]]) -> None:
     clips = found["clips"]
     assert {k: c.person for k, c in clips.items()} == {
         "anna_one-mp4": "anna", "anna_two-b-MP4": "anna", "bob-mp4": "bob",
-        "carl_broken-mp4": "carl",
+        "carl_broken-mp4": "carl", "dora-mp4": "dora",
     }  # fmt: skip
     assert clips["anna_one-mp4"].text == "Good morning."
     assert clips["bob-mp4"].text is None
     assert clips["carl_broken-mp4"].flaw == "unreadable video"
+    assert clips["dora-mp4"].flaw == "words are not UTF-8"
     splits = [split_by_name(f"person{n}") for n in range(400)]
     assert 20 < splits.count("test") < 60
     assert 20 < splits.count("val") < 60

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -131,7 +132,8 @@ def test_a_set_lists_its_shards_by_split(tmp_path: Path) -> None:
 
 def test_sets_are_joined_where_they_lie(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        shards.write_shard(tmp_path / name / "train" / "0.tar", [made(name)])
+        own = replace(made(name), about=made().about | {"person": name})
+        shards.write_shard(tmp_path / name / "train" / "0.tar", [own])
         shards.write_set(tmp_path / name, {"name": name})
     shards.write_shard(tmp_path / "b" / "test" / "0.tar", [made("c")])
     sets = [tmp_path / n for n in ("a", "b", "b")]
@@ -141,8 +143,21 @@ def test_sets_are_joined_where_they_lie(tmp_path: Path) -> None:
     assert [s.key for s in joined.samples("train", ())] == ["a", "b", "b"]
     moved = (tmp_path / "c").rename(tmp_path / "d")
     assert len(shards.open_set(moved).shards("all")) == 5
-    with pytest.raises(RequestError, match="no set"):
-        shards.join_sets([tmp_path / "nothing"], tmp_path / "e")
-    assert not (tmp_path / "e").exists()
     with pytest.raises(OutputRefused, match="already"):
         shards.join_sets(sets, moved)
+
+
+def test_sets_that_cannot_be_joined_leave_nothing(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        shards.write_shard(tmp_path / name / "train" / "0.tar", [made(name)])
+        shards.write_set(tmp_path / name, {"name": name})
+    for sets, told in (
+        (("nothing",), "no set"),
+        (("a", "b"), "both have somebody called 'p00000'"),
+    ):
+        with pytest.raises(RequestError, match=told):
+            shards.join_sets([tmp_path / n for n in sets], tmp_path / "e")
+    (tmp_path / "b" / "train" / "0.tar").write_bytes(b"no shard")
+    with pytest.raises(BadMedia, match="damaged"):
+        shards.join_sets([tmp_path / "b"], tmp_path / "e")
+    assert not (tmp_path / "e").exists()

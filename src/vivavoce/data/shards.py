@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import tarfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,10 +77,7 @@ def read_shard(path: Path, members: Collection[str] = MEMBERS) -> Iterator[Sampl
     except BadMedia:
         raise
     except Exception as error:  # whatever tar, zip, json and wave say of damaged bytes
-        raise BadMedia(
-            f"The shard {path} is damaged ({error}). Delete it and run the command that made it "
-            "again: it makes only what is missing."
-        ) from None
+        raise damaged(path, error) from None
 
 
 @dataclass(frozen=True)
@@ -156,13 +154,20 @@ def write_set(folder: Path, about: dict[str, Any]) -> ShardSet:
 
 def join_sets(sets: Sequence[Path], folder: Path) -> ShardSet:
     """Make a set in `folder` of others, which stay where they are. A set that is named twice is
-    drawn from twice as often. People of different sets must have different names.
+    drawn from twice as often.
 
-    Raises: RequestError: one of them is no set. OutputRefused: `folder` holds something.
+    Raises: RequestError: one of them is no set, or two of them give the same name to people, who
+    would be taken for one. BadMedia: a shard is damaged. OutputRefused: `folder` holds something.
     CannotWrite.
     """
-    for part in sets:
-        open_set(part)
+    owner: dict[str, Path] = {}
+    for part in dict.fromkeys(path.resolve() for path in sets):
+        for person in _people(open_set(part)):
+            if owner.setdefault(person, part) != part:
+                raise RequestError(
+                    f"{owner[person]} and {part} both have somebody called {person!r}; joined, "
+                    "they would be taken for one person. Make one of the sets with other names."
+                )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise OutputRefused(f"{folder} is there already. Give a new or an empty folder.")
     try:
@@ -171,6 +176,29 @@ def join_sets(sets: Sequence[Path], folder: Path) -> ShardSet:
         raise CannotWrite(f"{folder} cannot be written: {error.strerror or error}.") from None
     places = [os.path.relpath(part.resolve(), folder.resolve()) for part in sets]
     return write_set(folder, {"name": folder.name, "sets": places})
+
+
+def _people(shards: ShardSet) -> list[str]:
+    """Everybody in a set; nothing but the `json` members is read."""
+    found = set()
+    for path in [p for split in shards.splits for p in shards.shards(split)]:
+        try:
+            with tarfile.open(path, "r:") as tar:
+                for member in tar:
+                    file = tar.extractfile(member) if member.name.endswith(".json") else None
+                    if file is not None:
+                        found.add(str(json.load(file)["person"]))
+        except (tarfile.TarError, OSError, ValueError, KeyError) as error:
+            raise damaged(path, error) from None
+    return sorted(found)
+
+
+def damaged(path: Path, error: Exception) -> BadMedia:
+    """What to say of a shard that cannot be read."""
+    return BadMedia(
+        f"The shard {path} is damaged ({error}). Delete it and run the command that made it "
+        "again: it makes only what is missing."
+    )
 
 
 def _check_key(key: str) -> None:

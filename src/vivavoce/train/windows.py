@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from vivavoce.data.schema import VERSION, Sample, from_members
-from vivavoce.data.shards import ShardSet
+from vivavoce.data.shards import ShardSet, damaged
 from vivavoce.errors import BadMedia, RequestError
 from vivavoce.listen.mel import log_mel
 from vivavoce.types import FPS, MELS_PER_FRAME, SAMPLES_PER_FRAME, Bytes, Float
@@ -201,7 +201,7 @@ def _scan(shard: Path, wanted: set[str]) -> list[_Place]:
                 if suffix in wanted:
                     place.parts[suffix] = (member.offset_data, member.size)
     except (tarfile.TarError, OSError) as error:
-        raise _damaged(shard, error) from None
+        raise damaged(shard, error) from None
     return list(found.values())
 
 
@@ -222,7 +222,7 @@ def _about(place: _Place) -> dict[str, Any]:
         about: dict[str, Any] = json.loads(_bytes(place, "json")["json"])
         about["frames"], about["person"]
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(place.shard, error) from None
+        raise damaged(place.shard, error) from None
     if about.get("version") != VERSION:
         raise BadMedia(
             f"The shard {place.shard} is of version {about.get('version')}; this vivavoce reads "
@@ -236,12 +236,5 @@ def _read(place: _Place) -> Sample:
         sample = from_members(place.key, _bytes(place))
         sample.check()
     except Exception as error:  # whatever zip, json and wave say of damaged bytes
-        raise _damaged(place.shard, error) from None
+        raise damaged(place.shard, error) from None
     return sample
-
-
-def _damaged(shard: Path, error: Exception) -> BadMedia:
-    return BadMedia(
-        f"The shard {shard} is damaged ({error}). Delete it and run the command that made it "
-        "again: it makes only what is missing."
-    )

@@ -39,13 +39,14 @@ def _pieces(root: Path, video: Path) -> Iterator[Found]:
     person = plain(place.parts[0] if len(place.parts) > 1 else place.stem)
     name, split = plain(*place.parts), split_of(person)
     try:
-        seconds = read_clip_info(video).seconds
-    except BadMedia:
-        yield Found(name, split, person, name, video, flaw="unreadable video")
+        seconds, words = read_clip_info(video).seconds, _words(video)
+    except (BadMedia, UnicodeDecodeError) as error:
+        flaw = "unreadable video" if isinstance(error, BadMedia) else "words are not UTF-8"
+        yield Found(name, split, person, name, video, flaw=flaw)
         return
-    pieces = max(1, ceil(seconds / PIECE_S))
-    if pieces == 1:
-        yield Found(name, split, person, name, video, text=_words(video))
+    pieces = ceil(seconds / PIECE_S)
+    if pieces <= 1:
+        yield Found(name, split, person, name, video, text=words)
         return
     for number in range(pieces):
         key = f"{name}_{number:03d}"
@@ -54,6 +55,7 @@ def _pieces(root: Path, video: Path) -> Iterator[Found]:
 
 
 def _words(video: Path) -> str | None:
+    """What the file beside it says, if there is one."""
     file = video.with_suffix(".txt")
     return " ".join(file.read_text("utf-8").split()) or None if file.is_file() else None
 
