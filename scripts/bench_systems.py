@@ -37,14 +37,14 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 from vivavoce.nn.threads import one_thread
 from vivavoce.systems import WEIGHTS
 from vivavoce.systems.clock import Clock
-from vivavoce.systems.sdm import PRESETS as SDM_PRESETS
-from vivavoce.systems.sdm import SdmNet
-from vivavoce.systems.sdm import ready as sdm_ready
-from vivavoce.systems.sdm_talker import Sdm
-from vivavoce.systems.ttsf import PRESETS as TTSF_PRESETS
-from vivavoce.systems.ttsf import TtsfNet
-from vivavoce.systems.ttsf import ready as ttsf_ready
-from vivavoce.systems.ttsf_talker import Ttsf
+from vivavoce.systems.sdm.net import PRESETS as SDM_PRESETS
+from vivavoce.systems.sdm.net import SdmNet
+from vivavoce.systems.sdm.net import ready as sdm_ready
+from vivavoce.systems.sdm.talker import Sdm
+from vivavoce.systems.ttsf.net import PRESETS as TTSF_PRESETS
+from vivavoce.systems.ttsf.net import TtsfNet
+from vivavoce.systems.ttsf.net import ready as ttsf_ready
+from vivavoce.systems.ttsf.talker import Ttsf
 from vivavoce.types import FPS
 
 PAGE = Path(__file__).parents[1] / "docs" / "speed.md"

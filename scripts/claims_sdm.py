@@ -21,9 +21,9 @@ from claims_ttsf_face import less, table
 from vivavoce.data.schema import Sample
 from vivavoce.data.shards import open_set
 from vivavoce.listen.mel import log_mel
-from vivavoce.measure.face import lmd
-from vivavoce.systems.sdm_talker import Blocks, How, Sdm
-from vivavoce.train.sdm import prosody_of
+from vivavoce.measure.metrics.face import lmd
+from vivavoce.systems.sdm.talker import Blocks, How, Sdm
+from vivavoce.train.sdm.training import prosody_of
 from vivavoce.types import Float, lip_gap
 
 SEEDS = 3

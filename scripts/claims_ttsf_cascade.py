@@ -20,8 +20,8 @@ import torch
 import vivavoce
 from claims_ttsf_face import in_sync, table, tracked
 from vivavoce.data.shards import open_set
-from vivavoce.measure.face import head_diversity, head_motion
 from vivavoce.measure.judges import load_judge
+from vivavoce.measure.metrics.face import head_diversity, head_motion
 from vivavoce.types import Bytes, Float, Speech
 
 SEEDS = 3

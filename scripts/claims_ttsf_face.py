@@ -30,22 +30,22 @@ from vivavoce.data.shards import open_set
 from vivavoce.look.follow import filled
 from vivavoce.look.motion_codes import hidden_mouth
 from vivavoce.look.track import track_video
-from vivavoce.measure.face import lmd
 from vivavoce.measure.figures import bootstrap
 from vivavoce.measure.judges import load_judge
-from vivavoce.measure.lipsync import lse_c, lse_d, sync_score
-from vivavoce.measure.motion import shake
+from vivavoce.measure.metrics.face import lmd
+from vivavoce.measure.metrics.lipsync import lse_c, lse_d, sync_score
+from vivavoce.measure.metrics.motion import shake
 from vivavoce.speak.matcha import lay_along
 from vivavoce.speak.tokens import tokens_of
 from vivavoce.systems.stage import Optimiser, Stage
-from vivavoce.systems.ttsf import PRESETS, WINDOW, Seen, TtsfNet, TtsfSettings, load_net
-from vivavoce.systems.ttsf_talker import as_pictures
+from vivavoce.systems.ttsf.net import PRESETS, WINDOW, Seen, TtsfNet, TtsfSettings, load_net
+from vivavoce.systems.ttsf.talker import as_pictures
 from vivavoce.train import train_system
-from vivavoce.train.checkpoint import read_state, state_file
-from vivavoce.train.ttsf import TtsfTraining
-from vivavoce.train.ttsf_face import REACH, to_tensor
-from vivavoce.train.ttsf_sight import Sight
-from vivavoce.train.windows import Clip
+from vivavoce.train.engine.checkpoint import read_state, state_file
+from vivavoce.train.read.square import Sight
+from vivavoce.train.read.windows import Clip
+from vivavoce.train.ttsf.face import REACH, to_tensor
+from vivavoce.train.ttsf.training import TtsfTraining
 from vivavoce.types import Bytes, Float, lip_gap
 
 AT_ONCE = 16

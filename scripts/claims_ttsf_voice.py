@@ -25,11 +25,11 @@ from vivavoce.data.schema import Sample
 from vivavoce.data.shards import open_set
 from vivavoce.measure.figures import bootstrap
 from vivavoce.measure.judges import load_judge
-from vivavoce.measure.sound import analysed, f0_rmse, mcd, stoi
-from vivavoce.systems.ttsf import Seen, TtsfNet, load_net
-from vivavoce.train.ttsf_face import to_tensor
-from vivavoce.train.ttsf_sight import Sight
-from vivavoce.train.windows import Clip
+from vivavoce.measure.metrics.sound import analysed, f0_rmse, mcd, stoi
+from vivavoce.systems.ttsf.net import Seen, TtsfNet, load_net
+from vivavoce.train.read.square import Sight
+from vivavoce.train.read.windows import Clip
+from vivavoce.train.ttsf.face import to_tensor
 from vivavoce.types import RATE, Float
 
 SENTENCE = "The boats were moving slowly along the river in the morning."
@@ -107,7 +107,7 @@ def table_3(net: TtsfNet, people: Sequence[Person]) -> dict[str, list[dict[str, 
 def against(said: Float, clip: Sample, person: Person) -> dict[str, float]:
     """One voice against a clip of the same text, and against the speaker's other clips."""
     voice, words = load_judge("voice"), load_judge("words")
-    from vivavoce.measure.words import wer
+    from vivavoce.measure.metrics.words import wer
 
     own = voice.embedding(said)
     there = [voice.embedding(c.samples) for c in person.clips if c is not clip]

@@ -134,7 +134,7 @@ def heard(judge: VoiceJudge, sample: Sample) -> dict[str, Any]:
 
 def real_clips(folder: Path) -> Iterator[tuple[str, Float, Float]]:
     """Kind, landmarks and sound of the talking clips in `folder`/video."""
-    from vivavoce.measure.view import NotMeasured, View
+    from vivavoce.measure.metrics.view import NotMeasured, View
 
     for path in sorted((folder / "video").glob("*.mp4")):
         view = View(path.stem, path)

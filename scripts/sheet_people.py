@@ -18,8 +18,8 @@ import numpy as np
 from PIL import Image
 
 import vivavoce
-from vivavoce.measure.contender import request
-from vivavoce.measure.suite import CLIPS_EACH, Case, open_suite
+from vivavoce.measure.bench.contender import request
+from vivavoce.measure.bench.suite import CLIPS_EACH, Case, open_suite
 from vivavoce.media.files import beside, check_output, writing
 from vivavoce.types import Bytes
 

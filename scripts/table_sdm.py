@@ -18,16 +18,16 @@ from typing import Any
 
 import numpy as np
 
-from vivavoce.measure.baselines import BASELINES, film_baseline
-from vivavoce.measure.bench import known
-from vivavoce.measure.contender import film_system
+from vivavoce.measure.bench.baselines import BASELINES, film_baseline
+from vivavoce.measure.bench.bench import known
+from vivavoce.measure.bench.contender import film_system
+from vivavoce.measure.bench.fitness import fit_or_unfit
+from vivavoce.measure.bench.suite import Case, Suite, open_suite
+from vivavoce.measure.bench.tables import Row, head
 from vivavoce.measure.figures import Interval, bootstrap
-from vivavoce.measure.fitness import fit_or_unfit
-from vivavoce.measure.measured import measure_views, number
-from vivavoce.measure.metric import Metric, find_metric
-from vivavoce.measure.suite import Case, Suite, open_suite
-from vivavoce.measure.tables import Row, head
-from vivavoce.measure.view import View
+from vivavoce.measure.metrics.measured import measure_views, number
+from vivavoce.measure.metrics.metric import Metric, find_metric
+from vivavoce.measure.metrics.view import View
 
 METRICS = ("FID", "SSIM", "SSIM aligned", "CSIM", "LMD", "LMD face", "sync score")
 """The paper's four, SSIM of faces that are aligned (open point O14), LMD of whole faces, and sync,

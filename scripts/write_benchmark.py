@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from vivavoce.measure.measured import number
+from vivavoce.measure.metrics.measured import number
 
 COLUMNS = (
     "FID", "SSIM", "CSIM", "LMD", "LSE-D", "LSE-C", "offset", "sync score", "FVD", "head motion",

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import vivavoce
-from vivavoce.measure.measured import measure_paths
+from vivavoce.measure.metrics.measured import measure_paths
 
 system = vivavoce.load("portrait")
 made, true = Path("made"), Path("true")

@@ -250,7 +250,7 @@ def sheet(
 @app.command()
 def doctor(as_json: Json = False) -> None:
     """Say whether this machine can do the work, and what to change if not."""
-    from vivavoce.measure.doctor import examine
+    from vivavoce.measure.bounds.doctor import examine
 
     findings = examine()
     if as_json:
@@ -318,7 +318,7 @@ def bounds(
     quick: Annotated[bool, typer.Option("--quick", help="Two portraits, fewer figures.")] = False,
 ) -> None:
     """Measure the default system against its bounds: bounds.json and bounds.html."""
-    from vivavoce.measure.bounds import run_bounds
+    from vivavoce.measure.bounds.bounds import run_bounds
 
     if not run_bounds(real, output, quick=quick).passed:
         raise typer.Exit(1)
@@ -351,8 +351,8 @@ def measure(
 ) -> None:  # fmt: skip
     """Measure clips: pictures, faces, lips, voice; with --reference against the true clips."""
     from vivavoce.measure.judges import chosen_judges
-    from vivavoce.measure.measured import as_dict, measure_paths, write_json
-    from vivavoce.measure.show import list_metrics, show_measured
+    from vivavoce.measure.metrics.measured import as_dict, measure_paths, write_json
+    from vivavoce.measure.metrics.show import list_metrics, show_measured
     from vivavoce.media.files import check_output
 
     if known:
@@ -394,7 +394,7 @@ def bench(
     quiet: Quiet = False,
 ) -> None:
     """Compare systems on the same portraits and speech: bench.md, bench.json, bench.html."""
-    from vivavoce.measure.bench import run_bench
+    from vivavoce.measure.bench.bench import run_bench
     from vivavoce.measure.judges import chosen_judges
 
     run_bench(
@@ -420,7 +420,7 @@ def study_make(
     quiet: Quiet = False,
 ) -> None:
     """Blind the clips of several systems and write the page on which people rate them."""
-    from vivavoce.measure.opinion import QUESTIONS, make_study
+    from vivavoce.measure.bench.opinion import QUESTIONS, make_study
 
     made = make_study(clips, output, questions or QUESTIONS, seed, systems or ())
     left_out = f"; left out: {', '.join(made.left_out)}" if made.left_out else ""
@@ -439,8 +439,8 @@ def study_read(
     as_json: Json = False,
 ) -> None:
     """Mean opinion scores with 95 % intervals, by system and question."""
-    from vivavoce.measure.opinion import as_dict, read_study
-    from vivavoce.measure.show import show_opinion
+    from vivavoce.measure.bench.opinion import as_dict, read_study
+    from vivavoce.measure.metrics.show import show_opinion
 
     found = read_study(folder, answers)
     _print_json(as_dict(found), as_json)

@@ -20,7 +20,7 @@ from vivavoce.data.schema import Sample
 from vivavoce.data.shards import open_set
 from vivavoce.errors import CannotWrite, RequestError, VivavoceError
 from vivavoce.look.track import track_video
-from vivavoce.measure.lips import closure_gaps, vowel_gaps
+from vivavoce.measure.metrics.lips import closure_gaps, vowel_gaps
 from vivavoce.media.provenance import read_provenance
 from vivavoce.media.read import read_clip_info, read_speech, read_video
 from vivavoce.types import EMOTIONS, OUTER_EYES, SAMPLES_PER_FRAME, Phone, lip_gap

@@ -9,7 +9,7 @@ from vivavoce.data.corpus.carriage import LIMITS, MODE_HZ, accents, carry, draw_
 from vivavoce.data.corpus.people import draw_person
 from vivavoce.data.corpus.perform import course, perform, seals
 from vivavoce.look.face478 import load
-from vivavoce.measure.lips import closure_gaps, vowel_gaps
+from vivavoce.measure.metrics.lips import closure_gaps, vowel_gaps
 from vivavoce.move.emotion import look_of
 from vivavoce.speak.voices import find_voice
 from vivavoce.types import (

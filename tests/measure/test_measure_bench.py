@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from vivavoce.errors import RequestError, UnknownName, VivavoceError
-from vivavoce.measure.baselines import FULL_DB, WIDEST, jaw
-from vivavoce.measure.bench import Bench, run_bench
-from vivavoce.measure.contender import film_system, stand_in
-from vivavoce.measure.suite import open_suite
+from vivavoce.measure.bench.baselines import FULL_DB, WIDEST, jaw
+from vivavoce.measure.bench.bench import Bench, run_bench
+from vivavoce.measure.bench.contender import film_system, stand_in
+from vivavoce.measure.bench.suite import open_suite
 
 METRICS = ("SSIM", "LMD", "LSE-D", "sync score", "offset", "head motion")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vivavoce.errors import BadMedia, CannotWrite
-from vivavoce.measure.bounds import run_bounds
+from vivavoce.measure.bounds.bounds import run_bounds
 
 
 def test_quick_bounds_writes_figures_and_pictures(tmp_path: Path) -> None:

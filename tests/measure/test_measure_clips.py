@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 
 from vivavoce.cli import app
 from vivavoce.errors import RequestError, UnknownName, VivavoceError
+from vivavoce.measure.bench.suite import write_clip
 from vivavoce.measure.judges import chosen_judges
-from vivavoce.measure.measured import measure_paths, measure_seeds, measure_views
-from vivavoce.measure.suite import write_clip
-from vivavoce.measure.view import View
+from vivavoce.measure.metrics.measured import measure_paths, measure_seeds, measure_views
+from vivavoce.measure.metrics.view import View
 
 
 def clip(path: Path, shift: int = 0, frames: int = 12) -> Path:
@@ -126,7 +126,7 @@ def test_command_writes_json_and_prints_a_table(tmp_path: Path) -> None:
 
 
 def test_list_names_every_metric() -> None:
-    from vivavoce.measure.metric import METRICS
+    from vivavoce.measure.metrics.metric import METRICS
 
     ran = CliRunner().invoke(app, ["measure", "--list"])
     for metric in METRICS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vivavoce.measure import doctor
+from vivavoce.measure.bounds import doctor
 
 
 def test_ten_findings_and_a_verdict(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vivavoce.look import face478, landmarks68
-from vivavoce.measure import face
+from vivavoce.measure.metrics import face
 from vivavoce.types import ARKIT_INDEX, OUTER_EYES, SAMPLES_PER_FRAME, Float, lip_gap
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from vivavoce.errors import BadMedia
 from vivavoce.measure import figures
-from vivavoce.measure.bounds import BoundsResult
-from vivavoce.measure.cases import find_cases, grid_words, spread
-from vivavoce.measure.report import as_dict, as_page, value_words
+from vivavoce.measure.bounds.bounds import BoundsResult
+from vivavoce.measure.bounds.cases import find_cases, grid_words, spread
+from vivavoce.measure.report.bounds_page import as_dict, as_page, value_words
 
 
 def test_verdicts() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from vivavoce.measure.fitness import fit_or_unfit
-from vivavoce.measure.metric import find_metric
+from vivavoce.measure.bench.fitness import fit_or_unfit
+from vivavoce.measure.metrics.metric import find_metric
 
 RIGHT = {"truth": 7.0, "shuffled": 2.0, "still": 1.0, "loudness": 4.0, "ours": 6.0}
 

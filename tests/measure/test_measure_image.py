@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vivavoce.measure.image import BackgroundChange, background_mask
+from vivavoce.measure.bounds.background import BackgroundChange, background_mask
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from vivavoce.data.schema import Sample
 from vivavoce.data.shards import open_set
 from vivavoce.errors import BadCheckpoint, RequestError, UnknownName
 from vivavoce.measure.judges import KINDS, load_judge
-from vivavoce.measure.lipsync import MOST
+from vivavoce.measure.metrics.lipsync import MOST
 from vivavoce.types import SAMPLES_PER_FRAME
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vivavoce.measure import lips
+from vivavoce.measure.metrics import lips
 from vivavoce.types import Phone
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vivavoce.measure import lipsync
+from vivavoce.measure.metrics import lipsync
 
 
 def curve(at: int, depth: float = 6.0, level: float = 12.0) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vivavoce.data.matching import alike, auc, recall
-from vivavoce.measure import matching
+from vivavoce.measure.metrics import matching
 
 
 def drawn(people: int, dim: int, seed: int = 0) -> np.ndarray:

@@ -10,10 +10,10 @@ import pytest
 
 from vivavoce.data.schema import Sample
 from vivavoce.data.shards import open_set
-from vivavoce.measure.fitness import distance_from_best
-from vivavoce.measure.measured import Measured, measure_views
-from vivavoce.measure.metric import METRICS, Metric
-from vivavoce.measure.view import View
+from vivavoce.measure.bench.fitness import distance_from_best
+from vivavoce.measure.metrics.measured import Measured, measure_views
+from vivavoce.measure.metrics.metric import METRICS, Metric
+from vivavoce.measure.metrics.view import View
 
 SHARED = [m for m in METRICS if m.over != "seeds"]
 PERFECT = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vivavoce.look.face478 import load
-from vivavoce.measure import motion
+from vivavoce.measure.metrics import motion
 from vivavoce.types import ARKIT, ARKIT_INDEX, FPS, rotation_matrix
 
 

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from vivavoce.cli import app
 from vivavoce.errors import OutputRefused, RequestError, UnknownName
-from vivavoce.measure import opinion
-from vivavoce.measure.opinion import make_study, read_study
+from vivavoce.measure.bench import opinion
+from vivavoce.measure.bench.opinion import make_study, read_study
 
 
 @pytest.fixture

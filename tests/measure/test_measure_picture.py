@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vivavoce.measure import picture
+from vivavoce.measure.metrics import picture
 from vivavoce.types import Bytes
 
 

@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from vivavoce.measure import sound
+from vivavoce.measure.metrics import sound
 from vivavoce.types import RATE, Emotion, Float
 
 KHZ16 = np.arange(RATE) / RATE

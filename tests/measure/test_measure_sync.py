@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vivavoce.measure import sync
+from vivavoce.measure.metrics import lag as sync
 from vivavoce.types import FPS, RATE, Phone
 
 

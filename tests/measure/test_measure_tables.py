@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vivavoce.measure.measured import Measured
-from vivavoce.measure.tables import Row, arranged, cell, markdown
+from vivavoce.measure.bench.tables import Row, arranged, cell, markdown
+from vivavoce.measure.metrics.measured import Measured
 
 
 def row(name: str, *seeds: float) -> Row:

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vivavoce.measure import parts, take
-from vivavoce.measure.speed import first_frame_s
+from vivavoce.measure.bounds import parts, take
+from vivavoce.measure.bounds.speed import first_frame_s
 from vivavoce.media.clip import Clip
 from vivavoce.media.provenance import Provenance
 from vivavoce.types import SAMPLES_PER_FRAME, Chunk

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vivavoce.data.corpus.describe import describe
-from vivavoce.measure import words
+from vivavoce.measure.metrics import words
 
 MADE = [
     "the speaker raises the brows and smiles",

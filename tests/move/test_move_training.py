@@ -10,9 +10,9 @@ import pytest
 from vivavoce.data.corpus.articulation import articulate
 from vivavoce.listen.sounds import CLASSES
 from vivavoce.move.lips import CONTROL_INDEX, CONTROLS
-from vivavoce.train.head import blink_starts, spline_knots
-from vivavoce.train.lips import Lesson, Windows, find_lag
-from vivavoce.train.tracks import TrackedClip, load_tracks, save_tracks, track_clip
+from vivavoce.train.portrait.head import blink_starts, spline_knots
+from vivavoce.train.portrait.lips import Lesson, Windows, find_lag
+from vivavoce.train.portrait.tracks import TrackedClip, load_tracks, save_tracks, track_clip
 from vivavoce.types import FPS, Float, Phone
 
 LOUD = np.full(40, 0.8, np.float32)

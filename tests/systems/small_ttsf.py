@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from vivavoce.speak.hifigan import HifiganSettings
 from vivavoce.speak.matcha import MatchaSettings
-from vivavoce.systems.ttsf import ELSEWHERE, TtsfNet, TtsfSettings
+from vivavoce.systems.ttsf.net import ELSEWHERE, TtsfNet, TtsfSettings
 
 SMALL = TtsfSettings(
     size=64, channels={4: 16, 8: 16, 16: 12, 32: 8, 64: 8}, code=24, motions=16, compressed=5,

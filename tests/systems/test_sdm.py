@@ -28,12 +28,12 @@ from vivavoce.move.pose_rhythm import (
 )
 from vivavoce.move.shallow_diffusion import divergence, meeting_step
 from vivavoce.systems import WEIGHTS
-from vivavoce.systems.sdm import PRESETS, STAGES, WIDEST, SdmNet, SdmSettings, load_net, within
-from vivavoce.systems.sdm_sitter import as_motion, nobody, settled
-from vivavoce.systems.sdm_talker import BLOCK, Blocks, How, Sdm, frame_noise, smoothed
+from vivavoce.systems.sdm.net import PRESETS, STAGES, WIDEST, SdmNet, SdmSettings, load_net, within
+from vivavoce.systems.sdm.sitter import as_motion, nobody, settled
+from vivavoce.systems.sdm.talker import BLOCK, Blocks, How, Sdm, frame_noise, smoothed
 from vivavoce.systems.stage import Run, Turn
 from vivavoce.train import train_system
-from vivavoce.train.sdm import SdmTraining, prosody_of
+from vivavoce.train.sdm.training import SdmTraining, prosody_of
 from vivavoce.types import Speech
 
 SMALL = SdmSettings(
@@ -289,7 +289,7 @@ def test_19_switches_leave_out_one_part_each(net: SdmNet, counted: Calls) -> Non
 
 def test_20_metrics_of_identical_clips_are_perfect() -> None:
     """Tested for every metric in tests/measure/test_measure_metric.py; here what LMD leaves out."""
-    from vivavoce.measure.face import lmd
+    from vivavoce.measure.metrics.face import lmd
 
     points = np.random.default_rng(0).uniform(0, 256, (4, 478, 3)).astype(np.float32)
     assert lmd(points, points, 256) == 0

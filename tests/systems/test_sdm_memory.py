@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from vivavoce.systems import WEIGHTS
-from vivavoce.systems.sdm import SdmNet, SdmSettings
-from vivavoce.systems.sdm_sitter import nobody
-from vivavoce.systems.sdm_talker import AROUND, BLOCK, RENDERED, How, Sdm
+from vivavoce.systems.sdm.net import SdmNet, SdmSettings
+from vivavoce.systems.sdm.sitter import nobody
+from vivavoce.systems.sdm.talker import AROUND, BLOCK, RENDERED, How, Sdm
 from vivavoce.types import Speech
 
 HOW = How("auxiliary", 0, frozenset(), 0)

@@ -11,9 +11,9 @@ from vivavoce.data.shards import open_set, write_set
 from vivavoce.look.face import look
 from vivavoce.render.from_landmarks import GRID, Layers, enlarged
 from vivavoce.render.shape import LOWER, UPPER
-from vivavoce.systems.sdm import SdmNet, SdmSettings
-from vivavoce.systems.sdm_picture import Painter
-from vivavoce.systems.sdm_sitter import Sitter, seat
+from vivavoce.systems.sdm.net import SdmNet, SdmSettings
+from vivavoce.systems.sdm.picture import Painter
+from vivavoce.systems.sdm.sitter import Sitter, seat
 from vivavoce.types import LIP_CORNERS
 
 

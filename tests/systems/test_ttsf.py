@@ -19,8 +19,8 @@ from vivavoce.move.motion_sampler import MotionSampler, prior_loss
 from vivavoce.nn.flow_matching import SIGMA_MIN, path, solve, velocity
 from vivavoce.render.flow_generator import fuse
 from vivavoce.speak.alignment import expand
-from vivavoce.systems.ttsf import PRESETS, STAGES, WEIGHTS_OF_LOSSES, Talk, TtsfNet
-from vivavoce.systems.ttsf_talker import Ttsf
+from vivavoce.systems.ttsf.net import PRESETS, STAGES, WEIGHTS_OF_LOSSES, Talk, TtsfNet
+from vivavoce.systems.ttsf.talker import Ttsf
 from vivavoce.types import SAMPLES_PER_FRAME, Face
 
 TEXT = "My mum bakes bread."

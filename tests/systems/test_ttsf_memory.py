@@ -16,7 +16,7 @@ from test_sdm_memory import held
 from vivavoce.look import look
 from vivavoce.media.read import read_picture
 from vivavoce.speak.text import Piece
-from vivavoce.systems.ttsf_talker import RENDERED, Sentence, Ttsf
+from vivavoce.systems.ttsf.talker import RENDERED, Sentence, Ttsf
 from vivavoce.types import Face
 
 SENTENCE = "The harbour lies quiet. "

@@ -11,9 +11,8 @@ pytest.importorskip("pocketsphinx")
 from vivavoce.listen.content import ContentModel
 from vivavoce.listen.sounds import CLASSES, CLOSED, INDEX, SILENCE
 from vivavoce.train import train_system
-from vivavoce.train.augment import masked, other_voice, spoil
-from vivavoce.train.checkpoint import read_state
-from vivavoce.train.content import (
+from vivavoce.train.engine.checkpoint import read_state
+from vivavoce.train.portrait.content import (
     PLANS,
     UNKNOWN,
     Clip,
@@ -23,6 +22,7 @@ from vivavoce.train.content import (
     label_rows,
     synthetic_clips,
 )
+from vivavoce.train.read.augment import masked, other_voice, spoil
 from vivavoce.types import Phone
 
 

@@ -30,11 +30,11 @@ from vivavoce.errors import (
 )
 from vivavoce.systems.stage import Optimiser, Run, Sample, Stage, Turn
 from vivavoce.train import train_system
-from vivavoce.train.checkpoint import State, check_fits, read_state, state_file, write_state
-from vivavoce.train.loop import Trainer
-from vivavoce.train.optimise import Mean, build, schedule
-from vivavoce.train.order import batches
-from vivavoce.train.place import Options, make_fabric
+from vivavoce.train.engine.checkpoint import State, check_fits, read_state, state_file, write_state
+from vivavoce.train.engine.devices import Options, make_fabric
+from vivavoce.train.engine.loop import Trainer
+from vivavoce.train.engine.optimise import Mean, build, schedule
+from vivavoce.train.engine.sampling import batches
 
 PROGRAM = [sys.executable, str(Path(__file__).with_name("toy_gan.py"))]
 
@@ -487,7 +487,7 @@ def test_dry_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_activations_are_measured() -> None:
-    from vivavoce.train.dry_run import activations
+    from vivavoce.train.engine.dry_run import activations
 
     class Plain(Toy):
         def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
@@ -542,7 +542,7 @@ def test_a_wrong_setting_is_refused(tmp_path: Path, change: str, told: str) -> N
 
 
 def test_settings_reach_their_stages() -> None:
-    from vivavoce.train.settings import apply
+    from vivavoce.train.engine.settings import apply
 
     changes = ["steps=7", "gan.batch=3", "losses.fool=2", "optimisers.critic.betas=[0.5, 0.9]",
                'curriculum={"2": {"fool": 0}}', "ema=null"]  # fmt: skip

@@ -11,9 +11,9 @@ import torch
 
 from vivavoce.data.corpus.make import Recipe, make_person
 from vivavoce.data.shards import write_set
-from vivavoce.systems.sdm import PRESETS, STAGES, SdmNet
+from vivavoce.systems.sdm.net import PRESETS, STAGES, SdmNet
 from vivavoce.systems.stage import Run, Turn, is_part
-from vivavoce.train.sdm import SdmTraining
+from vivavoce.train.sdm.training import SdmTraining
 
 PAGE = Path(__file__).parents[2] / "docs" / "systems" / "sdm.md"
 

@@ -17,17 +17,16 @@ from vivavoce.data.schema import Pictures, Sample
 from vivavoce.data.shards import write_set, write_shard
 from vivavoce.errors import RequestError
 from vivavoce.look.face478 import TO_MODEL, load
-from vivavoce.measure.measured import Measured
-from vivavoce.measure.tables import PAPER_TABLES, Row, arranged
+from vivavoce.measure.bench.tables import PAPER_TABLES, Row, arranged
+from vivavoce.measure.metrics.measured import Measured
 from vivavoce.nn.gan import critic_loss
 from vivavoce.nn.perceptual import Lpips, Vgg19, held_vgg19
 from vivavoce.systems.stage import Run, Stage, Turn, is_part
-from vivavoce.systems.ttsf import PRESETS, STAGES, WEIGHTS_OF_LOSSES
+from vivavoce.systems.ttsf.net import PRESETS, STAGES, WEIGHTS_OF_LOSSES
 from vivavoce.train import train_system
-from vivavoce.train.loop import _weighed
-from vivavoce.train.ttsf import TtsfTraining
-from vivavoce.train.ttsf_critics import Critics, LipReader, crop
-from vivavoce.train.ttsf_face import (
+from vivavoce.train.engine.loop import _weighed
+from vivavoce.train.ttsf.critics import Critics, LipReader, crop
+from vivavoce.train.ttsf.face import (
     GUIDES,
     IDENTITY,
     REACH,
@@ -36,7 +35,8 @@ from vivavoce.train.ttsf_face import (
     lips_distance,
     who_it_is,
 )
-from vivavoce.train.ttsf_speech import SpeechTraining
+from vivavoce.train.ttsf.speech import SpeechTraining
+from vivavoce.train.ttsf.training import TtsfTraining
 
 sys.path.append(str(Path(__file__).parents[1] / "systems"))
 from small_ttsf import SMALL

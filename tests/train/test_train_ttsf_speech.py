@@ -16,7 +16,7 @@ from vivavoce.nn.weights import read_weights
 from vivavoce.speak.matcha import PRESETS, Matcha
 from vivavoce.speak.voices import find_voice
 from vivavoce.systems.stage import Run, Stage, Turn
-from vivavoce.train.ttsf_speech import (
+from vivavoce.train.ttsf.speech import (
     CROP,
     SpeechTraining,
     cropped,
@@ -24,7 +24,7 @@ from vivavoce.train.ttsf_speech import (
     pitch_of,
     read_utterances,
 )
-from vivavoce.train.ttsf_vocoder import VocoderTraining, mel_of, spectra_loss
+from vivavoce.train.ttsf.vocoder import VocoderTraining, mel_of, spectra_loss
 from vivavoce.types import SAMPLES_PER_FRAME, Emotion
 
 TEXTS = ("A small boat came home.", "Five birds sing in the big tree.", "We like warm rain.")

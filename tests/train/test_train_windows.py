@@ -12,7 +12,7 @@ from vivavoce.data.schema import Pictures, Sample
 from vivavoce.data.shards import ShardSet, write_set, write_shard
 from vivavoce.errors import BadMedia, RequestError
 from vivavoce.listen.mel import log_mel
-from vivavoce.train.windows import Windows
+from vivavoce.train.read.windows import Windows
 
 
 def clip(number: int, frames: int) -> Sample:

@@ -10,9 +10,9 @@ from typing import Any
 from vivavoce.errors import BadCheckpoint, RequestError, UnknownName
 
 SYSTEMS = {
-    "portrait": "vivavoce.systems.portrait:Portrait",
-    "sdm": "vivavoce.systems.sdm_talker:Sdm",
-    "ttsf": "vivavoce.systems.ttsf_talker:Ttsf",
+    "portrait": "vivavoce.systems.portrait.talker:Portrait",
+    "sdm": "vivavoce.systems.sdm.talker:Sdm",
+    "ttsf": "vivavoce.systems.ttsf.talker:Ttsf",
 }
 """Name → where its class is; imported on demand."""
 WEIGHTS = Path(__file__).parents[1] / "weights"

@@ -1,7 +1,7 @@
 """What training is, as data: stages, their optimisers, and what a trainable system must offer.
 
-A system says what it learns; `train/loop.py` is the one loop that does it. The shortest system that
-can be trained (docs/examples/train_own.py runs it):
+A system says what it learns; `train/engine/loop.py` is the one loop that does it. The shortest
+system that can be trained (docs/examples/train_own.py runs it):
 
     class Line(Trainable):
         system = "line"

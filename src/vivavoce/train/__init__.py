@@ -12,13 +12,13 @@ from vivavoce.errors import OutputRefused, RequestError, UnknownName
 
 if TYPE_CHECKING:
     from vivavoce.systems.stage import Stage, Trainable
-    from vivavoce.train.checkpoint import State
+    from vivavoce.train.engine.checkpoint import State
 
 TRAINABLE: dict[str, str] = {
     "judges": "vivavoce.train.judges:JudgesTraining",
-    "portrait": "vivavoce.train.portrait:PortraitTraining",
-    "sdm": "vivavoce.train.sdm:SdmTraining",
-    "ttsf": "vivavoce.train.ttsf:TtsfTraining",
+    "portrait": "vivavoce.train.portrait.training:PortraitTraining",
+    "sdm": "vivavoce.train.sdm.training:SdmTraining",
+    "ttsf": "vivavoce.train.ttsf.training:TtsfTraining",
 }
 """Name → what gives a `systems.stage.Trainable` for a preset; imported on demand."""
 PRESETS = ("tiny", "paper")
@@ -52,7 +52,7 @@ def train_system(
         data: Shards, or what else the system learns from.
         preset: "tiny" or "paper".
         stage: Its name, or "all".
-        changes: "key=value" settings, see `train.settings`.
+        changes: "key=value" settings, see `train.engine.settings`.
         resume: Go on with the run in `out`, with its settings and seed; `changes` come on top.
         start: Runs whose weights it begins with, "FOLDER" or "FOLDER:PART"; the last one wins.
         dry_run: Print what would be trained, and what memory it takes.
@@ -65,7 +65,7 @@ def train_system(
 
     Raises: UnknownName: no such system, preset, stage, setting. RequestError: a setting of the
     wrong kind, no data. OutputRefused: `out` holds a run and not `resume`. BadCheckpoint: the run
-    in `out` is damaged or of something else. TrainingStopped: see `train.loop`.
+    in `out` is damaged or of something else. TrainingStopped: see `train.engine.loop`.
     """
     for kind, value, known in (
         ("preset", preset, PRESETS),
@@ -79,8 +79,9 @@ def train_system(
     make = _find(system) if isinstance(system, str) else system
     import torch
 
-    from vivavoce.train import checkpoint, loop, place
-    from vivavoce.train import dry_run as table
+    from vivavoce.train.engine import checkpoint, loop
+    from vivavoce.train.engine import devices as place
+    from vivavoce.train.engine import dry_run as table
 
     state = checkpoint.read_state(out) if resume else None
     first_seed = state.seed if state else seed or 0
@@ -117,7 +118,7 @@ def _stages(
     trainable: Trainable, wanted: str, changes: Sequence[str], state: State | None
 ) -> tuple[Stage, ...]:
     """The stages to train with their settings: the system's, the resumed run's, then `changes`."""
-    from vivavoce.train import settings
+    from vivavoce.train.engine import settings
 
     names = [stage.name for stage in trainable.stages]
     if wanted not in (*names, "all"):
@@ -138,8 +139,8 @@ def _stages(
 
 def _state(trainable: Trainable, state: State | None, seed: int | None, out: Path) -> State:
     """The run to go on with, its weights in the network; or a new one."""
-    from vivavoce.train import checkpoint
-    from vivavoce.train.sharding import load_into
+    from vivavoce.train.engine import checkpoint
+    from vivavoce.train.engine.sharding import load_into
 
     if state is None:
         file = checkpoint.state_file(out)

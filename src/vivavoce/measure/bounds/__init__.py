@@ -1,0 +1,1 @@
+"""bounds: one system against what it promises: speed, memory, lips, head, sync."""

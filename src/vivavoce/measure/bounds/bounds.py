@@ -1,0 +1,360 @@
+"""The benchmark: the default system over real portraits and recordings, against its bounds.
+
+make bounds REAL=folder     # out/bounds.json, out/bounds.html, out/bounds/: clips and sheets
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+import vivavoce
+from vivavoce.measure.bounds import cases as stock
+from vivavoce.measure.bounds import parts, speed
+from vivavoce.measure.bounds.take import Take, film, judge, real_take, sound_of, spoken_phones
+from vivavoce.measure.figures import Figure, atleast, upto
+from vivavoce.measure.metrics import lag as sync
+from vivavoce.types import FPS, RATE, Phone, Speech
+
+RECORDING_S = 8.0
+"""Recordings are cut to this length."""
+SURE = 0.9
+"""Words of recordings that are recognised with less confidence are not judged."""
+SIZE = 512
+
+
+@dataclass(frozen=True)
+class BoundsResult:
+    """Everything that a run found out."""
+
+    figures: tuple[Figure, ...]
+    takes: tuple[Take, ...]
+    failures: tuple[tuple[str, str], ...]
+    """Portraits that could not be made to speak and steps that broke, each with the reason."""
+    untracked: tuple[tuple[str, str], ...]
+    """Portraits in which `look` finds nobody to animate, each with the reason."""
+    about: dict[str, str] = field(default_factory=dict)
+    """Version, machine, judge, data, seed, length of the run."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether no bound is missed and nothing broke."""
+        return not self.failures and not any(f.passed is False for f in self.figures)
+
+
+def run_bounds(
+    real: Path | None, out: Path, portraits: int = 20, recordings: int = 10, quick: bool = False
+) -> BoundsResult:
+    """Measure the system `portrait`; `bounds.json`, `bounds.html` and `bounds/` come into `out`.
+
+    Args:
+        real: Folder with portraits and recordings (see `cases.find_cases`); None: scikit-image's
+            astronaut, spoken text only.
+        out: Folder for the report; made if it is not there.
+        portraits: How many portraits speak a text.
+        recordings: How many English recordings drive one.
+        quick: Two portraits, one recording; no memory, drift over a minute only: for tests.
+
+    Raises: BadMedia: the folder has nothing to run on. CannotWrite: `out` cannot be written.
+    """
+    from vivavoce.measure.report.bounds_page import write_report
+
+    started = perf_counter()
+    work = _make_folder(out)
+    run = _Bounds(real, work, 2 if quick else portraits, 1 if quick else recordings, quick)
+    run.run()
+    result = run.result(perf_counter() - started)
+    write_report(result, out)
+    return result
+
+
+def _make_folder(out: Path) -> Path:
+    from vivavoce.errors import CannotWrite
+
+    try:
+        (out / "bounds").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(f"The folder {out} cannot be made: {error.strerror}.") from None
+    return out / "bounds"
+
+
+class _Bounds:
+    """One run, step by step; each step adds takes or figures."""
+
+    def __init__(
+        self, real: Path | None, work: Path, portraits: int, recordings: int, quick: bool
+    ) -> None:
+        self.work, self.quick = work, quick
+        self.cases = stock.find_cases(real) if real else _astronaut(work)
+        self.data = f"{real.name}/" if real else "scikit-image's astronaut"
+        self.counts = portraits, recordings
+        self.system = vivavoce.load("portrait")
+        self.takes: list[Take] = []
+        self.figures: list[Figure] = []
+        self.failures: list[tuple[str, str]] = []
+        self.untracked: list[tuple[str, str]] = []
+        self.faces: dict[Path, Any] = {}
+
+    def run(self) -> None:
+        """All steps; a step that fails says so and the others go on."""
+        steps = [
+            ("warm up", self.warm), ("spoken text", self.text), ("recordings", self.recordings),
+            ("still and seeds", self.still_and_seeds), ("real clips", self.real),
+            ("every portrait", self.everyone), ("first frame", self.first_frame),
+            ("sixty minutes", self.drift), ("start-up", self.start_up), ("memory", self.memory),
+        ]  # fmt: skip
+        for name, step in steps:
+            with _told(name):
+                try:
+                    step()
+                except Exception as error:  # what broke is a finding, and the run goes on
+                    self.failures.append((name, f"{type(error).__name__}: {error}"))
+
+    def result(self, seconds: float) -> BoundsResult:
+        """The figures of all steps, in the order of the report."""
+        figures = [f for part in parts.PARTS for f in part(self.takes)] + self.figures
+        about = {
+            "version": vivavoce.__version__,
+            "system": "portrait, 512x512, 25 frames a second",
+            "machine": str(speed.this_machine()),
+            "judge": judge(),
+            "data": self.data,
+            "seeds": "number of the clip",
+            "intervals": "95 %, bootstrap over clips, 1,000 rounds, seed 0",
+            "parts": "quick: two portraits; memory skipped" if self.quick else "all",
+            "seconds": f"{seconds:.0f}",
+        }
+        return BoundsResult(
+            tuple(figures), tuple(self.takes), tuple(self.failures), tuple(self.untracked), about
+        )
+
+    def warm(self) -> None:
+        """Compile and allocate once; only what comes after load and this counts."""
+        list(self.system(portrait=self.cases.portraits[0], text="Hello.", size=SIZE))
+
+    def text(self) -> None:
+        """Portraits say a sentence each."""
+        for i, portrait in enumerate(stock.spread(self.cases.portraits, self.counts[0])):
+            words = stock.SENTENCES[i % len(stock.SENTENCES)]
+            voice = stock.VOICES[i % len(stock.VOICES)]
+            self.film(portrait, "text", i, spoken_phones(words, voice), text=words, voice=voice)
+
+    def recordings(self) -> None:
+        """Other portraits are driven by human speech: English, as many again whose words are
+        known, and three other languages."""
+        free = stock.spread(self.cases.english, self.counts[1])
+        english = (*free, *stock.spread(self.cases.known, self.counts[1]))
+        other = self.cases.other[: 0 if self.quick else 3]
+        pictures = self.cases.portraits[1::2] or self.cases.portraits
+        for i, recording in enumerate((*english, *other)):
+            samples = sound_of(recording.path, RECORDING_S)
+            phones = heard(samples, recording.text) if recording.language == "en" else ()
+            kind = "recording" if recording.language == "en" else "other language"
+            portrait = pictures[i * len(pictures) // (len(english) + len(other))]
+            self.film(portrait, kind, 100 + i, phones, speech=Speech(samples))
+
+    def still_and_seeds(self) -> None:
+        """Three portraits with a still head, and with two seeds."""
+        words = stock.SENTENCES[0]
+        for portrait in stock.spread(self.cases.portraits, 1 if self.quick else 3):
+            for kind, seed, still in (("still", 1, True), ("seed a", 1, False),
+                                      ("seed b", 2, False)):  # fmt: skip
+                phones = spoken_phones(words, stock.VOICES[0])
+                self.film(portrait, kind, seed, phones, text=words, still=still)
+
+    def film(
+        self, portrait: Path, kind: str, seed: int, phones: tuple[Phone, ...], **request: Any
+    ) -> None:
+        """Make and keep one clip, or note why it could not be made."""
+        from vivavoce.errors import NoFace
+
+        path = self.work / f"{kind.replace(' ', '_')}-{seed:03d}-{portrait.stem}.mp4"
+        try:
+            take = film(
+                self.system, portrait.stem, kind, path, phones,
+                portrait=portrait, seed=seed, size=SIZE, **request,
+            )  # fmt: skip
+        except NoFace as refusal:
+            self.untracked.append((portrait.name, str(refusal)))
+        except Exception as error:  # as in `run`
+            self.failures.append((portrait.name, f"{type(error).__name__}: {error}"))
+        else:
+            self.takes.append(take)
+
+    def real(self) -> None:
+        """Real people, seen in the same way."""
+        for clip in self.cases.clips[: 0 if self.quick else None]:
+            phones = heard(sound_of(clip.path, 10.0), clip.text)
+            self.takes.append(real_take(clip.path, phones))
+
+    def everyone(self) -> None:
+        """Every portrait of the folder says one word; those that look refuses do not count."""
+        from vivavoce.errors import NoFace
+
+        pictures = self.cases.portraits[: 3 if self.quick else None]
+        finished, refused = 0, 0
+        for i, portrait in enumerate(pictures):
+            try:
+                face = self.system.look(portrait)
+            except NoFace as refusal:
+                refused += 1
+                self.untracked.append((portrait.name, str(refusal)))
+                continue
+            try:
+                frames = sum(len(c.frames) for c in self.system(portrait=face, text="Yes.", seed=i))
+                finished += frames > 0
+            except Exception as error:  # as in `run`
+                self.failures.append((portrait.name, f"{type(error).__name__}: {error}"))
+        able = len(pictures) - refused
+        share = finished / able if able else float("nan")
+        self.figures.append(
+            atleast("portraits that finish", share, 1, "", able,
+                    f"of those that look accepts; {refused} of {len(pictures)} were refused")
+        )  # fmt: skip
+
+    def first_frame(self) -> None:
+        """Request to first frame: with a picture not seen before, and with a face known."""
+        portrait = self.takes[0].name if self.takes else ""
+        picture = next((p for p in self.cases.portraits if p.stem == portrait), None)
+        if picture is None:
+            return
+        words = " ".join(stock.SENTENCES[:3])
+        cold = speed.first_frame_s(self.system, portrait=picture, text=words, size=SIZE)
+        face = self.system.look(picture)
+        known = speed.first_frame_s(self.system, portrait=face, text=words, size=SIZE)
+        self.figures += [
+            upto("first frame, face already measured", 1000 * max(known), 300, "ms", len(known),
+                 "warm; request to first chunk, text of six sentences, `Face` from an earlier "
+                 "request; the slowest"),
+            upto("first frame, new picture", 1000 * max(cold), 300, "ms", len(cold),
+                 "the same with reading, finding, fitting and matting the picture; the slowest"),
+        ]  # fmt: skip
+
+    def drift(self) -> None:
+        """Lag in the first and in the last minute of an hour of speech, by the motion curves."""
+        minutes = 2 if self.quick else 60
+        first, last, missing = drift_ms(self.system, minutes)
+        name = f"drift over {minutes} minutes"
+        self.figures += [
+            upto(name, abs(last - first), 10, "ms", minutes,
+                 f"lag of the last minute ({last:.0f} ms) against the first ({first:.0f} ms), "
+                 "motion curves against exact phone times; tracks of files are compared above"),
+            upto(f"frames missing after {minutes} minutes", abs(missing), 0, "frames",
+                 minutes * 60 * FPS, "frames of motion against samples of sound"),
+        ]  # fmt: skip
+
+    def start_up(self) -> None:
+        """Import and --help, each in a fresh process."""
+        python = sys.executable
+        load = speed.command_s(python, "-c", "import vivavoce")
+        self.figures.append(upto("import vivavoce", load, 1, "s", 3, "whole process, best of 3"))
+        program = Path(python).with_name("vivavoce")
+        if program.exists():
+            try:
+                wait = speed.command_s(str(program), "--help")
+            except subprocess.CalledProcessError as error:
+                self.failures.append(("vivavoce --help", str(error)))
+                return
+            self.figures.append(
+                upto("vivavoce --help", wait, 0.5, "s", 3, "whole process, best of 3")
+            )
+
+    def memory(self) -> None:
+        """Peak memory for 10 s and for 10 minutes of human speech."""
+        if self.quick or not self.takes:
+            return
+        names = {p.stem: p for p in self.cases.portraits}
+        picture = names[self.takes[0].name]
+        take = next((t for t in self.takes if t.kind == "recording"), self.takes[0])
+        peaks = [self._peak(picture, take.samples, s) for s in (10, 600)]
+        self.figures += [
+            upto("memory at 10 minutes", peaks[1], 1.5, "GB", 1,
+                 "peak resident set of a fresh process, mp4 written"),
+            upto("memory at 10 minutes over that at 10 seconds", peaks[1] / peaks[0], 1.1, "times",
+                 1, f"{peaks[0]:.3f} GB at 10 s"),
+        ]  # fmt: skip
+
+    def _peak(self, picture: Path, samples: np.ndarray, seconds: int) -> float:
+        sound = self.work / f"speech-{seconds}s.wav"
+        write_wav(sound, np.resize(samples, seconds * RATE))
+        film_path = sound.with_suffix(".mp4")
+        try:
+            return speed.peak_memory_gb(picture, sound, film_path)
+        finally:
+            sound.unlink()
+            film_path.unlink(missing_ok=True)
+
+
+def heard(samples: np.ndarray, text: str | None = None) -> tuple[Phone, ...]:
+    """The English phones that are heard in `samples` [n], with their times; words that are less
+    than 90 % sure as "?" unless `text` says what they are; empty where nothing is made out."""
+    from vivavoce.measure.align import align_phones
+
+    try:
+        phones = align_phones(Speech(samples, text=text), SURE)
+    except RuntimeError:  # the aligner gives up where the words do not fit the sound
+        return ()
+    return phones if len(phones) > 1 else ()
+
+
+def drift_ms(system: Any, minutes: int) -> tuple[float, float, int]:
+    """Lag in ms of the motion in the first and in the last minute of `minutes` of spoken text, and
+    how many frames the motion is longer than the sound."""
+    from vivavoce.look.face478 import load
+    from vivavoce.types import lip_gap
+
+    unit = " ".join(s.replace("\n\n", " ") for s in stock.SENTENCES)
+    phones = spoken_phones(unit, stock.VOICES[0])
+    times = round(minutes * 60 / phones[-1].end_s) + 1
+    text = " ".join([unit] * times)
+    model, zero = load(), np.zeros(len(load().identity), np.float32)
+    moved = system.motion(text=text, voice=stock.VOICES[0], seed=0)
+    gap = np.concatenate([lip_gap(model.vertices(zero, m.expression)) for m in moved])
+    phones = spoken_phones(text, stock.VOICES[0])
+    minute, end = 60 * FPS, len(gap)
+    trace = sync.expected_opening(phones, end / FPS)
+    part = round(60 / sync.STEP_S)
+    late = round((end - minute) / FPS / sync.STEP_S)
+    first, _ = sync.lag_ms(gap[:minute], trace[:part])
+    last, _ = sync.lag_ms(gap[-minute:], trace[late:])
+    return first, last, end - sync.frames_for(round(phones[-1].end_s * RATE))
+
+
+def write_wav(path: Path, samples: np.ndarray) -> None:
+    """Mono 16 kHz sound [n] in [-1, 1] as a 16-bit wav file."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+
+
+def _astronaut(work: Path) -> stock.Cases:
+    """The one real portrait that a fresh environment has."""
+    from PIL import Image
+    from skimage import data
+
+    path = work / "astronaut.png"
+    Image.fromarray(data.astronaut()).save(path)
+    return stock.Cases((path,), (), (), (), ())
+
+
+@contextmanager
+def _told(step: str) -> Iterator[None]:
+    """Say on the terminal which step runs and how long it took."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    started = perf_counter()
+    with console.status(step):
+        yield
+    console.print(f"{step}: {perf_counter() - started:.1f} s", style="dim")

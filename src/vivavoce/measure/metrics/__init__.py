@@ -1,0 +1,1 @@
+"""metrics: numbers about clips, with their units, directions and judges."""

@@ -1,0 +1,1 @@
+"""report: what bench and bounds found, as pages."""

@@ -1,0 +1,220 @@
+"""The bounds as a table on the terminal, as JSON, and as a page with pictures."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import math
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vivavoce.measure.bounds.bounds import BoundsResult
+from vivavoce.measure.bounds.take import Take
+from vivavoce.measure.figures import Figure
+from vivavoce.measure.metrics import lips, motion
+from vivavoce.types import Phone
+
+TILE = 512
+"""Side of a frame on a contact sheet, in pixels; sheets in the page are a third of that."""
+COLOURS = {"pass": "green", "FAIL": "red", "info": "dim", "unmeasured": "yellow"}
+
+
+def write_report(result: BoundsResult, out: Path) -> None:
+    """Write `bounds.json`, `bounds.html`, `bounds/sheets/*.png` into `out`; print the table."""
+    sheets = out / "bounds" / "sheets"
+    sheets.mkdir(parents=True, exist_ok=True)
+    pictures = {}
+    for take in result.takes:
+        if take.kind != "real":
+            sheet = contact_sheet(take)
+            path = sheets / f"{take.path.stem}.png"
+            sheet.save(path)
+            pictures[take.path.stem] = _as_data(sheet)
+    (out / "bounds.json").write_text(json.dumps(as_dict(result), indent=1), "utf-8")
+    (out / "bounds.html").write_text(as_page(result, pictures), "utf-8")
+    print_table(result)
+
+
+def as_dict(result: BoundsResult) -> dict[str, Any]:
+    """Everything that was found, as plain values; NaN and infinity become null."""
+    return {
+        "passed": result.passed,
+        "about": result.about,
+        "figures": [_figure_dict(f) for f in result.figures],
+        "failures": [{"what": a, "why": b} for a, b in result.failures],
+        "untracked": [{"what": a, "why": b} for a, b in result.untracked],
+        "clips": [_take_dict(t) for t in result.takes],
+    }
+
+
+def _figure_dict(figure: Figure) -> dict[str, Any]:
+    row = {k: _plain(v) for k, v in vars(figure).items()}
+    return row | {"verdict": figure.verdict}
+
+
+def _take_dict(take: Take) -> dict[str, Any]:
+    return {
+        "name": take.name,
+        "kind": take.kind,
+        "file": take.path.name,
+        "seconds": _plain(take.seconds),
+        "work_s": _plain(take.work_s),
+        "stages": {k: _plain(v) for k, v in take.stages.items()},
+        "closures": _plain(list(lips.closure_gaps(take.gap, take.phones))),
+        "open_vowels": _plain(list(lips.vowel_gaps(take.gap, take.phones))),
+        "tracked": _plain(float(motion.seen(take.landmarks).mean())),
+        "background": _plain(take.change),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Numbers that JSON can hold, rounded to six digits."""
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, float | np.floating):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    return value
+
+
+def print_table(result: BoundsResult) -> None:
+    """The figures on the terminal."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("figure", "value", "bound", "", "real clips", "n", title="vivavoce bounds")
+    for f in result.figures:
+        colour = COLOURS[f.verdict.split()[0]]
+        verdict = f"[{colour}]{f.verdict}[/]"
+        table.add_row(f.name, value_words(f), f.bound, verdict, _number(f.real), str(f.n))
+    wide = Console().width
+    console = Console(width=max(wide, 150))  # in a file or a pipe: one line a figure
+    console.print(table)
+    for what, why in result.failures:
+        console.print(f"failed: {what}: {why}", style="red", markup=False)
+    for key, value in result.about.items():
+        console.print(f"{key}: {value}", style="dim", markup=False, highlight=False)
+    console.print("What each figure is made of: bounds.html and bounds.json.", style="dim")
+
+
+def value_words(figure: Figure) -> str:
+    """A value with its unit and interval, e.g. "0.93 (0.90 to 0.96)"."""
+    words = f"{_number(figure.value)} {figure.unit}".strip()
+    if figure.interval is None:
+        return words
+    return f"{words} ({_number(figure.interval[0])} to {_number(figure.interval[1])})"
+
+
+def _number(value: float | None) -> str:
+    if value is None or math.isnan(value):
+        return "-"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def moments(take: Take) -> list[tuple[int, str]]:
+    """Eight frames of a take that show most: (frame, what it shows)."""
+    gap, count = take.gap, len(take.gap)
+    eyes = motion.eye_opening(take.landmarks)
+    yaw = motion.head_pose(take.landmarks)[:, 0]
+    closures = [p for p in take.phones if lips.is_closure(p.symbol)]
+    middle = closures[len(closures) // 2] if closures else None
+    at = _least(gap, middle) if middle else count // 3
+    return [
+        (0, "first"),
+        (_where(gap, np.nanargmax), "widest"),
+        (at, f"on {middle.symbol}" if middle else "a third"),
+        (count // 2, "half"),
+        (_where(eyes, np.nanargmin), "lids lowest"),
+        (_where(yaw, np.nanargmin), "most left"),
+        (_where(yaw, np.nanargmax), "most right"),
+        (count - 1, "last"),
+    ]
+
+
+def _least(gap: np.ndarray, phone: Phone) -> int:
+    """The frame of the smallest gap during `phone`."""
+    part = lips.frames_during(phone.start_s, phone.end_s, len(gap))
+    return min(part.start + _where(gap[part], np.nanargmin), len(gap) - 1)
+
+
+def _where(values: np.ndarray, which: Any) -> int:
+    return int(which(values)) if np.isfinite(values).any() else 0
+
+
+def contact_sheet(take: Take) -> Any:
+    """The `moments` of a take in two rows of four, full size, each with its time: a PIL image."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    from vivavoce.media.read import read_video
+
+    chosen = moments(take)
+    wanted = {k for k, _ in chosen}
+    frames = {k: f for k, f in enumerate(read_video(take.path)) if k in wanted}
+    sheet = Image.new("RGB", (4 * TILE, 2 * TILE), "black")
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(20)
+    for i, (k, words) in enumerate(chosen):
+        x, y = i % 4 * TILE, i // 4 * TILE
+        if k in frames:
+            sheet.paste(Image.fromarray(frames[k]).resize((TILE, TILE)), (x, y))
+        label = f"{k / 25:.2f} s {words}, gap {take.gap[k]:.3f}"
+        draw.text((x + 8, y + 6), label, "white", font, stroke_width=2, stroke_fill="black")
+    return sheet
+
+
+def _as_data(sheet: Any) -> str:
+    small = sheet.resize((sheet.width // 3 * 2, sheet.height // 3 * 2))
+    held = BytesIO()
+    small.save(held, "JPEG", quality=80)
+    return base64.b64encode(held.getvalue()).decode("ascii")
+
+
+_STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 86rem; padding: 0 1rem }
+table { border-collapse: collapse; width: 100% }
+th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid #ddd }
+td { vertical-align: top }
+td.pass { color: #17692f } td.FAIL { color: #b3261e; font-weight: 600 } td.info { color: #777 }
+td small { color: #666 } img { width: 100%; margin: .3rem 0 1.4rem } h3 { margin: 0 }
+"""
+
+
+def as_page(result: BoundsResult, pictures: dict[str, str]) -> str:
+    """One self-contained page; `pictures`: JPEG contact sheets in base64 by the clip's name."""
+    say = html.escape
+    about = "".join(f"<li><b>{say(k)}</b>: {say(v)}</li>" for k, v in result.about.items())
+    failed = _listed("Failed", result.failures) + _listed("Refused by look", result.untracked)
+    head = "<tr><th>figure<th>value<th>bound<th>verdict<th>real clips<th>n<th>what it includes</tr>"
+    clips = "".join(
+        f"<h3>{say(t.name)} <small>{say(t.kind)}, {t.seconds:.1f} s</small></h3>"
+        f'<img alt="{say(t.name)}" src="data:image/jpeg;base64,{pictures[t.path.stem]}">'
+        for t in result.takes
+        if t.path.stem in pictures
+    )
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>vivavoce bounds</title>'
+        f"<style>{_STYLE}</style><h1>vivavoce bounds</h1>"
+        f"<ul>{about}</ul><table>{head}{''.join(_row(f) for f in result.figures)}</table>"
+        f"{failed}<h2>Clips</h2><p>Synthetic media, made by vivavoce.</p>{clips}</html>\n"
+    )
+
+
+def _row(figure: Figure) -> str:
+    say = html.escape
+    word = figure.verdict.split()[0]
+    return (
+        f"<tr><td>{say(figure.name)}<td>{say(value_words(figure))}<td>{say(figure.bound)}"
+        f'<td class="{word}">{say(figure.verdict)}<td>{_number(figure.real)}<td>{figure.n}'
+        f"<td><small>{say(figure.includes)}</small></tr>"
+    )
+
+
+def _listed(title: str, rows: Sequence[tuple[str, str]]) -> str:
+    if not rows:
+        return ""
+    items = "".join(f"<li>{html.escape(a)}: {html.escape(b)}</li>" for a, b in rows)
+    return f"<h2>{title}</h2><ul>{items}</ul>"

@@ -1,0 +1,1 @@
+"""TTSF: a portrait and a text become a voice and a talking face, made together."""

@@ -1,0 +1,89 @@
+"""Where training happens: on which devices, in how many processes, at which precision."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.strategies import DDPStrategy, ModelParallelStrategy
+from torch import Tensor, nn
+
+from vivavoce.errors import RequestError
+from vivavoce.systems.stage import Sample, Stage, Trainable, Turn
+from vivavoce.train.engine.sharding import shard
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to train, beside what."""
+
+    out: Path
+    data: Path | None = None
+    precision: str = "32"
+    devices: int = 1
+    strategy: str = "ddp"
+    minutes: float = 10.0
+    """Between checkpoints."""
+    log: Path | None = None
+    """TensorBoard's folder."""
+
+
+def make_fabric(options: Options) -> Fabric:
+    """One process a device: a CPU, a GPU, several (`torchrun` or --devices), DDP or FSDP.
+
+    Raises: RequestError: more devices are asked for than there are.
+    """
+    if torch.cuda.is_available() and options.devices > torch.cuda.device_count():
+        raise RequestError(
+            f"There are {torch.cuda.device_count()} GPUs here, not {options.devices}: --devices."
+        )
+    torchrun = "TORCHELASTIC_RUN_ID" in os.environ
+    processes = int(os.environ["WORLD_SIZE"]) if torchrun else options.devices
+    strategy: Any = "auto"
+    if options.strategy == "fsdp" and processes > 1:
+        strategy = ModelParallelStrategy(
+            shard, data_parallel_size=processes, tensor_parallel_size=1
+        )
+    elif processes > 1:
+        # A turn leaves the other optimisers' parameters without gradients.
+        strategy = DDPStrategy(find_unused_parameters=True)
+    return Fabric(
+        devices=int(os.environ["LOCAL_WORLD_SIZE"]) if torchrun else options.devices,
+        num_nodes=int(os.environ["GROUP_WORLD_SIZE"]) if torchrun else 1,
+        strategy=strategy,
+        precision="bf16-mixed" if options.precision == "bf16" else "32-true",
+    )
+
+
+class Forward(nn.Module):
+    """What Fabric wraps: losses are made inside `forward`, so that gradients meet and precision
+    holds whichever parts of the network a system calls."""
+
+    def __init__(self, trainable: Trainable, stage: Stage) -> None:
+        super().__init__()
+        self.network = trainable.network
+        self._losses, self._stage = trainable.losses, stage
+
+    def forward(self, batch: Sample, turn: Turn) -> dict[str, Tensor]:
+        """The losses of one turn."""
+        return self._losses(self._stage, batch, turn)
+
+
+def keep_memory() -> None:
+    """Ask the C library to keep what is freed for the next step instead of giving it back.
+
+    Every step frees and asks for the same large tensors; handing pages back and forth took a
+    quarter of the time of TTSF's face stage on a processor. Elsewhere than with glibc: nothing.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return
+    libc = ctypes.CDLL(None)
+    no_mapping, trim_at, largest = -4, -1, 2**31 - 1  # M_MMAP_MAX, M_TRIM_THRESHOLD of malloc.h
+    libc.mallopt(no_mapping, 0)
+    libc.mallopt(trim_at, largest)

@@ -1,0 +1,1 @@
+"""portrait, trained: content, lips, head and repair networks."""

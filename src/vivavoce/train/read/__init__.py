@@ -1,0 +1,1 @@
+"""read: what trainings learn from, drawn from shards, real clips and word lists."""

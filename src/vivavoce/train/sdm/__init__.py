@@ -1,0 +1,1 @@
+"""SDM, trained."""

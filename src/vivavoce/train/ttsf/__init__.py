@@ -1,0 +1,1 @@
+"""TTSF, trained: face half, speech half, vocoder, motion, joint."""
