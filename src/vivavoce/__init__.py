@@ -8,16 +8,24 @@ Importing the package loads nothing heavy; `load` does.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vivavoce.systems.talker import Talker
 
 __version__ = "0.1.0"
 
 
-def load(name: str = "portrait", **settings: Any) -> Any:
-    """The system called `name`: a built-in name, a checkpoint folder, or a hub id.
+def load(name: str = "portrait", device: str = "cpu") -> Talker:
+    """The system called `name`: a built-in name, a checkpoint folder, or a hub id "owner/name".
+
+    Args:
+        name: What to load; `vivavoce systems` lists the built-in ones.
+        device: Where its networks run: "cpu", "cuda", "cuda:1", or "auto" (a GPU if there is one).
 
     Raises: UnknownName: no system or folder is called so. BadCheckpoint: the folder is damaged.
+    RequestError: this machine has no such device.
     """
     from vivavoce.systems import load_system
 
-    return load_system(name, **settings)
+    return load_system(name, device)

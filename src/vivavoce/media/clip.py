@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from vivavoce.errors import RequestError
+from vivavoce.media.clock import Clock
 from vivavoce.media.files import PathLike
 from vivavoce.media.provenance import Provenance
 from vivavoce.media.write import VideoWriter
@@ -37,6 +38,8 @@ class Clip:
         size: tuple[int, int],
         provenance: Provenance,
         seconds: float | None = None,
+        clock: Clock | None = None,
+        words: Mapping[str, str] | None = None,
     ) -> None:
         self._chunks: Iterator[Chunk] | None = iter(chunks)
         self.size = size
@@ -45,6 +48,11 @@ class Clip:
         """How it was made; `save` writes it into the file."""
         self.seconds = seconds
         """Length in seconds, where it is known beforehand."""
+        self.clock = clock or Clock()
+        """Seconds of work by stage, of this clip alone; they grow while it is consumed."""
+        self.words = dict(words or {})
+        """Texts that were written while the clip was made, by name, e.g. the `instruction` that a
+        language model gave the face; empty for systems that write none."""
 
     def __iter__(self) -> Iterator[Chunk]:
         """The chunks in order.

@@ -1,43 +1,67 @@
-"""systems: the rooms composed, one file a system."""
+"""systems: the rooms composed, one package a system.
+
+A system's package names its two classes as dotted strings, so that looking it up loads nothing:
+`TALKER` makes clips (a `systems.talker.Talker`), `TRAINING` learns (a `systems.stage.Trainable`).
+"""
 
 from __future__ import annotations
 
 import json
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vivavoce.errors import BadCheckpoint, RequestError, UnknownName
 
+if TYPE_CHECKING:
+    from vivavoce.systems.talker import Talker
+
 SYSTEMS = {
-    "portrait": "vivavoce.systems.portrait.talker:Portrait",
-    "sdm": "vivavoce.systems.sdm.talker:Sdm",
-    "ttsf": "vivavoce.systems.ttsf.talker:Ttsf",
+    "portrait": "vivavoce.systems.portrait",
+    "sdm": "vivavoce.systems.sdm",
+    "ttsf": "vivavoce.systems.ttsf",
 }
-"""Name → where its class is; imported on demand."""
+"""Name → its package."""
 WEIGHTS = Path(__file__).parents[1] / "weights"
 """The checkpoints that ship, <system>-<preset>/."""
 
 
-def load_system(name: str) -> Any:
+def load_system(name: str, device: str = "cpu") -> Talker:
     """The system called `name`: a built-in name, a checkpoint folder, or a hub id "owner/name".
 
-    Raises: UnknownName: nothing is called so. RequestError: the folder is no checkpoint.
-    BadCheckpoint: it is incomplete, or for a system that this version does not have.
+    Args:
+        name: What to load.
+        device: Where its networks run: "cpu", "cuda", "cuda:1", or "auto" (a GPU if there is one).
+
+    Raises: UnknownName: nothing is called so. RequestError: the folder is no checkpoint, or this
+    machine has no such device. BadCheckpoint: it is incomplete, or for a system that this version
+    does not have.
     """
     if name in SYSTEMS:
-        return _class_of(name)(WEIGHTS / f"{name}-tiny")
+        return talker_of(name).load(WEIGHTS / f"{name}-tiny", device)
     folder = Path(name)
     if not folder.is_dir():
         if name.count("/") != 1 or folder.is_absolute() or name.startswith("."):
             raise UnknownName("system", name, SYSTEMS, "Or give a checkpoint folder.")
         folder = _from_hub(name)
-    return _class_of(_system_of(folder))(folder)
+    return talker_of(_system_of(folder)).load(folder, device)
 
 
-def _class_of(system: str) -> Any:
-    module, _, class_name = SYSTEMS[system].partition(":")
-    return getattr(import_module(module), class_name)
+def talker_of(system: str) -> type[Talker]:
+    """The class that makes clips with the system of that name.
+
+    Raises: UnknownName: there is none.
+    """
+    if system not in SYSTEMS:
+        raise UnknownName("system", system, SYSTEMS)
+    found: type[Talker] = dotted(import_module(SYSTEMS[system]).TALKER)
+    return found
+
+
+def dotted(place: str) -> Any:
+    """What "package.module:Name" names."""
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
 
 
 def _system_of(folder: Path) -> str:

@@ -1,40 +1,276 @@
-"""What every system is towards people: made once from a checkpoint, asked for many clips."""
+"""What every system is towards people: one contract, one request, typed options.
+
+A system says what it `needs`, what else it `takes` and what it `gives`; the base class holds every
+request against that and refuses in words what the system cannot do. The command line, the benches
+and the contract tests read these declarations and know no system by name:
+
+    class Echo(Talker[NoOptions]):
+        name = "echo"
+        needs = (frozenset({"portrait"}), frozenset({"text", "speech"}))  # one of each
+        takes = frozenset({"voice"})
+        gives = frozenset({"pictures"})
+        options_type = NoOptions
+
+        @classmethod
+        def load(cls, folder: Path, device: str = "cpu") -> Echo:
+            return cls(About.read(folder))
+
+        def make(self, request: Request, options: NoOptions, clock: Clock) -> Clip: ...
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, Generic, Literal, Self, TypeAlias, TypeVar, get_args
 
 import numpy as np
 
 from vivavoce.errors import RequestError
 from vivavoce.look import look
-from vivavoce.media.read import read_picture
-from vivavoce.speak.voices import DEFAULT_VOICE
-from vivavoce.systems.clock import Clock
-from vivavoce.systems.spoken import Speechlike, spoken
-from vivavoce.types import Bytes, Emotion, Face, Speech
+from vivavoce.media.clip import Clip
+from vivavoce.media.clock import Clock
+from vivavoce.media.provenance import Provenance
+from vivavoce.media.read import probe_speech, read_picture, read_speech
+from vivavoce.speak.text import clean_text
+from vivavoce.speak.voices import DEFAULT_VOICE, find_voice
+from vivavoce.systems.options import NoOptions, Options
+from vivavoce.types import Bytes, Emotion, Face, FaceModel, Motion, Speech
+
+__all__ = ["About", "Input", "NoOptions", "Options", "Output", "Request", "Talker", "spoken"]
 
 SMALLEST, LARGEST = 64, 2160
-"""Bounds of the sizes that can be asked for."""
+"""Smallest and largest side of a video, in pixels, that can be asked for."""
 
-Portraitlike = str | Path | Bytes | Face
+Portraitlike: TypeAlias = str | Path | Bytes | Face
+"""A picture file, an RGB array uint8 [H, W, 3], or a `Face` that was found before."""
+Speechlike: TypeAlias = str | Path | Speech | Iterable[Speech]
+"""A sound or video file, a `Speech`, or its pieces one after the other."""
+
+Input = Literal[
+    "portrait", "text", "speech", "voice", "voice_sample", "instruction", "pose", "emotion", "still"
+]
+"""What a system can be given; the names are those of the fields of `Request`."""
+Output = Literal["pictures", "motion", "speech", "words"]
+"""What a system can make: a video, a movement without a picture, a voice alone, a written text."""
+
+INPUTS: tuple[Input, ...] = get_args(Input)
+OUTPUTS: tuple[Output, ...] = get_args(Output)
+
+ASKED: Mapping[Input, str] = {
+    "portrait": "a portrait",
+    "text": "a text (--text, --text-file)",
+    "speech": "speech (--speech)",
+    "voice": "a voice (--voice)",
+    "voice_sample": "a sample of the voice (--voice-sample)",
+    "instruction": "an instruction in words (--instruction)",
+    "pose": "a picture or video to take the head's pose from (--pose)",
+    "emotion": "an emotion (--emotion)",
+    "still": "a still head (--still)",
+}
+"""How each input is called when it is asked for or refused."""
+
+MADE: Mapping[Output, str] = {
+    "pictures": "a video (vivavoce speak)",
+    "motion": "motion without a picture (vivavoce motion)",
+    "speech": "a voice alone (vivavoce voice)",
+    "words": "a written text (vivavoce describe)",
+}
+"""How each output is called, with the command that asks for it."""
+
+OptionsOf = TypeVar("OptionsOf", bound=Options)
 
 
-class Talker:
-    """A system; its `__call__` makes a clip of a portrait."""
+@dataclass(frozen=True)
+class Request:
+    """Everything that can be asked of any system, in one value; None is "not given"."""
+
+    portrait: Portraitlike | None = None
+    """The person: a picture file, an RGB array uint8 [H, W, 3], or a `Face` from `Talker.look`."""
+    text: str | None = None
+    """The words to say."""
+    speech: Speechlike | None = None
+    """A recording to follow: a sound or video file, a `Speech`, or its pieces."""
+    voice: str | None = None
+    """The voice that says `text`: a name that `vivavoce voices` lists, or a piper voice file; None
+    is the default voice."""
+    voice_sample: Speechlike | None = None
+    """A recording of the voice that `text` is to be said in."""
+    instruction: str | None = None
+    """What the face is to do, in words, e.g. "She smiles broadly and raises her brows."."""
+    pose: str | Path | Bytes | Face | None = None
+    """A picture or a video whose head pose and movement are taken instead of drawn ones."""
+    emotion: Emotion = field(default_factory=Emotion)
+    """The feeling and its strength."""
+    still: bool = False
+    """If true, the head stays as it is in the portrait and only the face moves."""
+    face: int | None = None
+    """Which face of the portrait, from 1, the largest first; None is the largest."""
+    seed: int = 0
+    """What draws everything that is left to chance; the same seed gives the same result."""
+    size: int | None = 512
+    """Side of a square video around the head in pixels; None: the whole picture at its own size."""
+
+    @property
+    def given(self) -> frozenset[Input]:
+        """The inputs that were given; a neutral emotion and a moving head count as not given."""
+        found: set[Input] = {
+            name
+            for name in INPUTS
+            if name not in ("emotion", "still") and getattr(self, name) is not None
+        }
+        if self.emotion.name != "neutral" and self.emotion.intensity > 0:
+            found.add("emotion")
+        if self.still:
+            found.add("still")
+        return frozenset(found)
+
+
+@dataclass(frozen=True)
+class About:
+    """What a loaded system knows about its checkpoint."""
+
+    name: str
+    """The name of the checkpoint's folder; it is written into every file that the system makes."""
+    folder: Path | None = None
+    """Where the checkpoint lies; None for a network that was built in memory."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Defaults of the system's options that this checkpoint's config.json changes."""
+
+    @classmethod
+    def read(cls, folder: Path) -> About:
+        """What the config.json in `folder` says; an absent or damaged file says nothing here, it is
+        `load` that refuses it."""
+        try:
+            options = json.loads((folder / "config.json").read_text("utf-8")).get("options", {})
+        except (OSError, ValueError, AttributeError):
+            options = {}
+        return cls(folder.name, folder, options)
+
+    @property
+    def good_for(self) -> str:
+        """What this checkpoint can and cannot do: the section "Good for" of its model card, as one
+        paragraph; "" if the card has none."""
+        card = self.folder / "README.md" if self.folder else None
+        if card is None or not card.is_file():
+            return ""
+        _, _, after = card.read_text("utf-8").partition("\n## Good for\n")
+        return " ".join(after.partition("\n## ")[0].split())
+
+
+class Talker(ABC, Generic[OptionsOf]):
+    """A system: loaded once from a checkpoint, asked for many clips."""
 
     name: ClassVar[str]
-    SPEAKS: ClassVar[bool] = False
-    """Whether it speaks a text itself, and follows no recordings."""
-    OPTIONS: ClassVar[frozenset[str]] = frozenset()
-    """What can be asked of it beside what every system takes."""
+    """The name by which people ask for it."""
+    needs: ClassVar[tuple[frozenset[Input], ...]]
+    """What must be given: exactly one input of each set."""
+    takes: ClassVar[frozenset[Input]] = frozenset()
+    """What may be given besides."""
+    gives: ClassVar[frozenset[Output]] = frozenset({"pictures"})
+    """What it can make."""
+    space: ClassVar[str | None] = None
+    """What the expression numbers of its `Motion` mean, e.g. "arkit52"; None: it has none."""
+    options_type: ClassVar[type[Options]] = NoOptions
+    """The options that only this system has, with their types, defaults and meanings."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.clock = Clock()
-        """Seconds by stage, of everything done since loading."""
+    def __init__(self, about: About) -> None:
+        self.about = about
+        """The checkpoint it was loaded from."""
+        self.options_type.chosen(
+            self.name, {}, about.options
+        )  # a bad default is told when it loads
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path, device: str = "cpu") -> Self:
+        """The system with the checkpoint in `folder`, its networks on `device` ("cpu", "cuda",
+        "cuda:1" or "auto").
+
+        Raises: BadCheckpoint: incomplete, damaged, or another system's. RequestError: this machine
+        has no such device.
+        """
+
+    def __call__(
+        self,
+        portrait: Portraitlike | None = None,
+        text: str | None = None,
+        speech: Speechlike | None = None,
+        *,
+        voice: str | None = None,
+        voice_sample: Speechlike | None = None,
+        instruction: str | None = None,
+        pose: str | Path | Bytes | Face | None = None,
+        emotion: str | Emotion = "neutral",
+        still: bool = False,
+        face: int | None = None,
+        seed: int = 0,
+        size: int | None = 512,
+        **options: Any,
+    ) -> Clip:
+        """A clip in which the person says `text`, or what is heard in `speech`.
+
+        Args:
+            portrait: The person: a picture file, RGB uint8 [H, W, 3], or a `Face` from `look`.
+            text: The words to say.
+            speech: A sound or video file to follow, or `Speech`; instead of text.
+            voice: The voice that says the text: a name of `vivavoce voices`, or a piper file.
+            voice_sample: A recording of the voice that the text is to be said in.
+            instruction: What the face is to do, in words.
+            pose: A picture or video whose head pose and movement are taken.
+            emotion: "happy" or "happy:0.7"; the eight of `types.EMOTIONS`.
+            still: Keep the head still.
+            face: Which face of the portrait, from 1, the largest first.
+            seed: Draws what is left to chance; the same seed gives the same clip.
+            size: Side of a square video around the head in pixels; None: the whole picture.
+            options: Those of this system alone, see `vivavoce systems NAME`.
+
+        Raises: RequestError: this system does not take, or lacks, one of these; says which.
+        NoFace, BadMedia, UnknownName: see their messages.
+        """
+        asked = Request(
+            portrait, text, speech, voice, voice_sample, instruction, pose, Emotion.parse(emotion),
+            still, face, seed, size,
+        )  # fmt: skip
+        chosen = self._checked(asked, "pictures", options)
+        return self.make(asked, chosen, Clock())
+
+    def motion(
+        self, text: str | None = None, speech: Speechlike | None = None, **asked: Any
+    ) -> Iterator[Motion]:
+        """How a face moves with this text or speech, without a picture: for 3D and for study.
+
+        `asked` are further inputs and options by the names that `__call__` has.
+
+        Raises: as `__call__`; RequestError: this system gives no motion.
+        """
+        request, options = self._asked("motion", text=text, speech=speech, **asked)
+        return self.make_motion(request, options, Clock())
+
+    def voice(
+        self, portrait: Portraitlike | None = None, text: str | None = None, **asked: Any
+    ) -> Iterator[Speech]:
+        """The voice alone that the system says `text` in, piece by piece.
+
+        `asked` are further inputs and options by the names that `__call__` has.
+
+        Raises: as `__call__`; RequestError: this system makes no voice of its own.
+        """
+        request, options = self._asked("speech", portrait=portrait, text=text, **asked)
+        return self.make_speech(request, options, Clock())
+
+    def words(self, speech: Speechlike | None = None, **asked: Any) -> str:
+        """What the system writes about `speech`, e.g. what the face does while it is said.
+
+        `asked` are further inputs and options by the names that `__call__` has.
+
+        Raises: as `__call__`; RequestError: this system writes nothing.
+        """
+        request, options = self._asked("words", speech=speech, **asked)
+        return self.make_words(request, options, Clock())
 
     def look(self, portrait: Portraitlike, face: int | None = None) -> Face:
         """Find and measure the person; do it once to make many clips of one picture."""
@@ -44,22 +280,126 @@ class Talker:
             return look(portrait, face)
         return look(read_picture(portrait), face, str(portrait))
 
+    def face_model(self) -> FaceModel:
+        """The head that this system's motion moves in a glTF file."""
+        from vivavoce.look import face478
 
-class Follower(Talker):
-    """A system that follows speech: a recording, or a text that a voice says."""
+        return face478.load()
 
-    def speech(
-        self,
-        text: str | None,
-        speech: Speechlike | None,
-        voice: str = DEFAULT_VOICE,
-        emotion: str | Emotion = "neutral",
-    ) -> tuple[Iterator[Speech], float | None]:
-        """The sound as pieces, and its length in seconds where that is known beforehand."""
-        return spoken(text, speech, voice, emotion, self.clock)
+    # What a system writes itself. Each is called with a request that was checked.
+
+    def make(self, request: Request, options: OptionsOf, clock: Clock) -> Clip:
+        """The clip; needed where `gives` names "pictures"."""
+        raise NotImplementedError
+
+    def make_motion(
+        self, request: Request, options: OptionsOf, clock: Clock
+    ) -> Iterator[Motion]:  # fmt: skip
+        """The movement; needed where `gives` names "motion"."""
+        raise NotImplementedError
+
+    def make_speech(
+        self, request: Request, options: OptionsOf, clock: Clock
+    ) -> Iterator[Speech]:  # fmt: skip
+        """The voice alone; needed where `gives` names "speech"."""
+        raise NotImplementedError
+
+    def make_words(self, request: Request, options: OptionsOf, clock: Clock) -> str:
+        """The written text; needed where `gives` names "words"."""
+        raise NotImplementedError
+
+    @classmethod
+    def needs_for(cls, output: Output) -> tuple[frozenset[Input], ...]:
+        """What must be given for `output`: motion and words are made without a portrait."""
+        faceless = output in ("motion", "words")
+        return tuple(s for s in cls.needs if not (faceless and s == frozenset({"portrait"})))
+
+    @classmethod
+    def inputs(cls, output: Output = "pictures") -> frozenset[Input]:
+        """All that can be given for `output`."""
+        return frozenset().union(*cls.needs_for(output)) | cls.takes
+
+    def provenance(self, request: Request) -> Provenance:
+        """What is written into the files of this request: the checkpoint and the seed."""
+        return Provenance(self.about.name, request.seed)
+
+    def _asked(self, output: Output, **asked: Any) -> tuple[Request, OptionsOf]:
+        names = {f.name for f in fields(Request)}
+        given = {k: v for k, v in asked.items() if k in names}
+        given["emotion"] = Emotion.parse(given.get("emotion", "neutral"))
+        request = Request(**given)
+        options = {k: v for k, v in asked.items() if k not in names}
+        return request, self._checked(request, output, options)
+
+    def _checked(self, request: Request, output: Output, options: Mapping[str, Any]) -> OptionsOf:
+        """The options of a request that this system can fulfil.
+
+        Raises: RequestError: it cannot; says why, and what to do. UnknownName: no such option.
+        """
+        if output not in self.gives:
+            gives = _listed(MADE[o] for o in OUTPUTS if o in self.gives)
+            raise RequestError(
+                f"The system {self.name} gives {gives}, not {MADE[output]}. Choose "
+                "another --system."
+            )
+        for name in sorted(request.given - self.inputs(output)):
+            raise RequestError(self._refusal(name, output))
+        for choice in self.needs_for(output):
+            _check_one_of(self.name, choice, request)
+        _check_numbers(request)
+        return self.options_type.chosen(self.name, options, self.about.options)  # type: ignore[return-value]
+
+    def _refusal(self, name: Input, output: Output) -> str:
+        """Why an input cannot be used, and what to do instead."""
+        if name == "speech" and "text" in self.inputs(output):
+            return (
+                f"The system {self.name} speaks a text itself and follows no recording. Give "
+                "--text, or choose another --system."
+            )
+        if name == "voice" and "text" in self.inputs(output):
+            return f"The system {self.name} makes the voice itself: leave out --voice."
+        return (
+            f"The system {self.name} cannot use {ASKED[name]} to make "
+            f"{MADE[output].partition(' (')[0]}. Leave it out, or choose another --system."
+        )
 
 
-def check_size(size: int | None) -> None:
-    """Raises: RequestError: no video can be of that size."""
+def spoken(request: Request, clock: Clock) -> tuple[Iterator[Speech], float | None]:
+    """What a system that follows speech hears: the pieces of sound of a request's text or speech,
+    and the length in seconds where that is known beforehand.
+
+    Raises: UnknownName, BadMedia, RequestError: see their messages.
+    """
+    if request.text is not None:
+        voice = find_voice(request.voice or DEFAULT_VOICE)
+        return clock.watch("speak", voice.speak(clean_text(request.text), request.emotion)), None
+    speech = request.speech
+    if isinstance(speech, Speech):
+        return iter([speech]), speech.seconds
+    if isinstance(speech, str | Path):
+        return clock.watch("speak", read_speech(speech)), probe_speech(speech)
+    assert speech is not None
+    return iter(speech), None
+
+
+def _check_one_of(system: str, choice: frozenset[Input], request: Request) -> None:
+    count = sum(getattr(request, name) is not None for name in choice)
+    if count == 1:
+        return
+    names = [ASKED[name] for name in INPUTS if name in choice]
+    if len(names) > 1:
+        raise RequestError(f"Give either {' or '.join(names)}; the system {system} needs one.")
+    raise RequestError(f"Give {names[0]}; the system {system} needs it.")
+
+
+def _check_numbers(request: Request) -> None:
+    size, seed = request.size, request.seed
     if size is not None and not SMALLEST <= size <= LARGEST:
         raise RequestError(f"The size must be {SMALLEST} to {LARGEST} pixels, not {size}.")
+    if not 0 <= seed < 2**63:
+        raise RequestError(f"The seed is a whole number from 0 to 2^63 - 1, not {seed}.")
+
+
+def _listed(words: Iterable[str]) -> str:
+    *most, last = list(words)
+    return f"{', '.join(most)} and {last}" if most else last

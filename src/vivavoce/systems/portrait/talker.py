@@ -1,11 +1,4 @@
-"""portrait: a picture and words, or speech, become a video; the default that works everywhere.
-
-    text ──speak──▶ Speech ──listen──▶ Cues ──move──▶ Motion ──render──▶ frames
-    picture ──look──▶ Face ─────────────────────────────┴──────────────────┘
-
-The photograph keeps its own pixels: it is warped, not imagined again, and a small learned network
-repairs what a warp cannot show. Every stage is a generator, so memory does not grow with length.
-"""
+"""portrait, as people call it: every stage is a generator, so memory does not grow with length."""
 
 from __future__ import annotations
 
@@ -19,118 +12,96 @@ from vivavoce.listen.content import ContentModel
 from vivavoce.listen.listener import Listener
 from vivavoce.look import face478
 from vivavoce.media.clip import Clip
-from vivavoce.media.provenance import Provenance
+from vivavoce.media.clock import Clock
 from vivavoce.move import PortraitMover, load_mover
 from vivavoce.nn.threads import one_threaded
 from vivavoce.render.repair import RepairNet
 from vivavoce.render.warp import Renderer
-from vivavoce.speak.voices import DEFAULT_VOICE
-from vivavoce.systems.spoken import Speechlike
-from vivavoce.systems.talker import Follower, Portraitlike, check_size
+from vivavoce.systems.talker import About, NoOptions, Request, Talker, spoken
 from vivavoce.types import (
     SAMPLES_PER_FRAME,
     Chunk,
     Cues,
-    Emotion,
     Face,
     Float,
     Motion,
     Speech,
 )
 
-SIZE = 512
-"""Side of the square video in pixels unless another is asked for."""
 RENDERED = 5
 """Frames that are rendered at once."""
 
 
-class Portrait(Follower):
-    """The system; made once, used for many clips."""
+class Portrait(Talker[NoOptions]):
+    """The default system; loaded once, used for many clips."""
 
     name = "portrait"
+    needs = (frozenset({"portrait"}), frozenset({"text", "speech"}))
+    takes = frozenset({"voice", "emotion", "still"})
+    gives = frozenset({"pictures", "motion"})
+    space = "arkit52"
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(
+        self, about: About, repair: RepairNet, content: ContentModel, mover: PortraitMover
+    ) -> None:
+        """With its networks: what repairs pictures, what hears sounds, what moves the face."""
+        super().__init__(about)
         self.model = face478.load()
-        self.repair = RepairNet.load(folder / "repair.safetensors")
-        self.listener = Listener(ContentModel.load(folder / "content.safetensors"))
-        self.mover: PortraitMover = load_mover(folder)
+        self.repair, self.listener, self.mover = repair, Listener(content), mover
 
-    def __call__(
-        self,
-        portrait: Portraitlike,
-        text: str | None = None,
-        speech: Speechlike | None = None,
-        *,
-        voice: str = DEFAULT_VOICE,
-        emotion: str | Emotion = "neutral",
-        seed: int = 0,
-        size: int | None = SIZE,
-        still: bool = False,
-        face: int | None = None,
-    ) -> Clip:
-        """The person in `portrait` says `text`, or what is heard in `speech`.
+    @classmethod
+    def load(cls, folder: Path, device: str = "cpu") -> Portrait:
+        """The system with the checkpoint in `folder`; see `Talker.load`."""
+        return cls(
+            About.read(folder),
+            RepairNet.load(folder / "repair.safetensors"),
+            ContentModel.load(folder / "content.safetensors"),
+            load_mover(folder),
+        )
 
-        Args:
-            portrait: A picture file, RGB uint8 [H, W, 3], or a `Face` from `self.look`.
-            text: What to say; spoken by `voice`.
-            speech: A sound or video file, or `Speech`; instead of text.
-            voice: A name that `vivavoce voices` lists, or a piper voice file.
-            emotion: "happy" or "happy:0.7"; the eight of `types.EMOTIONS`.
-            seed: Draws head movement, blinks and gaze; the same seed gives the same clip.
-            size: Side of a square video around the head in pixels; None: the whole picture.
-            still: Keep the head still.
-            face: Which face, from 1, the largest first.
+    def make(self, request: Request, options: NoOptions, clock: Clock) -> Clip:
+        """The portrait, warped frame by frame to the motion that fits what is said."""
+        said, seconds = spoken(request, clock)
+        with clock("look"):
+            assert request.portrait is not None
+            person = self.look(request.portrait, request.face)
+            renderer = Renderer(person, self.model, request.size, self.repair)
+        chunks = self._chunks(renderer, person, said, request, clock)
+        made_by = self.provenance(request)
+        return Clip(one_threaded(chunks), renderer.size, made_by, seconds, clock)
 
-        Raises: NoFace, BadMedia, UnknownName, RequestError: see their messages.
-        """
-        check_size(size)
-        said, seconds = self.speech(text, speech, voice, emotion)
-        with self.clock("look"):
-            person = self.look(portrait, face)
-            renderer = Renderer(person, self.model, size, self.repair)
-        chunks = self._chunks(renderer, person, said, Emotion.parse(emotion), seed, still)
-        made_by = Provenance(self.folder.name, seed)
-        return Clip(one_threaded(chunks), renderer.size, made_by, seconds)
+    def make_motion(
+        self, request: Request, options: NoOptions, clock: Clock
+    ) -> Iterator[Motion]:  # fmt: skip
+        """The motion of no person in particular: ARKit coefficients, head pose and gaze."""
+        said, _ = spoken(request, clock)
+        cues = (cue for cue, _ in self._listen(said, request, clock))
+        return one_threaded(self._move(cues, None, request, clock))
 
-    def motion(
-        self,
-        text: str | None = None,
-        speech: Speechlike | None = None,
-        *,
-        voice: str = DEFAULT_VOICE,
-        emotion: str | Emotion = "neutral",
-        seed: int = 0,
-        still: bool = False,
-    ) -> Iterator[Motion]:
-        """How a face moves with this text or speech, without a picture: for 3D and for study."""
-        said, _ = self.speech(text, speech, voice, emotion)
-        cues = (cue for cue, _ in self._listen(said, Emotion.parse(emotion)))
-        return one_threaded(self._move(cues, None, seed, still))
-
-    def _listen(self, spoken: Iterable[Speech], emotion: Emotion) -> Iterator[tuple[Cues, Float]]:
-        return self.clock.watch("listen", self.listener(spoken, emotion))
+    def _listen(
+        self, said: Iterable[Speech], request: Request, clock: Clock
+    ) -> Iterator[tuple[Cues, Float]]:
+        return clock.watch("listen", self.listener(said, request.emotion))
 
     def _move(
-        self, cues: Iterable[Cues], face: Face | None, seed: int, still: bool
+        self, cues: Iterable[Cues], face: Face | None, request: Request, clock: Clock
     ) -> Iterator[Motion]:
-        rng = np.random.default_rng(seed)
-        return self.clock.watch("move", self.mover(cues, face, rng, still=still))
+        rng = np.random.default_rng(request.seed)
+        return clock.watch("move", self.mover(cues, face, rng, still=request.still))
 
     def _chunks(
         self,
         renderer: Renderer,
         face: Face,
-        spoken: Iterable[Speech],
-        emotion: Emotion,
-        seed: int,
-        still: bool,
+        said: Iterable[Speech],
+        request: Request,
+        clock: Clock,
     ) -> Iterator[Chunk]:
         sound = SoundQueue()
-        cues = sound.keep(self._listen(spoken, emotion))  # 1. what is said, and how
-        moves = self._move(cues, face, seed, still)  # 2. how the face moves
+        cues = sound.keep(self._listen(said, request, clock))  # 1. what is said, and how
+        moves = self._move(cues, face, request, clock)  # 2. how the face moves
         for motion in short(moves):
-            with self.clock("render"):
+            with clock("render"):
                 frames = renderer.render(motion)  # 3. what is seen
             yield Chunk(frames, sound.take(len(motion)))
 

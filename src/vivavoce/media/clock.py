@@ -12,13 +12,17 @@ Item = TypeVar("Item")
 
 
 class Clock:
-    """Charges time to the innermost stage that is running; stages may nest."""
+    """A stop watch that charges time to the innermost stage that is running; stages may nest.
+
+    Every clip has one of its own, so clips that are read in turns, or in several threads, do not
+    count each other's time.
+    """
 
     def __init__(self, now: Callable[[], float] = perf_counter) -> None:
-        """`now`: another counter than that of seconds may be charged to stages, e.g. of work."""
+        """`now` is the counter that is read: seconds, or another one, e.g. of arithmetic done."""
         self.now = now
         self.seconds: dict[str, float] = defaultdict(float)
-        """Seconds by stage."""
+        """Seconds spent in each stage so far, by its name."""
         self._running: list[str] = []
         self._since = 0.0
 

@@ -1,0 +1,118 @@
+"""The options that only one system has: typed, documented once, checked wherever they come from.
+
+Each is written once, as a field: `vivavoce systems NAME` shows it, `--set name=value` and keyword
+arguments set it, and config.json may change its default for a checkpoint ("options").
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Self, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from vivavoce.errors import RequestError, UnknownName
+
+
+@dataclass(frozen=True)
+class Described:
+    """One option, as `vivavoce systems NAME` shows it."""
+
+    name: str
+    kind: str
+    """Its type in words, or the values it can have."""
+    default: str
+    """Its default as --set would write it."""
+    meaning: str
+    """What it does, from its docstring."""
+
+
+class Options(BaseModel):
+    """A system's own options; a child class writes each as a field with a docstring."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    @classmethod
+    def chosen(cls, system: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> Self:
+        """The options with what was `given`, over a checkpoint's `defaults`.
+
+        Raises: UnknownName: no option, or no value, of that name. RequestError: a value of the
+        wrong kind or out of range.
+        """
+        for name in given.keys() | defaults.keys():
+            if not cls.model_fields:
+                raise RequestError(
+                    f"The system {system} has no options of its own, so no {name!r}."
+                )
+            if name not in cls.model_fields:
+                hint = f"`vivavoce systems {system}` lists them."
+                raise UnknownName(f"option of {system}", name, cls.model_fields, hint)
+        try:
+            return cls(**{**defaults, **given})
+        except ValidationError as error:
+            first = error.errors()[0]
+        name, value = str(first["loc"][0]), first["input"]
+        values = list(_values(cls.model_fields[name].annotation))
+        if first["type"] == "literal_error":
+            raise UnknownName(f"{name} of {system}", str(value), values)
+        why = first["msg"][0].lower() + first["msg"][1:]
+        raise RequestError(f"The option {name} of {system} cannot be {value!r}: {why}.")
+
+    @classmethod
+    def described(cls) -> list[Described]:
+        """Every option with its type, default and meaning."""
+        rows = []
+        for name, about in cls.model_fields.items():
+            values = list(_values(about.annotation))
+            kind = ", ".join(values) if values else _words(about.annotation)
+            default = about.default
+            if isinstance(default, frozenset | set):
+                default = sorted(default)
+            text = default if isinstance(default, str) else json.dumps(default)
+            meaning = " ".join((about.description or "").split())
+            rows.append(Described(name, kind, text, meaning))
+        return rows
+
+
+class NoOptions(Options):
+    """The options of a system that has none of its own."""
+
+
+def parsed(pairs: Sequence[str]) -> dict[str, Any]:
+    """The "name=value" pairs of --set; values are numbers, lists and null as JSON writes them,
+    anything else is a word.
+
+    Raises: RequestError: a pair without "=".
+    """
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.strip():
+            raise RequestError(f"--set takes name=value, not {pair!r}; for example steps=10.")
+        try:
+            found[name.strip().replace("-", "_")] = json.loads(value)
+        except ValueError:
+            found[name.strip().replace("-", "_")] = value.strip()
+    return found
+
+
+def split_words(value: Any) -> Any:
+    """A list of the words of "a,b": lets --set give several of a set."""
+    return [word.strip() for word in value.split(",")] if isinstance(value, str) else value
+
+
+def _values(annotation: Any) -> Iterator[str]:
+    """The values of the Literals in a type."""
+    if get_origin(annotation) is Literal:
+        yield from map(str, get_args(annotation))
+    else:
+        for inner in get_args(annotation):
+            yield from _values(inner)
+
+
+def _words(annotation: Any) -> str:
+    names = {int: "whole number", float: "number", str: "text", bool: "true or false"}
+    kinds = [a for a in get_args(annotation) if a is not type(None)] or [annotation]
+    return " or ".join(names.get(kind, getattr(kind, "__name__", str(kind))) for kind in kinds)
