@@ -36,7 +36,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from vivavoce.nn.threads import one_thread
 from vivavoce.systems import WEIGHTS
-from vivavoce.systems.clock import Clock
+from vivavoce.media.clock import Clock
 from vivavoce.systems.sdm.net import PRESETS as SDM_PRESETS
 from vivavoce.systems.sdm.net import SdmNet
 from vivavoce.systems.sdm.net import ready as sdm_ready

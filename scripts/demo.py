@@ -28,7 +28,7 @@ def main() -> None:
     saved = clip.save(out / "demo.mp4", force=True)
     done = perf_counter()
     contact_sheet(saved.path, out / "demo.png")
-    stages = dict(portrait.clock.seconds)
+    stages = dict(clip.clock.seconds)
     stages["publish and the rest"] = done - loaded - sum(stages.values())
     print(f"load      {loaded - start:6.2f} s")
     for stage, seconds in stages.items():

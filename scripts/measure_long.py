@@ -22,7 +22,7 @@ import vivavoce
 from bench_systems import astronaut
 from vivavoce.media.provenance import Provenance
 from vivavoce.media.sound import write_sound
-from vivavoce.systems.clock import Clock
+from vivavoce.media.clock import Clock
 from vivavoce.systems.spoken import spoken
 
 MOST_GB = 1.5

@@ -18,7 +18,7 @@ from vivavoce.data.schema import Pictures, Sample
 from vivavoce.look.boxes import face_box, mouth_box
 from vivavoce.media.provenance import Provenance
 from vivavoce.media.write import VideoWriter
-from vivavoce.systems.clock import Clock
+from vivavoce.media.clock import Clock
 from vivavoce.types import Bytes, Chunk, Float, Motion
 
 SET = "corpus"

@@ -28,7 +28,7 @@ from vivavoce.data.schema import Sample
 from vivavoce.data.shards import ShardSet, read_shard, write_set, write_shard
 from vivavoce.data.spread import check_workers, spread
 from vivavoce.errors import CannotWrite, RequestError, VivavoceError
-from vivavoce.systems.clock import Clock
+from vivavoce.media.clock import Clock
 
 REVISION = 3
 """Of everything that decides the bits besides the recipe: raised when people, voices, movement or

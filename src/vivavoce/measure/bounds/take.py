@@ -77,7 +77,6 @@ def film(
     """
     from vivavoce.media.write import VideoWriter
 
-    before = dict(system.clock.seconds)
     started = perf_counter()
     clip = system(**request)
     work = perf_counter() - started
@@ -91,7 +90,7 @@ def film(
             background = _watch(background, chunk)
         started = perf_counter()
     work += perf_counter() - started
-    stages = {k: v - before.get(k, 0.0) for k, v in system.clock.seconds.items()}
+    stages = dict(clip.clock.seconds)
     stages["encode"] = work - sum(stages.values())
     landmarks, change = watch(path)
     return Take(

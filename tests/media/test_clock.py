@@ -7,7 +7,7 @@ from time import sleep
 
 import pytest
 
-from vivavoce.systems.clock import Clock
+from vivavoce.media.clock import Clock
 
 
 def test_nested_stages_are_charged_apart() -> None:
