@@ -11,7 +11,7 @@ import pytest
 from vivavoce.errors import BadMedia
 from vivavoce.measure import figures
 from vivavoce.measure.bounds.bounds import BoundsResult
-from vivavoce.measure.bounds.cases import find_cases, grid_words, spread
+from vivavoce.measure.bounds.cases import find_cases, spread
 from vivavoce.measure.report.bounds_page import as_dict, as_page, value_words
 
 
@@ -47,12 +47,6 @@ def test_bootstrap_draws_clips_not_values() -> None:
 
 def test_pooled_leaves_out_what_is_not_a_number() -> None:
     assert figures.pooled([np.array([1, np.nan]), np.array([2.0])]).tolist() == [1, 2]
-
-
-def test_grid_names_say_the_words() -> None:
-    assert grid_words("video/grid_s1_bbal6n.mp4") == "bin blue at l six now"
-    assert grid_words("video/lipnet_grid_id2_swwp2s.mp4") == "set white with p two soon"
-    assert grid_words("video/real3d_may_5s.mp4") is None
 
 
 def test_spread_is_even_and_fixed() -> None:

@@ -12,7 +12,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from generate_test_voice import SAMPLES_PER_ID, write_voice
 
 from vivavoce.errors import RequestError, UnknownName
-from vivavoce.speak.voices import emotion_prosody, find_voice, list_voices
+from vivavoce.speak.pieces import emotion_prosody
+from vivavoce.speak.voices import find_voice, list_voices
 from vivavoce.types import EMOTIONS, RATE, Emotion, Speech
 
 CALM = Emotion()

@@ -17,7 +17,6 @@ from vivavoce.train.portrait.content import (
     UNKNOWN,
     Clip,
     Plan,
-    _grid_code,
     filled,
     label_rows,
     synthetic_clips,
@@ -63,11 +62,6 @@ def test_masking_keeps_most_of_what_is_heard() -> None:
         seen = masked(rows.copy(), rng)
         assert seen.shape == rows.shape
         assert (np.abs(seen - rows) < 0.3).mean() > 0.6
-
-
-def test_grid_file_names() -> None:
-    assert _grid_code("lipnet_grid_bbaf2n") == "bin blue at f two now"
-    assert _grid_code("lipnet_grid_sbia1a") == "set blue in a one again"
 
 
 def test_a_network_learns_from_synthetic_speech(

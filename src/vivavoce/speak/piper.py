@@ -10,8 +10,8 @@ import numpy as np
 
 from vivavoce.errors import RequestError
 from vivavoce.speak.phones import PAUSE
+from vivavoce.speak.pieces import emotion_prosody, finish_piece, nothing_to_say
 from vivavoce.speak.text import Piece, clean_text, split_text
-from vivavoce.speak.voices import emotion_prosody, finish_piece, nothing_to_say
 from vivavoce.types import Emotion, Phone, Speech
 
 if TYPE_CHECKING:

@@ -121,8 +121,8 @@ def _from_samples(samples: Iterator[Sample], truth: Path, count: int) -> Iterato
 
 def _from_clips(folder: Path, truth: Path, count: int) -> Iterator[Case]:
     """The talking clips of a folder, cropped as `data prepare` does."""
+    from vivavoce.data.layouts.grid import words_of_name
     from vivavoce.data.prepare import prepare_clip
-    from vivavoce.measure.bounds.cases import grid_words
 
     given = 0
     for path in _spread(sorted(folder.rglob("*.mp4"))):
@@ -131,7 +131,7 @@ def _from_clips(folder: Path, truth: Path, count: int) -> Iterator[Case]:
         sample = prepare_clip(path, SIZE, LONGEST_S)
         if sample is not None:
             for case in _from_samples(iter([sample]), truth, 1):
-                yield replace(case, text=grid_words(path.name))
+                yield replace(case, text=words_of_name(path.name))
                 given += 1
 
 

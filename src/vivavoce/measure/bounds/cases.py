@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from vivavoce.data.layouts.grid import words_of_name
+
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 SOUNDS = (".wav", ".mp3", ".m4a", ".flac", ".ogg", ".opus", ".aac")
 NOT_SPEECH = ("SINGING", "NOISY", "NON-SPEECH", "spoken digit")
@@ -24,16 +26,6 @@ SENTENCES = (
 """Neutral, with many p b m and open vowels, and a pause between two sentences."""
 VOICES = ("en-us", "en-gb", "en-us+f3", "en-gb+f2", "en-us+m3")
 """Who says them, in turn."""
-
-
-VERBS = {"b": "bin", "l": "lay", "p": "place", "s": "set"}
-COLOURS = {"b": "blue", "g": "green", "r": "red", "w": "white"}
-PREPOSITIONS = {"a": "at", "b": "by", "i": "in", "w": "with"}
-DIGITS = {
-    "z": "zero", "1": "one", "2": "two", "3": "three", "4": "four",
-    "5": "five", "6": "six", "7": "seven", "8": "eight", "9": "nine",
-}  # fmt: skip
-ADVERBS = {"a": "again", "n": "now", "p": "please", "s": "soon"}
 
 
 @dataclass(frozen=True)
@@ -105,9 +97,11 @@ def _from_manifest(folder: Path, manifest: Path) -> Cases:
     recordings = [Recording(folder / r["file"], _language(r)) for r in speech]
     talking = [r for r in rows if r["file"].startswith("video/") and _language(r) == "en"]
     clips = [
-        Recording(folder / r["file"], "en", grid_words(r["file"])) for r in talking if _in_sync(r)
+        Recording(folder / r["file"], "en", words_of_name(r["file"]))
+        for r in talking
+        if _in_sync(r)
     ]
-    known = [Recording(folder / r["file"], "en", grid_words(r["file"])) for r in talking]
+    known = [Recording(folder / r["file"], "en", words_of_name(r["file"])) for r in talking]
     return Cases(
         tuple(folder / r["file"] for r in portraits),
         tuple(r for r in recordings if r.language == "en"),
@@ -125,20 +119,6 @@ def _is_speech(row: dict[str, str]) -> bool:
 def _language(row: dict[str, str]) -> str:
     found = re.search(r"language ([a-z]{2})\b(?!/|\?)", row["notes"])
     return found.group(1) if found else "?"
-
-
-def grid_words(file: str) -> str | None:
-    """What is said in a clip of the GRID corpus, by its name: "bbaf2n" is "bin blue at f two now".
-
-    Cooke et al., "An audio-visual corpus for speech perception and automatic speech recognition",
-    J. Acoust. Soc. Am. 120, 2006, table 1. None for other names.
-    """
-    found = re.search(r"grid_(?:\w+_)?([bpls][bgrw][abiw][a-z][z1-9][anps])\.mp4$", file)
-    if not found:
-        return None
-    verb, colour, where, letter, digit, adverb = tuple(found.group(1))
-    words = (VERBS[verb], COLOURS[colour], PREPOSITIONS[where], letter, DIGITS[digit])
-    return " ".join((*words, ADVERBS[adverb]))
 
 
 def _in_sync(row: dict[str, str]) -> bool:

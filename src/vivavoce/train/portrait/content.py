@@ -18,14 +18,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vivavoce.data.layouts.grid import words_of_alignment, words_of_name
 from vivavoce.listen.content import ContentModel, Leveler
 from vivavoce.listen.mel import log_mel
 from vivavoce.listen.sounds import CLASSES, CLOSED, INDEX, SILENCE, VOWELS, spans
 from vivavoce.measure.align import align_phones
 from vivavoce.speak import espeak
 from vivavoce.speak.phones import phones_from_starts
+from vivavoce.speak.pieces import finish_piece
 from vivavoce.speak.text import Piece
-from vivavoce.speak.voices import find_voice, finish_piece
+from vivavoce.speak.voices import find_voice
 from vivavoce.systems.stage import Files, Optimiser, Run, Sample, Stage, Trainable, Turn
 from vivavoce.train.read.augment import coloured_noise, masked, other_voice, spoil
 from vivavoce.train.read.manifest import real_folder
@@ -40,7 +42,6 @@ TEACHER_SURE = 0.75
 """A teacher's answer with less probability is left out."""
 TEST_PEOPLE = ("2033", "3005", "3331", "248", "7505", "english_male", "g2", "g7", "andrew")
 """Speakers (as in file names or the manifest's `person=`) that are kept for the test."""
-_DIGITS = "zero one two three four five six seven eight nine"
 TEST_GRID = 20
 """Every so many GRID clips one is kept for the test."""
 VARIANTS = (
@@ -163,33 +164,14 @@ def real_clips(real: Path) -> Iterator[Clip]:
             continue
         if folder == "grid_s1":
             grid += 1
-            words = _grid_words(path.with_suffix(".align"))
+            words = words_of_alignment(path.with_suffix(".align").read_text())
             yield from _aligned(path, "grid", grid % TEST_GRID == 0, words)
         elif folder in ("audio", "video") and "person=grid" not in notes:
             person = notes.partition("person=")[2].partition(";")[0]
             test = person in TEST_PEOPLE or any(f"_{who}" in path.stem for who in TEST_PEOPLE)
-            known = _grid_code(path.stem) if "GRID command" in notes else None
+            known = words_of_name(path.name) if "GRID command" in notes else None
             english = "language en;" in notes and "SINGING" not in notes
             yield from _aligned(path, "real", test, known, english)
-
-
-def _grid_words(path: Path) -> str:
-    words = [line.split()[2] for line in path.read_text().splitlines()]
-    return " ".join(word for word in words if word not in ("sil", "sp"))
-
-
-def _grid_code(name: str) -> str:
-    """The sentence of a GRID clip's name, e.g. "bbaf2n" (Cooke et al., JASA 120, 2006, table I)."""
-    code = name.split("_")[-1]
-    columns: tuple[dict[str, str], ...] = (
-        {"b": "bin", "l": "lay", "p": "place", "s": "set"},
-        {"b": "blue", "g": "green", "r": "red", "w": "white"},
-        {"a": "at", "b": "by", "i": "in", "w": "with"},
-        {},
-        dict(zip("z123456789", _DIGITS.split(), strict=True)),
-        {"a": "again", "n": "now", "p": "please", "s": "soon"},
-    )
-    return " ".join(column.get(c, c) for column, c in zip(columns, code, strict=True))
 
 
 def _aligned(
