@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ import numpy as np
 from vivavoce.data.corpus.sentences import SENTENCES
 from vivavoce.errors import VivavoceError
 from vivavoce.measure.bench.suite import Case, seconds, write_clip
+from vivavoce.measure.memory import peak_gb
 from vivavoce.types import FPS, Speech
 
 JOB, DONE = "job.json", "done.json"
@@ -37,7 +37,7 @@ class Filmed:
     stages_s: dict[str, float] = field(default_factory=dict)
     """Seconds by stage, as the system's own clock tells."""
     peak_gb: float = 0.0
-    """Largest resident memory of its process."""
+    """Largest resident memory of its own process, see `measure.memory.peak_gb`."""
     failed: dict[str, str] = field(default_factory=dict)
     """Case → why it could not be made."""
 
@@ -53,10 +53,12 @@ def film_system(
     out: Path,
     seeds: int,
     options: Mapping[str, Any] | None = None,
+    device: str = "cpu",
 ) -> Filmed:
     """Let the system `name` make every case, with seeds 0 to `seeds` - 1: `out/SEED/KEY.mp4`.
 
-    `options` are the system's own (sdm's `without`, say), as JSON can hold them.
+    `options` are the system's own (sdm's `without`, say), as JSON can hold them; its networks run
+    on `device`.
 
     Raises: VivavoceError: the system cannot be loaded or its process broke; says why.
     """
@@ -64,7 +66,10 @@ def film_system(
     for case in cases:
         np.savez(out / f"{case.key}.npz", portrait=case.portrait, samples=case.samples)
     texts = {c.key: c.text or stand_in(i, seconds(c)) for i, c in enumerate(cases)}
-    job = {"system": name, "seeds": seeds, "cases": texts, "options": dict(options or {})}
+    job = {
+        "system": name, "seeds": seeds, "cases": texts, "options": dict(options or {}),
+        "device": device,
+    }  # fmt: skip
     (out / JOB).write_text(json.dumps(job), "utf-8")
     command = [sys.executable, "-m", "vivavoce.measure.bench.contender", str(out)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -88,7 +93,7 @@ def _work(out: Path) -> Filmed:
     import vivavoce
 
     job = json.loads((out / JOB).read_text("utf-8"))
-    system = vivavoce.load(job["system"])
+    system = vivavoce.load(job["system"], job["device"])
     filmed, warm = Filmed(), False
     for key, text in job["cases"].items():
         held = np.load(out / f"{key}.npz")
@@ -107,8 +112,7 @@ def _work(out: Path) -> Filmed:
             filmed.work_s += taken[1]
             filmed.first_frame_s.append(taken[2])
     filmed.stages_s = dict(system.clock.seconds)
-    unit = 1 if sys.platform == "darwin" else 1024
-    filmed.peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+    filmed.peak_gb = peak_gb()
     return filmed
 
 
