@@ -44,7 +44,7 @@ def load_system(name: str, device: str = "cpu") -> Talker:
         if name.count("/") != 1 or folder.is_absolute() or name.startswith("."):
             raise UnknownName("system", name, SYSTEMS, "Or give a checkpoint folder.")
         folder = _from_hub(name)
-    return talker_of(_system_of(folder)).load(folder, device)
+    return talker_of(system_of(folder)).load(folder, device)
 
 
 def talker_of(system: str) -> type[Talker]:
@@ -64,7 +64,7 @@ def dotted(place: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def _system_of(folder: Path) -> str:
+def system_of(folder: Path) -> str:
     """The system that the checkpoint in `folder` was made for, as its config.json says."""
     try:
         system = json.loads((folder / "config.json").read_text("utf-8"))["system"]

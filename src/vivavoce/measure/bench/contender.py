@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from vivavoce.data.corpus.sentences import SENTENCES
-from vivavoce.errors import VivavoceError
+from vivavoce.errors import RequestError, VivavoceError
 from vivavoce.measure.bench.suite import Case, seconds, write_clip
 from vivavoce.measure.memory import peak_gb
+from vivavoce.systems.talker import Talker
 from vivavoce.types import FPS, Speech
 
 JOB, DONE = "job.json", "done.json"
@@ -97,8 +98,8 @@ def _work(out: Path) -> Filmed:
     filmed, warm = Filmed(), False
     for key, text in job["cases"].items():
         held = np.load(out / f"{key}.npz")
+        asked = request(type(system), held["portrait"], held["samples"], text) | job["options"]
         for seed in range(job["seeds"]):
-            asked = request(system, held["portrait"], held["samples"], text) | job["options"]
             try:
                 taken = _film(system, asked, seed, out / str(seed) / f"{key}.mp4")
             except VivavoceError as refusal:
@@ -106,29 +107,52 @@ def _work(out: Path) -> Filmed:
                 break
             if not warm:  # the first clip compiles and allocates: its time is not counted
                 warm = True
-                system.clock.seconds.clear()
                 continue
-            filmed.seconds_made += taken[0]
-            filmed.work_s += taken[1]
-            filmed.first_frame_s.append(taken[2])
-    filmed.stages_s = dict(system.clock.seconds)
+            filmed.seconds_made += taken.seconds
+            filmed.work_s += taken.work_s
+            filmed.first_frame_s.append(taken.first_s)
+            for stage, spent in taken.stages_s.items():
+                filmed.stages_s[stage] = filmed.stages_s.get(stage, 0.0) + spent
     filmed.peak_gb = peak_gb()
     return filmed
 
 
-def request(system: Any, portrait: Any, samples: Any, text: str | None) -> dict[str, Any]:
-    """What a system is asked with: all get the same picture; those that speak themselves get the
-    text (`SPEAKS`), the others the recording."""
-    asked: dict[str, Any] = {"portrait": portrait}
-    if system.SPEAKS:
-        return asked | {"text": text}
-    return asked | {"speech": Speech(samples)}
+def request(
+    system: type[Talker], portrait: Any, samples: Any, text: str | None
+) -> dict[str, Any]:  # fmt: skip
+    """What a system is asked with, by what it says that it needs: all get the same picture and the
+    same recording where they can use it; those that follow no recording get the text."""
+    at_hand = {
+        "portrait": portrait, "speech": Speech(samples), "text": text,
+        "voice_sample": Speech(samples), "pose": portrait,
+    }  # fmt: skip
+    asked: dict[str, Any] = {}
+    for choice in system.needs_for("pictures"):
+        found = next((n for n, v in at_hand.items() if n in choice and v is not None), None)
+        if found is None:
+            raise RequestError(
+                f"A suite holds no {' or '.join(sorted(choice))}, which the system {system.name} "
+                "needs: it cannot be compared on clips."
+            )
+        asked[found] = at_hand[found]
+    return asked
 
 
-def _film(system: Any, asked: dict[str, Any], seed: int, path: Path) -> tuple[float, float, float]:
-    """Seconds of video, of work, and to the first frames; the file is not counted as work."""
+@dataclass(frozen=True)
+class Made:
+    """One clip that was made."""
+
+    seconds: float
+    work_s: float
+    first_s: float
+    stages_s: Mapping[str, float]
+
+
+def _film(system: Talker, asked: Mapping[str, Any], seed: int, path: Path) -> Made:
+    """Make one clip; writing the file is not counted as work."""
     started = perf_counter()
-    chunks = iter(system(**asked, seed=seed, size=None))
+    clip = system(**asked, seed=seed, size=None)
+    chunks = iter(clip)
     parts = [next(chunks)]
     first = perf_counter() - started
     parts += chunks
@@ -136,7 +160,7 @@ def _film(system: Any, asked: dict[str, Any], seed: int, path: Path) -> tuple[fl
     frames = np.concatenate([part.frames for part in parts])
     path.parent.mkdir(exist_ok=True)
     write_clip(path, frames, np.concatenate([part.samples for part in parts]))
-    return len(frames) / FPS, work, first
+    return Made(len(frames) / FPS, work, first, clip.clock.seconds)
 
 
 def main() -> None:

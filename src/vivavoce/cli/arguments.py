@@ -1,0 +1,102 @@
+"""Arguments and options that several commands share, and how their words are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vivavoce.errors import RequestError
+
+if TYPE_CHECKING:
+    from vivavoce.systems.talker import Talker
+
+Portrait = Annotated[Path, typer.Argument(help="A picture of a person, any common format.")]
+PortraitIfAny = Annotated[
+    Path | None,
+    typer.Argument(help="A picture of a person, for systems that need one."),
+]
+Text = Annotated[str | None, typer.Option(help="What to say.")]
+TextFile = Annotated[Path | None, typer.Option(help="A file with what to say; any length.")]
+SpeechFile = Annotated[
+    Path | None, typer.Option("--speech", help="A recording to follow: any sound or video file.")
+]
+VoiceName = Annotated[
+    str | None,
+    typer.Option("--voice", help="A name from `vivavoce voices`, or a piper file; en-us if none."),
+]
+VoiceSample = Annotated[
+    Path | None, typer.Option(help="A recording of the voice to speak in, for systems that can.")
+]
+Instruction = Annotated[
+    str | None, typer.Option(help="What the face is to do, in words, for systems that can.")
+]
+Pose = Annotated[
+    Path | None,
+    typer.Option(help="A picture or video whose head pose is taken, for systems that can."),
+]
+Feeling = Annotated[
+    str,
+    typer.Option(
+        help="neutral, happy, sad, angry, fearful, disgusted, surprised, contempt; "
+        "with an intensity from 0 to 1 after a colon: happy:0.7."
+    ),
+]
+Seed = Annotated[
+    int, typer.Option(min=0, max=2**63 - 1, help="Draws head movement, blinks and gaze.")
+]
+Still = Annotated[bool, typer.Option("--still", help="Keep the head still.")]
+FaceNumber = Annotated[
+    int | None, typer.Option("--face", help="Which face, from 1; the largest by default.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Json = Annotated[bool, typer.Option("--json", help="Print a summary for machines.")]
+System = Annotated[
+    str, typer.Option(help="A name from `vivavoce systems`, a checkpoint folder, a hub id.")
+]
+Device = Annotated[
+    str, typer.Option(help="Where networks run: cpu, cuda, cuda:1, or auto: a GPU if there is one.")
+]
+Own = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="An option of the system, see `vivavoce systems NAME`; may be repeated.",
+    ),
+]
+
+
+def load(system: str, device: str) -> Talker:
+    """The system that --system names."""
+    import vivavoce
+
+    return vivavoce.load(system, device)
+
+
+def pixels(size: str) -> int | None:
+    """--size in pixels, or None for "full".
+
+    Raises: RequestError: neither.
+    """
+    if size == "full":
+        return None
+    if not size.isdecimal():
+        raise RequestError(f"--size is a number of pixels or full, not {size!r}.")
+    return int(size)
+
+
+def words(text: str | None, file: Path | None) -> str | None:
+    """The text of --text or --text-file; None if neither was given.
+
+    Raises: RequestError: both were.
+    """
+    if file is None:
+        return text
+    if text is not None:
+        raise RequestError("Give --text or --text-file, not both.")
+    from vivavoce.speak.text import read_text_file
+
+    return read_text_file(file)

@@ -1,0 +1,247 @@
+"""Commands for makers: speak, motion, voice, look, voices, systems, sheet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from vivavoce.cli import arguments as a
+from vivavoce.cli.bars import print_json, say, seconds_bar, told
+from vivavoce.errors import RequestError
+
+app = typer.Typer()
+
+_OLD = {"hidden": True}
+"""Flags of single systems from before --set; they go with the next version."""
+
+
+@app.command()
+def speak(
+    portrait: a.PortraitIfAny = None,
+    text: a.Text = None,
+    text_file: a.TextFile = None,
+    speech: a.SpeechFile = None,
+    voice: a.VoiceName = None,
+    voice_sample: a.VoiceSample = None,
+    instruction: a.Instruction = None,
+    pose: a.Pose = None,
+    emotion: a.Feeling = "neutral",
+    seed: a.Seed = 0,
+    size: Annotated[
+        str, typer.Option(help="Side of the square video in pixels, or full: the whole picture.")
+    ] = "512",
+    still: a.Still = False,
+    face: a.FaceNumber = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The video to write; out.mp4 if none.")
+    ] = None,
+    system: a.System = "portrait",
+    own: a.Own = None,
+    device: a.Device = "cpu",
+    force: a.Force = False,
+    quiet: a.Quiet = False,
+    as_json: a.Json = False,
+    steps: Annotated[int | None, typer.Option(**_OLD)] = None,
+    voice_from: Annotated[str | None, typer.Option(**_OLD)] = None,
+    motion_from: Annotated[Path | None, typer.Option(**_OLD)] = None,
+    speech_only: Annotated[bool, typer.Option("--speech-only", **_OLD)] = False,
+    sampler: Annotated[str | None, typer.Option(**_OLD)] = None,
+    k: Annotated[int | None, typer.Option(**_OLD)] = None,
+    without: Annotated[list[str] | None, typer.Option(**_OLD)] = None,
+    render: Annotated[str | None, typer.Option(**_OLD)] = None,
+) -> None:
+    """Make the person in PORTRAIT say a text, or what is heard in a recording."""
+    from vivavoce.media.files import check_output
+    from vivavoce.systems.options import parsed
+
+    old = {
+        "steps": steps, "voice_from": voice_from, "sampler": sampler, "k": k,
+        "without": without or None, "render": render,
+    }  # fmt: skip
+    options: dict[str, Any] = {name: v for name, v in old.items() if v is not None}
+    options |= parsed(own or ())
+    if speech_only:
+        _voice(portrait, a.words(text, text_file), system, device, seed, face, pose or motion_from,
+               options, output or Path("out.wav"), force, quiet)  # fmt: skip
+        return
+    output = output or Path("out.mp4")
+    side = a.pixels(size)
+    check_output(output, force, (".mp4",))
+    said = a.words(text, text_file)
+    with seconds_bar("speaking", quiet or as_json) as progress:
+        talker = a.load(system, device)
+        clip = talker(
+            portrait, said, speech, voice=voice, voice_sample=voice_sample,
+            instruction=instruction, pose=pose or motion_from, emotion=emotion, seed=seed,
+            size=side, still=still, face=face, **options,
+        )  # fmt: skip
+        saved = clip.save(output, force, progress(clip.seconds))
+    summary = {
+        "output": str(saved.path), "seconds": round(saved.seconds, 3), "frames": saved.frames,
+        "width": clip.size[0], "height": clip.size[1], "fps": clip.fps, "seed": seed,
+        "system": talker.about.name, "voice": voice, "emotion": emotion, "options": options,
+        "words": clip.words,
+        "stages_s": {stage: round(v, 3) for stage, v in clip.clock.seconds.items()},
+    }  # fmt: skip
+    say(f"{saved.path}: {saved.seconds:.1f} s, {clip.size[0]}x{clip.size[1]}", quiet or as_json)
+    print_json(summary, as_json)
+
+
+@app.command()
+def motion(
+    text: a.Text = None,
+    text_file: a.TextFile = None,
+    speech: a.SpeechFile = None,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help=".csv (Live Link Face), .npz or .glb (glTF).")
+    ] = Path("motion.csv"),
+    voice: a.VoiceName = None,
+    instruction: a.Instruction = None,
+    emotion: a.Feeling = "neutral",
+    seed: a.Seed = 0,
+    still: a.Still = False,
+    system: a.System = "portrait",
+    own: a.Own = None,
+    device: a.Device = "cpu",
+    force: a.Force = False,
+    quiet: a.Quiet = False,
+) -> None:
+    """Write how a face moves with speech: 52 ARKit curves and the head, for 3D programs."""
+    from vivavoce.media.export import MOTION_SUFFIXES, write_motion
+    from vivavoce.media.files import check_output
+    from vivavoce.media.provenance import Provenance
+    from vivavoce.systems.options import parsed
+
+    check_output(output, force, MOTION_SUFFIXES)
+    talker = a.load(system, device)
+    moves = talker.motion(
+        a.words(text, text_file), speech, voice=voice, instruction=instruction, emotion=emotion,
+        seed=seed, still=still, **parsed(own or ()),
+    )  # fmt: skip
+    made_by = Provenance(talker.about.name, seed)
+    with seconds_bar("moving", quiet) as progress:
+        written = write_motion(
+            told(moves, progress(None)), output, talker.face_model(), provenance=made_by,
+            force=force,
+        )  # fmt: skip
+    say(f"{written.path}: {written.seconds:.1f} s, {written.frames} frames", quiet)
+
+
+@app.command()
+def voice(
+    portrait: a.PortraitIfAny = None,
+    text: a.Text = None,
+    text_file: a.TextFile = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The .wav to write.")] = Path(
+        "out.wav"
+    ),
+    seed: a.Seed = 0,
+    face: a.FaceNumber = None,
+    system: a.System = "ttsf",
+    own: a.Own = None,
+    device: a.Device = "cpu",
+    force: a.Force = False,
+    quiet: a.Quiet = False,
+) -> None:
+    """Write the voice alone that a system makes for the person in PORTRAIT."""
+    from vivavoce.systems.options import parsed
+
+    _voice(portrait, a.words(text, text_file), system, device, seed, face, None,
+           parsed(own or ()), output, force, quiet)  # fmt: skip
+
+
+def _voice(
+    portrait: Path | None, text: str | None, system: str, device: str, seed: int,
+    face: int | None, pose: Path | None, options: dict[str, Any], output: Path, force: bool,
+    quiet: bool,
+) -> None:  # fmt: skip
+    from vivavoce.media.provenance import Provenance
+    from vivavoce.media.sound import write_sound
+
+    talker = a.load(system, device)
+    said = talker.voice(portrait, text, seed=seed, face=face, pose=pose, **options)
+    seconds = write_sound(output, said, Provenance(talker.about.name, seed), force)
+    say(f"{output}: {seconds:.1f} s of sound", quiet)
+
+
+@app.command()
+def systems(
+    name: Annotated[
+        str | None, typer.Argument(help="One of them, or a checkpoint folder; all if none.")
+    ] = None,
+    as_json: a.Json = False,
+) -> None:
+    """List the systems; of one, say what it needs and gives, its options, what it is good for."""
+    from vivavoce.systems.listing import described, listed
+
+    found = [described(name)] if name is not None else listed()
+    if as_json:
+        print_json([system.as_dict() for system in found])
+        return
+    for system in found:
+        print(system.page() if name is not None else system.line())
+    say("`vivavoce systems NAME` says more.", name is not None)
+
+
+@app.command()
+def voices(
+    language: Annotated[str, typer.Argument(help="Only this language, e.g. en or pt-br.")] = "",
+    as_json: a.Json = False,
+) -> None:
+    """List every voice that can be used here, by language."""
+    from vivavoce.speak.voices import list_voices
+
+    wanted = language.lower()
+    listed = [v for v in list_voices() if v.language.lower().startswith(wanted)]
+    if not listed:
+        raise RequestError(f"No voice speaks {language!r}. `vivavoce voices` lists them all.")
+    print_json([vars(v) for v in listed], as_json)
+    for v in [] if as_json else listed:
+        about = ", ".join(x for x in (v.gender if v.gender != "unknown" else "", v.kind) if x)
+        print(f"{v.language or '+variant':16s} {v.name:28s} {v.label} ({about})")
+    say("A variant goes behind a language: --voice en-gb+f3; piper: --voice voice.onnx", as_json)
+
+
+@app.command()
+def look(
+    portrait: a.Portrait,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="A PNG with the faces marked.")
+    ] = None,
+    face: a.FaceNumber = None,
+    force: a.Force = False,
+    as_json: a.Json = False,
+) -> None:
+    """Show what the tracker sees in PORTRAIT."""
+    from vivavoce.look.report import mark, report
+    from vivavoce.media.files import check_output
+    from vivavoce.media.read import read_picture
+
+    if output is not None:
+        check_output(output, force, (".png",))
+    picture = read_picture(portrait)
+    seen = report(picture, face, str(portrait))
+    if output is not None:
+        mark(picture, seen, output)
+    print_json(seen.as_dict(), as_json)
+    say(str(seen), as_json)
+
+
+@app.command()
+def sheet(
+    clip: Annotated[Path, typer.Argument(help="A video.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The PNG to write.")] = Path(
+        "sheet.png"
+    ),
+    force: a.Force = False,
+    quiet: a.Quiet = False,
+) -> None:
+    """Lay frames of CLIP side by side above its waveform, to look at."""
+    from vivavoce.media.files import check_output
+    from vivavoce.media.sheet import contact_sheet
+
+    check_output(output, force, (".png",))
+    contact_sheet(clip, output, force=force)
+    say(str(output), quiet)
