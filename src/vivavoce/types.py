@@ -52,6 +52,17 @@ ARKIT_INDEX = {name: i for i, name in enumerate(ARKIT)}
 # The tracker's points that several rooms speak of (mediapipe's numbering).
 OUTER_EYES = (33, 263)
 """Outer eye corners: the person's right, left. Their distance is the face's unit of length."""
+EYE_CORNERS = ((33, 133), (263, 362))
+"""Outer and inner corner of the person's right and left eye."""
+IRISES = ((468, 469, 470, 471, 472), (473, 474, 475, 476, 477))
+"""Centre and four rim points of the person's right and left iris."""
+FOREHEAD, CHIN, NOSE_TIP = 10, 152, 1
+"""Highest and lowest point of the face's rim, and the tip of the nose."""
+OVAL = (
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152,
+    148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+)  # fmt: skip
+"""The 36 points of the face's rim, clockwise as seen, from the forehead."""
 INNER_UPPER_LIP = (191, 80, 81, 82, 13, 312, 311, 310, 415)
 """Lower edge of the upper lip, from the person's right to left, without the corners."""
 INNER_LOWER_LIP = (95, 88, 178, 87, 14, 317, 402, 318, 324)
@@ -62,6 +73,11 @@ MIDDLE_LIP_PAIRS = ((82, 87), (13, 14), (312, 317))
 """The pairs whose mean distance is called the inner-lip gap."""
 NECK = (0.0, -1.1, -0.8)
 """Where the head turns: the top of the neck, in outer-eye distances from the eyes' middle."""
+TALL_FACE = 1.55
+"""Forehead to chin of an average face, in outer-eye distances; measures a head whose eyes' distance
+is shortened by a turn."""
+EYEBALL = 0.135
+"""Radius of an eyeball in outer-eye distances: 12 mm where the outer corners are 89 mm apart."""
 
 EMOTIONS = (
     "neutral", "happy", "sad", "angry", "fearful", "disgusted", "surprised", "contempt",
@@ -103,16 +119,22 @@ def rotation_angles(matrix: np.ndarray) -> np.ndarray:
     return np.stack([yaw, pitch, roll], -1)
 
 
+def eye_distance(landmarks: np.ndarray) -> np.ndarray:
+    """Distance of the outer eye corners [...] in the plane of the picture (x, y) of `landmarks`
+    [..., 478, D], in their own unit."""
+    right, left = (landmarks[..., corner, :2] for corner in OUTER_EYES)
+    return np.asarray(np.linalg.norm(right - left, axis=-1))
+
+
 def lip_gap(landmarks: np.ndarray) -> np.ndarray:
     """Inner-lip gap over the distance of the outer eye corners [...] of `landmarks` [..., 478, D].
 
     Never negative: it is a distance in the plane of the picture (x, y)."""
     flat = landmarks[..., :2]
-    eyes = np.linalg.norm(flat[..., OUTER_EYES[0], :] - flat[..., OUTER_EYES[1], :], axis=-1)
     pairs = [
         np.linalg.norm(flat[..., a, :] - flat[..., b, :], axis=-1) for a, b in MIDDLE_LIP_PAIRS
     ]
-    return np.mean(pairs, axis=0) / eyes
+    return np.mean(pairs, axis=0) / eye_distance(landmarks)
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from vivavoce.types import OUTER_EYES, Float
+from vivavoce.types import CHIN, FOREHEAD, TALL_FACE, Float, eye_distance
 
 MOUTH_SIDE = 1.0
 """Side of the mouth's square in outer-eye distances: lips, chin and the base of the nose."""
-TALL_FACE = 1.55
-"""Top of the forehead to the chin in outer-eye distances, of an average face."""
 _LIPS = (61, 291, 0, 17)
-_TOP, _CHIN = 10, 152
 
 
 def face_box(landmarks: Float) -> Float:
@@ -27,7 +24,6 @@ def mouth_box(landmarks: Float) -> Float:
     """
     flat = landmarks[..., :2]
     middle = flat[:, _LIPS].mean(1)
-    eyes = np.linalg.norm(flat[:, OUTER_EYES[0]] - flat[:, OUTER_EYES[1]], axis=1)
-    tall = np.linalg.norm(flat[:, _TOP] - flat[:, _CHIN], axis=1) / TALL_FACE
-    half = MOUTH_SIDE / 2 * np.maximum(eyes, tall)[:, None]  # a turned head's eyes are near
+    tall = np.linalg.norm(flat[:, FOREHEAD] - flat[:, CHIN], axis=1) / TALL_FACE
+    half = MOUTH_SIDE / 2 * np.maximum(eye_distance(landmarks), tall)[:, None]
     return np.concatenate([middle - half, middle + half], 1).astype(np.float32)

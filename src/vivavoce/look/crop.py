@@ -18,7 +18,7 @@ from scipy.signal import medfilt
 
 from vivavoce.errors import UnknownName
 from vivavoce.look.boxes import face_box
-from vivavoce.types import Bytes, Float
+from vivavoce.types import OUTER_EYES, Bytes, Float
 
 RULES = ("portrait", "close", "tracked", "lrs")
 STILL = {"portrait": (2.05, 0.44), "close": (1.45, 0.42)}
@@ -45,7 +45,7 @@ def squares(landmarks: Float, width: int, height: int, rule: str) -> Float:
         left, top, right, bottom = np.median(boxes, 0)
         side = wide * max(right - left, bottom - top)
         side = min(side, 1.25 * max(width, height))
-        eyes = np.median(landmarks[:, [33, 263], :2].mean(1), 0)
+        eyes = np.median(landmarks[:, list(OUTER_EYES), :2].mean(1), 0)
         return np.tile([(left + right) / 2 - side / 2, eyes[1] - height_of_eyes * side, side],
                        (frames, 1))  # fmt: skip
     if rule == "tracked":

@@ -10,7 +10,7 @@ from vivavoce.errors import NoFace, RequestError
 from vivavoce.look.face478 import Fit, fit
 from vivavoce.look.matte import matte
 from vivavoce.look.track import Tracked, find_faces
-from vivavoce.types import Bytes, Face, Float
+from vivavoce.types import CHIN, FOREHEAD, TALL_FACE, Bytes, Face, Float, eye_distance
 
 MIN_EYE_PX = 24
 """Outer eye corners closer than this leave too few pixels to animate."""
@@ -109,16 +109,16 @@ def _hull(landmarks: Float, shape: tuple[int, ...]) -> np.ndarray:
 
 def frame(landmarks: Float, height: int, width: int) -> tuple[int, int, int, int]:
     """The square to animate: left, top, right, bottom px; inside the picture where it can be."""
-    eye = float(np.linalg.norm(landmarks[33, :2] - landmarks[263, :2]))
-    tall = float(np.linalg.norm(landmarks[10, :2] - landmarks[152, :2])) / 1.55
-    unit = max(eye, tall)  # a turned head has a short eye distance
+    top, bottom = landmarks[FOREHEAD, :2], landmarks[CHIN, :2]
+    tall = float(np.linalg.norm(top - bottom)) / TALL_FACE
+    unit = max(float(eye_distance(landmarks)), tall)
     side = round(float(np.clip(min(height, width), BOX[0] * unit, BOX[1] * unit)))
-    middle = (landmarks[10, :2] + landmarks[152, :2]) / 2 + [0, 0.1 * unit]
+    middle = (top + bottom) / 2 + [0, 0.1 * unit]
     corner = np.round(middle - side / 2).astype(int)
     for axis, length in ((0, width), (1, height)):
         if side <= length:
             corner[axis] = np.clip(corner[axis], 0, length - side)
         else:
             corner[axis] = (length - side) // 2
-    left, top = int(corner[0]), int(corner[1])
-    return left, top, left + side, top + side
+    x, y = int(corner[0]), int(corner[1])
+    return x, y, x + side, y + side

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vivavoce.types import OUTER_EYES, Float, rotation_matrix
-
-EYEBALL = 0.135
-"""Radius of the eyeball in outer-eye distances (12 mm of 89 mm)."""
+from vivavoce.types import EYE_CORNERS, EYEBALL, IRISES, OUTER_EYES, Float, rotation_matrix
 
 
 def filled(found: list[Float | None], seen: np.ndarray) -> Float:
@@ -34,8 +31,8 @@ def gaze(landmarks: Float, pose: Float) -> Float:
     """Gaze [T, 2] from where the irises stand between the eye corners, around its median."""
     local = frontal(landmarks, pose)
     offsets = [
-        local[:, 468] - (local[:, 33] + local[:, 133]) / 2,
-        local[:, 473] - (local[:, 362] + local[:, 263]) / 2,
+        local[:, iris[0]] - (local[:, outer] + local[:, inner]) / 2
+        for iris, (outer, inner) in zip(IRISES, EYE_CORNERS, strict=True)
     ]
     middle = np.mean(offsets, axis=0)[:, :2]
     angles = np.arcsin(np.clip((middle - np.median(middle, 0)) / EYEBALL, -0.9, 0.9))

@@ -7,11 +7,8 @@ import numpy as np
 
 from vivavoce.render.light import eye_outline
 from vivavoce.render.scene import Scene
-from vivavoce.render.shape import FLIP, IRISES, SLEEPING, HeadShape
-from vivavoce.types import Bytes, Float, rotation_matrix
-
-BALL = 0.135
-"""Radius of the eyeball in outer-eye distances (about 12 mm to 90 mm)."""
+from vivavoce.render.shape import FLIP, SLEEPING, HeadShape
+from vivavoce.types import EYE_CORNERS, EYEBALL, IRISES, Bytes, Float, rotation_matrix
 
 
 class Eye:
@@ -24,7 +21,7 @@ class Eye:
         iris = points[list(IRISES[side])]
         self.centre = iris[0, :2]
         self.radius = float(np.linalg.norm(iris[1:, :2] - iris[0, :2], axis=1).mean())
-        corners = shape.source[[int(i) for i in (33, 133) if side == 0] or [263, 362]]
+        corners = shape.source[list(EYE_CORNERS[side])]
         self.middle = corners.mean(0)
         width = np.linalg.norm(self.outline[0] - self.outline[8])
         height = (self.outline[9:] - self.outline[1:8][::-1])[:, 1].max()
@@ -76,7 +73,8 @@ class Eye:
 
     def _look(self, gaze: Float) -> Float:
         """How far the iris moves in the picture [2] px."""
-        return self.shape.unit * BALL * np.asarray([np.sin(gaze[0]), -np.sin(gaze[1])], np.float32)
+        turned = np.asarray([np.sin(gaze[0]), -np.sin(gaze[1])], np.float32)
+        return self.shape.unit * EYEBALL * turned
 
     def _unlook(self, x: Float, y: Float, look: Float) -> tuple[Float, Float]:
         """Where pixels of the moved eyeball come from: the iris shifts, the corners stay."""

@@ -5,12 +5,17 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from vivavoce.types import INNER_LOWER_LIP, INNER_UPPER_LIP, LIP_CORNERS, Bytes, Float
+from vivavoce.types import (
+    EYE_CORNERS,
+    INNER_LOWER_LIP,
+    INNER_UPPER_LIP,
+    IRISES,
+    LIP_CORNERS,
+    OVAL,
+    Bytes,
+    Float,
+)
 
-OVAL = (
-    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152,
-    148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
-)  # fmt: skip
 OUTER_LIPS = (
     61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146,
 )  # fmt: skip
@@ -21,7 +26,6 @@ EYES = (
 )
 BROWS = ((70, 63, 105, 66, 107), (336, 296, 334, 293, 300))
 NOSE = ((168, 6, 197, 195, 5, 4), (98, 97, 2, 326, 327))
-IRISES = (468, 473)
 
 
 def draw_landmarks(points: Float, side: int) -> Bytes:
@@ -34,10 +38,11 @@ def draw_landmarks(points: Float, side: int) -> Bytes:
         cv2.polylines(lines, [at[list(path)]], False, (255,), 1, cv2.LINE_AA, 2)
     for lips, shade in ((OUTER_LIPS, 110), (INNER_LIPS, 255)):
         cv2.fillPoly(mouth, [at[list(lips)]], (shade,), cv2.LINE_AA, 2)
-    radius = 0.12 * float(np.linalg.norm(points[33, :2] - points[133, :2]))
+    outer, inner = EYE_CORNERS[0]
+    radius = 0.12 * float(np.linalg.norm(points[outer, :2] - points[inner, :2]))
     for eye, iris in zip(EYES, IRISES, strict=True):
         cv2.fillPoly(eyes, [at[list(eye)]], (110,), cv2.LINE_AA, 2)
-        x, y = at[iris].tolist()
+        x, y = at[iris[0]].tolist()
         cv2.circle(eyes, (x, y), max(4, round(4 * radius)), (255,), -1, cv2.LINE_AA, 2)
     return np.stack([lines, mouth, eyes], -1)
 

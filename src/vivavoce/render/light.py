@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from vivavoce.render.shape import EYE_CORNERS, IRISES, LOWER_LIDS, UPPER_LIDS
-from vivavoce.types import Bytes, Float
+from vivavoce.render.shape import LOWER_LIDS, UPPER_LIDS
+from vivavoce.types import EYE_CORNERS, IRISES, Bytes, Float
 
 LUMA = np.asarray([0.299, 0.587, 0.114], np.float32)
 CHEEKS = (50, 280, 101, 330, 205, 425, 36, 266)

@@ -8,7 +8,7 @@ import numpy as np
 
 from vivavoce.render.scene import sample
 from vivavoce.render.shape import CLOSED_GAP, LOWER, LOWER_RINGS, UPPER, UPPER_RINGS
-from vivavoce.types import OUTER_EYES, Bytes, Float
+from vivavoce.types import CHIN, FOREHEAD, OUTER_EYES, Bytes, Float
 
 REACH = 0.06
 """How far from the tracked line the dark line is looked for, in outer-eye distances."""
@@ -26,7 +26,7 @@ def snap(image: Bytes, landmarks: Float) -> Float:
     gap = np.linalg.norm(landmarks[UPPER, :2] - landmarks[LOWER, :2], axis=1).mean() / unit
     if gap > CLOSED_GAP:
         return landmarks
-    down = landmarks[152, :2] - landmarks[10, :2]
+    down = landmarks[CHIN, :2] - landmarks[FOREHEAD, :2]
     down = down / np.linalg.norm(down)
     offsets = np.linspace(-REACH, REACH, STEPS, dtype=np.float32) * unit
     places = (middle[:, None] + offsets[None, :, None] * down).astype(np.float32)  # [9, STEPS, 2]

@@ -26,7 +26,8 @@ BEHIND = 0.03
 DEPTH = 0.5
 """Depth of the rows of teeth is drawn flatter: a sprite has no inner side to show."""
 OUTLINE = [LIP_CORNERS[0], *UPPER, LIP_CORNERS[1], *LOWER[::-1]]
-CHIN = (152, 148, 377)
+CHIN_POINTS = (152, 148, 377)
+"""Three points whose mean tells how far the jaw has moved."""
 JAW_FOLLOW = (1.0, 1.22, 0.9)
 """How far the lower teeth go when the chin goes by 1: they are nearer to the lip."""
 LOWER_TEETH = 0.034
@@ -141,7 +142,7 @@ class Mouth:
 
     def _draw(self, local: Float, pose: Float, corner: Float, height: int, width: int) -> Float:
         """Cavity, lower jaw, upper jaw [height, width, 3], 0 to 255."""
-        chin = (local - self.shape.at_rest)[list(CHIN)].mean(0)
+        chin = (local - self.shape.at_rest)[list(CHIN_POINTS)].mean(0)
         jaw = chin * np.asarray(JAW_FOLLOW, np.float32)
         jaw[1] = min(jaw[1], 0) + LOWER_TEETH
         image = np.empty((height, width, 3), np.float32)

@@ -20,8 +20,8 @@ from vivavoce.nn.weights import read_weights
 from vivavoce.render.eyes import clip_box
 from vivavoce.render.mouth import OUTLINE
 from vivavoce.render.scene import Scene
-from vivavoce.render.shape import EYE_CORNERS, LOWER_LIDS, UPPER_LIDS, HeadShape
-from vivavoce.types import OUTER_EYES, Bytes, Float
+from vivavoce.render.shape import LOWER_LIDS, UPPER_LIDS, HeadShape
+from vivavoce.types import EYE_CORNERS, OUTER_EYES, Bytes, Float
 
 SIDES = {"mouth": 96, "eye": 64}
 """Crop sides in pixels."""

@@ -10,20 +10,22 @@ from scipy.spatial import Delaunay
 
 from vivavoce.render.scene import Scene, sample
 from vivavoce.render.shape import (
-    EYE_CORNERS,
     LOWER,
     LOWER_LIDS,
     UPPER,
     UPPER_LIDS,
     HeadShape,
 )
-from vivavoce.types import LIP_CORNERS, FaceModel, Float
+from vivavoce.types import (
+    CHIN,
+    EYE_CORNERS,
+    FOREHEAD,
+    LIP_CORNERS,
+    OVAL,
+    FaceModel,
+    Float,
+)
 
-OVAL = (
-    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152,
-    148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
-)  # fmt: skip
-"""The rim of the face's mesh, in order."""
 SPACING = 0.17
 """Distance of the sheet's points, in outer-eye distances."""
 BAND = 0.4
@@ -143,7 +145,7 @@ def _follow_map(scene: Scene, face: Float, unit: float) -> Float:
     person = cv2.morphologyEx(seen, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     from_person = cv2.distanceTransform(1 - person, cv2.DIST_L2, 5) / size
     follow = _fade(from_person, 0.08, BAND) * _fade(from_face, *HAIR)
-    chin, brow = (face[152, :2] - [left, top]) * scale, (face[10, :2] - [left, top]) * scale
+    chin, brow = (face[CHIN, :2] - [left, top]) * scale, (face[FOREHEAD, :2] - [left, top]) * scale
     down = (chin - brow) / np.linalg.norm(chin - brow)
     rows, columns = np.mgrid[:GRID, :GRID].astype(np.float32)
     below = ((columns - chin[0]) * down[0] + (rows - chin[1]) * down[1]) / size

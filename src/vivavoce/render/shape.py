@@ -11,6 +11,7 @@ import numpy as np
 from vivavoce.types import (
     ARKIT,
     ARKIT_INDEX,
+    EYE_CORNERS,
     INNER_LOWER_LIP,
     INNER_UPPER_LIP,
     LIP_CORNERS,
@@ -50,9 +51,6 @@ LOWER_LIDS = (
     ((7, 163, 144, 145, 153, 154, 155), (25, 110, 24, 23, 22, 26, 112)),
     ((249, 390, 373, 374, 380, 381, 382), (255, 339, 254, 253, 252, 256, 341)),
 )
-EYE_CORNERS = ((33, 133), (263, 362))
-IRISES = ((468, 469, 470, 471, 472), (473, 474, 475, 476, 477))
-"""Centre and four rim points of the person's right and left iris."""
 LID_FOLLOW = (1.0, 0.6, 0.15)
 """How much edge, crease and socket rim of the upper lid go along with a blink."""
 LOWER_FOLLOW = (1.0, 0.45)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vivavoce.types import Float, rotation_matrix
+from vivavoce.types import IRISES, Float, rotation_matrix
 
 EYES = ("right", "left")
 """The person's; the order of the tracker's outer eye corners."""
@@ -101,7 +101,7 @@ class Head:
         """The tracker's points [478, 3] cm on these vertices; the irises go with the gaze [2]."""
         at = vertices[self.arrays.corners]
         points: Float = np.einsum("pkc,pk->pc", at, self.arrays.weights).astype(np.float32)
-        for eye, first in zip(self.eyes, (468, 473), strict=True):
+        for eye, (first, *_) in zip(self.eyes, IRISES, strict=True):
             points[first : first + 5] = eye.iris(gaze)
         return points
 
