@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vivavoce.errors import OutputRefused, RequestError, UnknownName
+from vivavoce.systems import SYSTEMS
 
 if TYPE_CHECKING:
     from vivavoce.systems.stage import Stage, Trainable
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
 
 TRAINABLE: dict[str, str] = {
     "judges": "vivavoce.train.judges:JudgesTraining",
-    "portrait": "vivavoce.train.portrait.training:PortraitTraining",
-    "sdm": "vivavoce.train.sdm.training:SdmTraining",
-    "ttsf": "vivavoce.train.ttsf.training:TtsfTraining",
+    **{name: import_module(package).TRAINING for name, package in SYSTEMS.items()},
 }
 """Name → what gives a `systems.stage.Trainable` for a preset; imported on demand."""
 PRESETS = ("tiny", "paper")
