@@ -24,8 +24,7 @@ class Line(Trainable):
         ),
     )
 
-    def __init__(self, preset: str) -> None:
-        self.preset = preset
+    def __init__(self) -> None:
         self.slope = nn.Linear(1, 1)
         self.network = nn.ModuleDict({"slope": self.slope})
 

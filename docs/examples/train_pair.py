@@ -29,8 +29,7 @@ class Ring(Trainable):
         ),
     )
 
-    def __init__(self, preset: str) -> None:
-        self.preset = preset
+    def __init__(self) -> None:
         self.generator = nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, 2))
         self.critic = nn.Sequential(nn.Linear(2, 32), nn.LeakyReLU(0.2), nn.Linear(32, 1))
         self.network = nn.ModuleDict({"generator": self.generator, "critic": self.critic})

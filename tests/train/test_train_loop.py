@@ -29,7 +29,7 @@ from vivavoce.errors import (
     UnknownName,
 )
 from vivavoce.systems.stage import Optimiser, Run, Sample, Stage, Turn
-from vivavoce.train import train_system
+from vivavoce.train import make, train_system
 from vivavoce.train.engine.checkpoint import State, check_fits, read_state, state_file, write_state
 from vivavoce.train.engine.devices import Options, make_fabric
 from vivavoce.train.engine.loop import Trainer
@@ -345,7 +345,7 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadCheckpoint, match="seed 3, not 4"):
         check_fits(state, pair, 4, tmp_path)
     with pytest.raises(BadCheckpoint, match="preset 'tiny', not 'paper'"):
-        check_fits(state, Toy("paper"), None, tmp_path)
+        check_fits(state, make(Toy, "paper"), None, tmp_path)
     with pytest.raises(BadCheckpoint, match="system 'sdm', not 'toy'"):
         check_fits(State("sdm", "tiny", 3), pair, None, tmp_path)
     pair.network["critic"].append(nn.Linear(1, 1))
@@ -442,8 +442,8 @@ def test_on_a_terminal_there_is_a_bar(
 class Grown(Toy):
     """A head whose size only the data tells."""
 
-    def __init__(self, preset: str = "tiny") -> None:
-        super().__init__(preset)
+    def __init__(self, *chosen: Any) -> None:
+        super().__init__(*chosen)
         self._head(1)
 
     def _head(self, rows: int) -> None:
@@ -528,7 +528,7 @@ def test_the_command(
         ("step=3", "no setting 'step'.*'steps'"),
         ("fit.lr=3", "Perhaps optimisers.encoder.lr"),
         ("losses.fol=1", "losses.fool"),
-        ("gan.steps=many", "steps of stage 'gan' cannot be 'many'.*valid integer"),
+        ("gan.steps=many", "In stage 'gan', the setting steps cannot be 'many'.*valid integer"),
         ("batch=0", "greater than or equal to 1"),
         ("steps", "takes key=value"),
         ("name=x", "no setting 'name'"),
@@ -572,8 +572,8 @@ def test_training_needs_neither_tracker_nor_video_decoder() -> None:
     code = (
         "import sys\n"
         "sys.modules['av'] = sys.modules['mediapipe'] = None\n"
-        "from vivavoce.train import TRAINABLE, _find, loop, windows\n"
-        "print(*[_find(name)('tiny').system for name in TRAINABLE])"
+        "from vivavoce.train import make, names, trainable_of\n"
+        "print(*[make(trainable_of(name)).system for name in names()])"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "portrait" in told.stdout.split(), told.stderr

@@ -11,14 +11,16 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
+from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
 from vivavoce.errors import VivavoceError
-from vivavoce.systems.stage import Optimiser, Sample, Stage, Trainable, Turn
-from vivavoce.train import TRAINABLE, train_system
+from vivavoce.systems.stage import Optimiser, Preset, Sample, Stage, Trainable, Turn
+from vivavoce.train import OTHERS, train_system
 
 FIT = Stage(
     "fit",
@@ -43,24 +45,41 @@ GAN = Stage(
 )
 
 
+class ToySettings(BaseModel):
+    """How wide the pair is."""
+
+    width: Annotated[int, Field(ge=1)] = 16
+
+
+TINY = ToySettings()
+
+
 class Toy(Trainable):
     """Three parts: an encoder that the first stage trains, and a pair that competes over it."""
 
     system = "toy"
-    stages = (FIT, GAN)
+    presets: ClassVar = {
+        "tiny": Preset(TINY, (FIT, GAN)),
+        "paper": Preset(ToySettings(width=24), (FIT, GAN)),
+    }
 
-    def __init__(self, preset: str = "tiny") -> None:
-        self.preset = preset
+    pause = 0.0
+
+    def __init__(
+        self, settings: ToySettings = TINY, stages: tuple[Stage, ...] = (FIT, GAN)
+    ) -> None:
+        self.settings, self.stages, width = settings, stages, settings.width
         self.network = nn.ModuleDict(
             {
                 "encoder": nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 2)),
                 "generator": nn.Sequential(
-                    nn.Linear(4, 16), nn.ReLU(), nn.Dropout(0.1), nn.Linear(16, 2)
+                    nn.Linear(4, width), nn.ReLU(), nn.Dropout(0.1), nn.Linear(width, 2)
                 ),
-                "critic": nn.Sequential(nn.Linear(2, 16), nn.LeakyReLU(0.2), nn.Linear(16, 1)),
+                "critic": nn.Sequential(
+                    nn.Linear(2, width), nn.LeakyReLU(0.2), nn.Linear(width, 1)
+                ),
             }
         )
-        self.pause = 0.0
         self.poison: tuple[str, int] | None = None
         self.seen: list[tuple[str, int, dict[str, float]]] = []
 
@@ -105,20 +124,20 @@ class Toy(Trainable):
 class Undropped(Toy):
     """Without what depends on the process: dropout, and norms over the batch."""
 
-    stages = (GAN,)
+    presets: ClassVar = {"tiny": Preset(TINY, (GAN,))}
 
-    def __init__(self, preset: str = "tiny") -> None:
-        super().__init__(preset)
+    def __init__(self, settings: ToySettings = TINY, stages: tuple[Stage, ...] = (GAN,)) -> None:
+        super().__init__(settings, stages)
         self.network["generator"][2] = nn.Identity()
 
 
 class Slow(Toy):
-    def __init__(self, preset: str = "tiny") -> None:
-        super().__init__(preset)
-        self.pause = 0.002
+    """The toy at a pace that lets a test interrupt it."""
+
+    pause = 0.002
 
 
-TRAINABLE |= {"toy": "toy_gan:Toy", "undropped": "toy_gan:Undropped", "slow": "toy_gan:Slow"}
+OTHERS |= {"toy": "toy_gan:Toy", "undropped": "toy_gan:Undropped", "slow": "toy_gan:Slow"}
 
 
 def curve(out: Path) -> list[dict[str, float]]:

@@ -9,24 +9,68 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vivavoce.errors import OutputRefused, RequestError, UnknownName
-from vivavoce.systems import SYSTEMS
+from vivavoce.systems import SYSTEMS, dotted
 
 if TYPE_CHECKING:
     from vivavoce.systems.stage import Stage, Trainable
     from vivavoce.train.engine.checkpoint import State
 
-TRAINABLE: dict[str, str] = {
-    "judges": "vivavoce.train.judges:JudgesTraining",
-    **{name: import_module(package).TRAINING for name, package in SYSTEMS.items()},
-}
-"""Name → what gives a `systems.stage.Trainable` for a preset; imported on demand."""
-PRESETS = ("tiny", "paper")
+OTHERS = {"judges": "vivavoce.train.judges:JudgesTraining"}
+"""Name → class of what is trained and is no system; a system's own package names its `TRAINING`."""
 PRECISIONS = ("32", "bf16")
 STRATEGIES = ("ddp", "fsdp")
 
 
+def names() -> list[str]:
+    """All names that `train_system` knows."""
+    return [*SYSTEMS, *OTHERS]
+
+
+def trainable_of(name: str) -> type[Trainable]:
+    """The class that trains the system of that name.
+
+    Raises: UnknownName: there is none.
+    """
+    place = OTHERS.get(name)
+    if name in SYSTEMS:
+        place = getattr(import_module(SYSTEMS[name]), "TRAINING", None)
+    if place is None:
+        raise UnknownName("system to train", name, names())
+    found: type[Trainable] = dotted(place)
+    return found
+
+
+def make(
+    made: Callable[..., Trainable], preset: str = "tiny", changes: Sequence[str] = ()
+) -> Trainable:
+    """A trainable of a preset, with random weights.
+
+    Args:
+        made: Its class.
+        preset: A name of its `presets`, or "tiny" where it has none.
+        changes: "NAME=VALUE" settings of the preset, such as "width=192".
+
+    Raises: UnknownName: no such preset or setting. RequestError: a setting of the wrong kind.
+    """
+    from vivavoce.train.engine import settings
+
+    presets = getattr(made, "presets", {})
+    if preset not in (presets or ("tiny",)):
+        system = getattr(made, "system", made.__name__)
+        raise UnknownName(f"preset of {system}", preset, presets or ("tiny",))
+    if presets:
+        chosen = presets[preset]
+        trainable = made(settings.changed(chosen.settings, changes), chosen.stages)
+    elif changes:
+        raise UnknownName("setting", f"model.{changes[0].partition('=')[0]}", ())
+    else:
+        trainable = made()
+    trainable.preset = preset
+    return trainable
+
+
 def train_system(
-    system: str | Callable[[str], Trainable],
+    system: str | type[Trainable],
     out: Path,
     data: Path | None = None,
     *,
@@ -46,12 +90,13 @@ def train_system(
     """Train a stage of a system, or all of them, into the checkpoint folder `out`.
 
     Args:
-        system: A name of `TRAINABLE`; or a class of your own, called with the preset.
+        system: A name of `names()`; or a class of your own.
         out: Gets config.json, *.safetensors, README.md; `training/` in it holds the run.
         data: Shards, or what else the system learns from.
-        preset: "tiny" or "paper".
+        preset: A name of the system's presets, such as "tiny" or "paper".
         stage: Its name, or "all".
-        changes: "key=value" settings, see `train.engine.settings`.
+        changes: "key=value" settings of the stages, or, as "model.key=value", of the network; see
+            `train.engine.settings`.
         resume: Go on with the run in `out`, with its settings and seed; `changes` come on top.
         start: Runs whose weights it begins with, "FOLDER" or "FOLDER:PART"; the last one wins.
         dry_run: Print what would be trained, and what memory it takes.
@@ -67,7 +112,6 @@ def train_system(
     in `out` is damaged or of something else. TrainingStopped: see `train.engine.loop`.
     """
     for kind, value, known in (
-        ("preset", preset, PRESETS),
         ("precision", precision, PRECISIONS),
         ("strategy", strategy, STRATEGIES),
     ):
@@ -75,22 +119,28 @@ def train_system(
             raise UnknownName(kind, value, known)
     if find_spec("lightning_fabric") is None:
         raise RequestError("Training needs more libraries: pip install 'vivavoce[train]'")
-    make = _find(system) if isinstance(system, str) else system
+    made = trainable_of(system) if isinstance(system, str) else system
     import torch
 
-    from vivavoce.train.engine import checkpoint, loop
-    from vivavoce.train.engine import devices as place
+    from vivavoce.train.engine import checkpoint, loop, settings
     from vivavoce.train.engine import dry_run as table
+    from vivavoce.train.engine.devices import Options, keep_memory, make_fabric
 
     state = checkpoint.read_state(out) if resume else None
+    model, changes = settings.split(changes)
+    if state and model:
+        raise RequestError(
+            "The network of a run stays as it is: leave out --set model.*, or start another run."
+        )
     first_seed = state.seed if state else seed or 0
     torch.manual_seed(first_seed)
-    trainable = make(preset)
+    trainable = make(made, preset, state.model if state else model)
     chosen = _stages(trainable, stage, changes, state)
     if dry_run:
         print(table.report(trainable, chosen, data, out, first_seed))
         return
     state = _state(trainable, state, seed, out)
+    state.model = state.model or model
     if start and state.stage:
         raise RequestError(
             f"The run is in the middle of stage {state.stage!r}: weights can be taken only between "
@@ -98,19 +148,11 @@ def train_system(
         )
     state.begun += [checkpoint.take_weights(trainable, source) for source in start]
     state.settings |= checkpoint.settings_of(chosen)
-    options = place.Options(out, data, precision, devices, strategy, minutes, log)
-    place.keep_memory()
-    fabric = place.make_fabric(options)
+    options = Options(out, data, precision, devices, strategy, minutes, log)
+    keep_memory()
+    fabric = make_fabric(options)
     fabric.launch()
     loop.Trainer(fabric, trainable, state, options).run(chosen)
-
-
-def _find(system: str) -> Callable[[str], Trainable]:
-    if system not in TRAINABLE:
-        raise UnknownName("system to train", system, TRAINABLE)
-    module, _, name = TRAINABLE[system].partition(":")
-    made: Callable[[str], Trainable] = getattr(import_module(module), name)
-    return made
 
 
 def _stages(

@@ -81,8 +81,7 @@ class JudgesTraining(Trainable):
                                   schedule="cosine", clip=1.0)}, window=60, ema=0.995),
     )  # fmt: skip
 
-    def __init__(self, preset: str = "tiny") -> None:
-        self.preset = preset
+    def __init__(self) -> None:
         self.people = 1
         self.clips: list[Clip] = []
         self.sync = LipSync()
@@ -102,7 +101,7 @@ class JudgesTraining(Trainable):
             if len(heads.people) != self.people:
                 rng = torch.Generator().manual_seed(run.seed)
                 rows = 0.1 * torch.randn(self.people, heads.people.shape[1], generator=rng)
-                heads.people = nn.Parameter(rows)
+                heads.people = nn.Parameter(rows.to(self.device))
 
     def make_room(self, saved: Mapping[str, Tensor]) -> None:
         """A row for each person that the saved heads know."""

@@ -42,6 +42,8 @@ class State:
     """Samples of it that are used up, over all processes."""
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Stage → its settings."""
+    model: list[str] = field(default_factory=list)
+    """Settings of the network that differ from the preset, as "key=value"."""
     figures: dict[str, float] = field(default_factory=dict)
     """Measured so far, by "stage: figure"."""
     network: dict[str, Any] = field(default_factory=dict)

@@ -25,6 +25,8 @@ def write_product(
         "preset": trainable.preset,
         "version": vivavoce.__version__,
     } | trainable.config()
+    if trainable.notes():
+        about["notes"] = list(trainable.notes())
     for name, (tensors, metadata) in files.items():
         plain = {key: tensor.contiguous() for key, tensor in tensors.items()}
         _write(out / name, save(plain, metadata))
@@ -46,8 +48,10 @@ def model_card(trainable: Trainable, state: State, data: Path | None) -> str:
     lines = [
         "---", "library_name: vivavoce", "---", "", f"# {trainable.system}-{trainable.preset}", "",
         f"Trained with vivavoce {state.version}, seed {state.seed}{source}:",
-        f"`vivavoce train {trainable.system} --preset {trainable.preset} --seed {state.seed}`.", "",
+        f"`vivavoce train {trainable.system} --preset {trainable.preset} --seed {state.seed}"
+        f"{''.join(f' --set model.{pair}' for pair in state.model)}`.", "",
         *([f"It began with weights of {', '.join(state.begun)}.", ""] if state.begun else []),
+        *(line for note in trainable.notes() for line in (note, "")),
         "| stage | learns | losses and weights | steps x samples |", "|---|---|---|---|", *rows,
     ]  # fmt: skip
     if figures:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from vivavoce.errors import RequestError, TrainingStopped
 from vivavoce.nn.threads import one_thread
-from vivavoce.systems.stage import Run, Sample, Stage, Trainable, Turn
+from vivavoce.systems.stage import Files, Run, Sample, Stage, Trainable, Turn
 from vivavoce.train.engine.checkpoint import LossLog, State, state_file, write_state
 from vivavoce.train.engine.devices import Forward, Options
 from vivavoce.train.engine.export import write_product
@@ -48,7 +48,7 @@ class Trainer:
         self, fabric: Fabric, trainable: Trainable, state: State, options: Options
     ) -> None:
         self.fabric, self.trainable, self.state, self.options = fabric, trainable, state, options
-        self._told: set[str] = set()
+        self._advised: set[str] = set()
 
     def run(self, stages: Sequence[Stage]) -> None:
         """Train the stages that are not done yet and write the product after each.
@@ -62,11 +62,22 @@ class Trainer:
                 left = [stage for stage in stages if stage.name not in self.state.done]
                 if not left:
                     self.say(f"All of it is trained already: {self.options.out}")
+                self.prepare(left)
                 for stage in left:
-                    _Stretch(self, stage, signals, log).run()
+                    StageRun(self, stage, signals, log).run()
         finally:
             if log is not None:
                 log.close()
+
+    def prepare(self, stages: Sequence[Stage]) -> None:
+        """Refuse what a stage to come could not work on; say what was chosen; take the device."""
+        run = Run(self.options.data, self.options.out, self.state.seed, tuple(self.state.done))
+        self.trainable.check(stages, run)
+        for note in self.trainable.notes():
+            self.say(note)
+        self.fabric.to_device(self.trainable.network)
+        for module in self.trainable.borrowed.values():
+            self.fabric.to_device(module.requires_grad_(False).eval())
 
     def say(self, line: str) -> None:
         """Tell the person."""
@@ -75,13 +86,13 @@ class Trainer:
 
     def advise(self, step: int, advice: str | None) -> None:
         """Tell the person what a system has noticed, once in the run."""
-        if advice and advice not in self._told:
+        if advice and advice not in self._advised:
             self.say(f"step {step}: {advice}")
-            self._told.add(advice)
+            self._advised.add(advice)
 
 
-class _Stretch:
-    """One stage on its way."""
+class StageRun:
+    """One stage of a run: begin or resume it, train, prove, save, measure."""
 
     def __init__(
         self, trainer: Trainer, stage: Stage, signals: Signals, log: LossLog | None
@@ -93,7 +104,7 @@ class _Stretch:
         self.saved_at = monotonic()
 
     def run(self) -> None:
-        """Begin or resume, train, prove, measure, save."""
+        """Begin or resume the stage, train it, and finish it."""
         stage, network = self.stage, self.trainable.network
         resumed = self.state.stage == stage.name
         check_parts(network, stage)
@@ -274,7 +285,7 @@ class _Stretch:
             self.mean.restore(state.mean)
 
     def _finish(self) -> None:
-        """The mean becomes the weights; proof, figures, product, checkpoint."""
+        """The mean becomes the weights; proof, choices, product, checkpoint; figures at last."""
         stage, state, network = self.stage, self.state, self.trainable.network
         if self.mean is not None:
             self.mean.keep()
@@ -282,19 +293,47 @@ class _Stretch:
             same_buffers(network)
         prove_frozen(network, stage, state.frozen)
         network.eval()
-        # Weights that are spread are only whole where every process takes part.
-        figures = self.trainable.figures(stage) if self.sharded or self.log else {}
-        state.figures |= {f"{stage.name}: {name}": value for name, value in figures.items()}
-        for name, value in figures.items():
-            self.trainer.say(f"  {stage.name}: {name} {value:.4g}")
+        self.trainable.settle(stage)
+        if self.fabric.world_size > 1:
+            same_buffers(network)
         state.done.append(stage.name)
         state.stage = ""
-        files = gathered(self.trainable.files(stage)) if self.sharded or self.log else {}
-        if self.log is not None:
-            write_product(self.trainable, files, state, self.options.out, self.options.data)
         self.optimisers, self.schedules, self.mean = {}, {}, None
+        files = self._write_product(None)
         self.save()
+        figures = self._figures()
+        if figures:
+            state.figures |= {f"{stage.name}: {name}": value for name, value in figures.items()}
+            self._write_product(files)
+            self.save()
         self.fabric.barrier()
+
+    def _write_product(self, files: Files | None) -> Files:
+        """Write the checkpoint that people use; `files` are made anew where they are None."""
+        if files is None:
+            # Weights that are spread are only whole where every process takes part.
+            mine = self.sharded or self.log
+            files = gathered(self.trainable.files(self.stage)) if mine else {}
+        if self.log is not None:
+            write_product(self.trainable, files, self.state, self.options.out, self.options.data)
+        return files
+
+    def _figures(self) -> dict[str, float]:
+        """What is measured after the stage; nothing, with a warning, where that fails."""
+        if not (self.sharded or self.log):
+            return {}
+        try:
+            with torch.no_grad():
+                figures = self.trainable.figures(self.stage)
+        except Exception as error:
+            self.trainer.say(
+                f"Warning: the figures of stage {self.stage.name!r} could not be measured "
+                f"({type(error).__name__}: {error}). The stage is finished and saved without them."
+            )
+            return {}
+        for name, value in figures.items():
+            self.trainer.say(f"  {self.stage.name}: {name} {value:.4g}")
+        return figures
 
 
 def _weighed(losses: dict[str, Tensor], weights: dict[str, float], stage: Stage) -> Tensor:

@@ -33,7 +33,16 @@ class _Numbered(Dataset[tuple[int, Sample]]):
 
     def __getitem__(self, number: int) -> tuple[int, Sample]:
         rng = np.random.default_rng([self._seed, number])
-        return number, self._trainable.draw(self._stage, rng)
+        sample = self._trainable.draw(self._stage, rng)
+        for name, value in sample.items():
+            if isinstance(value, Tensor) and value.device.type != "cpu":
+                raise TypeError(f"draw() must give CPU tensors; {name} is on {value.device}")
+        return number, sample
+
+    def batch(self, drawn: list[tuple[int, Sample]]) -> tuple[Tensor, Sample]:
+        """Numbers [B] and the batch of samples."""
+        numbers, samples = zip(*drawn, strict=True)
+        return torch.tensor(numbers), self._trainable.collate(self._stage, list(samples))
 
 
 class _Shares:
@@ -52,8 +61,10 @@ def batches(
     trainable: Trainable, stage: Stage, seed: int, first: int = 0, rank: int = 0, world: int = 1
 ) -> Iterator[tuple[Tensor, Sample]]:
     """Numbers [B] and samples of one process's batches, without end, from number `first` on."""
+    samples = _Numbered(trainable, stage, seed)
     loader: DataLoader[tuple[int, Sample]] = DataLoader(
-        _Numbered(trainable, stage, seed),
+        samples,
+        collate_fn=samples.batch,
         batch_sampler=_Shares(stage, first, rank, world),
         num_workers=stage.workers,
         pin_memory=torch.cuda.is_available(),

@@ -4,6 +4,7 @@
 --set lips.steps=100               the stage `lips`
 --set losses.gap=3                 the weight of a loss
 --set optimisers.generator.lr=1e-4
+--set model.width=192              a setting of the network, see the system's settings
 """
 
 from __future__ import annotations
@@ -11,14 +12,36 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from vivavoce.errors import RequestError, UnknownName
 from vivavoce.systems.stage import Stage
 
+Model = TypeVar("Model", bound=BaseModel)
 _FREE = ("curriculum",)  # whose keys are not known beforehand
+_MODEL = "model."
+
+
+def split(pairs: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The pairs that set the network, without their "model.", and those that set stages."""
+    model = [pair.removeprefix(_MODEL) for pair in pairs if pair.startswith(_MODEL)]
+    return model, [pair for pair in pairs if not pair.startswith(_MODEL)]
+
+
+def changed(model: Model, pairs: Sequence[str]) -> Model:
+    """The settings of a network with each "key=value" of `pairs` applied.
+
+    Raises: RequestError: a value of the wrong kind. UnknownName: there is no such setting.
+    """
+    plain = {"model": model.model_dump()}
+    for pair in pairs:
+        _set(plain, *_key_and_value(pair))
+    try:
+        return type(model)(**plain["model"])
+    except ValidationError as error:
+        raise RequestError(f"The setting {_MODEL}{_reason(error)}") from None
 
 
 def apply(stages: Sequence[Stage], pairs: Sequence[str]) -> tuple[Stage, ...]:
@@ -29,10 +52,7 @@ def apply(stages: Sequence[Stage], pairs: Sequence[str]) -> tuple[Stage, ...]:
     """
     plain = {stage.name: asdict(stage) for stage in stages}
     for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key.strip():
-            raise RequestError(f"--set takes key=value, not {pair!r}; for example steps=1000.")
-        _set(plain, key.strip(), value.strip())
+        _set(plain, *_key_and_value(pair))
     return tuple(build(values) for values in plain.values())
 
 
@@ -44,12 +64,23 @@ def build(values: dict[str, Any]) -> Stage:
     try:
         return TypeAdapter(Stage).validate_python(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
         raise RequestError(
-            f"The setting {where} of stage {values.get('name')!r} cannot be "
-            f"{first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}."
+            f"In stage {values.get('name')!r}, the setting {_reason(error)}"
         ) from None
+
+
+def _key_and_value(pair: str) -> tuple[str, str]:
+    key, equals, value = pair.partition("=")
+    if not equals or not key.strip():
+        raise RequestError(f"--set takes key=value, not {pair!r}; for example steps=1000.")
+    return key.strip(), value.strip()
+
+
+def _reason(error: ValidationError) -> str:
+    """The first fault, as "NAME cannot be VALUE: why."."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where} cannot be {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}."
 
 
 def _set(plain: dict[str, dict[str, Any]], key: str, value: str) -> None:
