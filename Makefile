@@ -2,11 +2,12 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+JOBS   ?= 2
 REAL   ?= ../shared/real
 STAMP  := $(VENV)/.made
 SHIPPED = $(patsubst src/vivavoce/weights/%-tiny,%,$(wildcard src/vivavoce/weights/*-tiny))
 
-.PHONY: help demo test bounds corpus-demo bench bench-systems bench-corpus lint format train-portrait lock clean
+.PHONY: help demo test test-all bounds corpus-demo bench bench-systems bench-corpus lint format train-portrait lock clean
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
@@ -20,8 +21,11 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP)  ## a portrait speaks: out/demo.mp4 and out/demo.png
 	$(BIN)/python scripts/demo.py
 
-test: $(STAMP) lint  ## the checks and the whole test suite
-	$(BIN)/python -m pytest
+test: lint  ## the checks and all tests that are fast: what CI runs (JOBS=processes)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
+
+test-all: lint  ## the checks and all tests, the slow ones too
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 bounds: $(STAMP)  ## the default system against its bounds (REAL=folder): out/bounds.json, .html
 	$(BIN)/vivavoce bounds $(wildcard $(REAL))

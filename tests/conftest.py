@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
+from filelock import FileLock
 
+CPU_S = 20.0
+"""The most CPU seconds (its own and its children's) that a test, or its fixtures, may take."""
+GOLDEN_REWRITE = bool(os.environ.get("VIVAVOCE_GOLDEN_REWRITE"))
 REAL = Path(os.environ.get("VIVAVOCE_REAL", Path(__file__).parents[2] / "shared" / "real"))
 
 
@@ -38,6 +44,90 @@ def _one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+def _cpu_s() -> float:
+    return sum(os.times()[:4])
+
+
+def _bounded(item: pytest.Item, what: str) -> Iterator[None]:
+    """Fails a test that is not marked slow when `what` of it takes over `CPU_S`."""
+    start = _cpu_s()
+    yield
+    spent = _cpu_s() - start
+    if spent > CPU_S and item.get_closest_marker("slow") is None:
+        pytest.fail(
+            f"{what} {item.nodeid} took {spent:.0f} s of CPU time; {CPU_S:.0f} are allowed. Make it "
+            "cheaper, or mark it @pytest.mark.slow and say why (`make test-all` runs it).",
+            pytrace=False,
+        )
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    return (yield from _bounded(item, "What is made before"))
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    return (yield from _bounded(item, "The test"))
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this run that all worker processes share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own
+
+
+def _make_corpus(folder: Path, size: int, clips: dict[int, int]) -> Path:
+    """A corpus of so many `clips` by person, made by the first worker that asks."""
+    from vivavoce.data.corpus.make import Recipe, make_person
+    from vivavoce.data.shards import write_set
+
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "set.json").is_file():
+            for person, count in clips.items():
+                make_person(folder, Recipe(5, size, count, 0.0, layers=False), person)
+            write_set(folder, {"name": "corpus", "people": len(clips)})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def corpus_128(shared_folder: Path) -> Path:
+    """Corpus people of 128 px: 0 and 1 for training (two sentences each), 3 val, 6 test (one each).
+
+    All tests share it: read it, never write into it.
+    """
+    return _make_corpus(shared_folder / "corpus_128", 128, {0: 2, 1: 2, 3: 1, 6: 1})
+
+
+@pytest.fixture(scope="session")
+def corpus_256(shared_folder: Path) -> Path:
+    """One corpus person with one sentence, 256 px, for training; read it, never write into it."""
+    return _make_corpus(shared_folder / "corpus_256", 256, {0: 1})
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """A check that numbers are those that checkpoints, sets and clips have relied on so far.
+
+    They are kept in `golden/<module>.json` beside the test. After a change that is meant, write
+    them anew with VIVAVOCE_GOLDEN_REWRITE=1, look at what `git diff` shows, and say why.
+    """
+    file = request.path.parent / "golden" / f"{request.path.stem}.json"
+
+    def check(name: str, found: object, atol: float = 1e-4) -> None:
+        numbers = np.asarray(found, np.float64)
+        held = json.loads(file.read_text()) if file.is_file() else {}
+        if GOLDEN_REWRITE:
+            held[name] = [float(f"{v:.6g}") for v in numbers.ravel()]
+            file.parent.mkdir(exist_ok=True)
+            lines = (f" {json.dumps(k)}: {json.dumps(v)}" for k, v in sorted(held.items()))
+            file.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+        np.testing.assert_allclose(numbers.ravel(), held[name], rtol=1e-3, atol=atol, err_msg=name)
+
+    return check
 
 
 class Ran(NamedTuple):
