@@ -94,6 +94,12 @@ class ProsodyStream:
         return float(np.clip(above, 0, 1))
 
 
+def prosody(samples: Float) -> Float:
+    """`Cues.prosody` [T, 3] of a whole clip [n] at 16 kHz, a row for every 640 samples begun."""
+    stream = ProsodyStream()
+    return np.concatenate([stream.push(samples), stream.finish()])
+
+
 def periodicity(frames: Float) -> Float:
     """How alike windows of sound [T, 1280] are to themselves one period later [T, lags].
 

@@ -106,7 +106,7 @@ def compose(free: Tensor, closed: Tensor, rest: Tensor, to_arkit: Tensor) -> Ten
     controls = (free * scale + pressed * shut) * awake
     expression = controls @ to_arkit
     close = controls[..., jaw] * closed * _CLOSE_PER_JAW
-    index = torch.full((1,), ARKIT_INDEX["mouthClose"])
+    index = torch.full((1,), ARKIT_INDEX["mouthClose"], device=free.device)
     return expression.index_add(-1, index, close.unsqueeze(-1)).clamp(0, 1)
 
 

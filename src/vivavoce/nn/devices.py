@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from copy import deepcopy
+from typing import TypeVar
 
 import torch
+from torch import nn
 
 from vivavoce.errors import RequestError
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def pick(device: str | torch.device = "cpu") -> torch.device:
@@ -39,6 +44,11 @@ def pick(device: str | torch.device = "cpu") -> torch.device:
     if found[2] and int(found[2]) >= count:
         raise RequestError(f"There is no {name}: this machine has {count} GPUs, from cuda:0 on.")
     return torch.device(name)
+
+
+def cpu_copy(network: Network) -> Network:
+    """A copy on the CPU, ready for use: for small networks that answer a few numbers at a time."""
+    return deepcopy(network).cpu().eval()
 
 
 def _has_mps() -> bool:

@@ -9,7 +9,6 @@ network trained before) its sure answers fill the gaps, other languages included
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from vivavoce.listen.content import ContentModel, Leveler
 from vivavoce.listen.mel import log_mel
 from vivavoce.listen.sounds import CLASSES, CLOSED, INDEX, SILENCE, VOWELS, spans
 from vivavoce.measure.align import align_phones
+from vivavoce.nn.devices import cpu_copy
 from vivavoce.speak import espeak
 from vivavoce.speak.phones import phones_from_starts
 from vivavoce.speak.pieces import finish_piece
@@ -30,8 +30,8 @@ from vivavoce.speak.text import Piece
 from vivavoce.speak.voices import find_voice
 from vivavoce.systems.stage import Files, Optimiser, Run, Sample, Stage, Trainable, Turn
 from vivavoce.train.read.augment import coloured_noise, masked, other_voice, spoil
-from vivavoce.train.read.manifest import real_folder
-from vivavoce.train.read.speech_texts import HELD_OUT, WORDS, draw_text
+from vivavoce.train.read.manifest import real_folder, rows
+from vivavoce.train.read.phrases import HELD_OUT, WORDS, draw_text
 from vivavoce.types import HOP, MELS_PER_FRAME, RATE, Float, Phone, Speech
 
 UNKNOWN = -1
@@ -154,23 +154,19 @@ def _speak(language: str, test: bool, rng: np.random.Generator) -> Clip:
 
 def real_clips(real: Path) -> Iterator[Clip]:
     """Recordings that a shipped checkpoint may be trained on, with what is sure of them."""
-    with (real / "manifest.csv").open() as file:
-        rows = [row for row in csv.DictReader(file) if row["may_train_shipped"] == "yes"]
     grid = 0
-    for row in rows:
-        path, notes = real / row["file"], row["notes"]
-        folder = row["file"].split("/")[0]
-        if path.suffix not in (".wav", ".flac", ".mp3", ".mp4") or "AI-GENERATED" in notes:
+    for row in rows(real):
+        path = real / row.file
+        if path.suffix not in (".wav", ".flac", ".mp3", ".mp4"):
             continue
-        if folder == "grid_s1":
+        if row.folder == "grid_s1":
             grid += 1
             words = words_of_alignment(path.with_suffix(".align").read_text())
             yield from _aligned(path, "grid", grid % TEST_GRID == 0, words)
-        elif folder in ("audio", "video") and "person=grid" not in notes:
-            person = notes.partition("person=")[2].partition(";")[0]
-            test = person in TEST_PEOPLE or any(f"_{who}" in path.stem for who in TEST_PEOPLE)
-            known = words_of_name(path.name) if "GRID command" in notes else None
-            english = "language en;" in notes and "SINGING" not in notes
+        elif row.folder in ("audio", "video") and not row.person.startswith("grid"):
+            test = row.person in TEST_PEOPLE or any(f"_{who}" in path.stem for who in TEST_PEOPLE)
+            known = words_of_name(path.name) if "GRID command" in row.notes else None
+            english = "language en;" in row.notes and "SINGING" not in row.notes
             yield from _aligned(path, "real", test, known, english)
 
 
@@ -323,7 +319,7 @@ class ContentTraining(Trainable):
         if number > 1:
             file = run.scratch / f"{stage.name}-teacher.safetensors"
             if not run.resumed:
-                self.model.save(file)
+                cpu_copy(self.model).save(file)
             teacher = ContentModel.load(file)
             clips = [filled(clip, teacher) for clip in clips]
         self.made = list(examples(clips, plan, seed))
@@ -347,7 +343,7 @@ class ContentTraining(Trainable):
 
     def figures(self, stage: Stage) -> dict[str, float]:
         """On people, files and languages that were not trained on, see `figures`."""
-        return figures(self.model, self.made)
+        return figures(cpu_copy(self.model), self.made)
 
     def files(self, stage: Stage) -> Files:
         """content.safetensors."""

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vivavoce.listen.prosody import prosody as prosody_of
 from vivavoce.move.eyes import PEAK, SINCE_S, VESTIBULO_OCULAR, EyeHabits, since_bin
 from vivavoce.move.head import (
     CUES,
@@ -28,12 +29,11 @@ from vivavoce.move.head import (
     context,
     knot_cues,
 )
+from vivavoce.nn.devices import cpu_copy
 from vivavoce.systems.stage import Files, Optimiser, Run, Sample, Stage, Trainable, Turn
-from vivavoce.train.portrait.lips import hear_prosody
-from vivavoce.train.portrait.tracks import TrackedClip, load_tracks, tracked
+from vivavoce.train.portrait.tracks import HELD_OUT, TrackedClip, load_tracks, tracked
 from vivavoce.types import ARKIT_INDEX, FPS, Float
 
-HELD_OUT = ("aoc", "vrt4", "g10")
 STYLE_RAD = 0.044
 """Root mean square angle (2.5 degrees an axis) that every clip is brought to, as far as
 `MOST_SCALE` allows; so people differ in how they move, not in how much."""
@@ -101,7 +101,7 @@ def clip_knots(clip: TrackedClip, offset: int) -> Knots:
     if silent:
         return Knots(motion, np.zeros((len(motion), CUES), np.float32), clip.person)
     reach = PROSODY_KNOTS * STEP
-    prosody = np.pad(hear_prosody(clip.samples), ((reach + STEP, 0), (0, 0)))
+    prosody = np.pad(prosody_of(clip.samples), ((reach + STEP, 0), (0, 0)))
     cues, loudness = [], 0.0
     for k in range(len(motion)):
         heard = prosody[offset + k * STEP : offset + k * STEP + reach]
@@ -330,18 +330,22 @@ class HeadTraining(Trainable):
         even = torch.ones(len(goal), device=goal.device)
         return {"flow": flow_loss(self.net, batch["given"], goal, start, t, even)}
 
-    @torch.no_grad()
-    def figures(self, stage: Stage) -> dict[str, float]:
-        """The loss on held-out people, and what the eyes do; sets the gains first."""
+    def settle(self, stage: Stage) -> None:
+        """Set the head's gain and measure the eyes' habits, which the stage's file says."""
+        net = cpu_copy(self.net)
         heard = [c for c in self.clips if np.abs(c.samples).max() > 0.01]
-        prosodies = [hear_prosody(c.samples) for c in heard]
+        prosodies = [prosody_of(c.samples) for c in heard]
         talk = np.concatenate([p for p in prosodies if len(p) > 150])
-        self.head = set_gain(Head(self.net, self.spread, self.step_spread, 1.0), talk)
+        self.head = set_gain(Head(net, self.spread, self.step_spread, 1.0), talk)
         self.habits = at_rate(eye_habits(heard, prosodies), np.tile(talk, (4, 1)))
-        given, goal, weight = self.held
+
+    def figures(self, stage: Stage) -> dict[str, float]:
+        """The loss on held-out people, and what the eyes of all of them do."""
+        given, goal, weight = (x.to(self.device) for x in self.held)
         noise = torch.Generator().manual_seed(1)
-        start = torch.randn(goal.shape, generator=noise)
-        t = torch.rand(len(goal), 1, generator=noise)
+        start = torch.randn(goal.shape, generator=noise).to(goal)
+        t = torch.rand(len(goal), 1, generator=noise).to(goal)
+        heard = [c for c in self.clips if np.abs(c.samples).max() > 0.01]
         minutes = sum(len(c.gap) for c in heard) / FPS / 60
         return {
             "loss on held-out people": float(flow_loss(self.net, given, goal, start, t, weight)),

@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from vivavoce.data.corpus.articulation import TARGETS, articulate
 from vivavoce.listen.content import ContentModel, ContentStream
-from vivavoce.listen.prosody import ProsodyStream
+from vivavoce.listen.prosody import prosody as prosody_of
 from vivavoce.listen.sounds import CLASSES, OPEN, SILENCE, content_from_phones
 from vivavoce.look.face478 import load as load_face478
 from vivavoce.move.lips import (
@@ -34,9 +34,10 @@ from vivavoce.move.lips import (
     control_matrix,
     quiet_cues,
 )
+from vivavoce.nn.devices import cpu_copy
 from vivavoce.systems.stage import Files, Optimiser, Run, Sample, Stage, Trainable, Turn
-from vivavoce.train.portrait.tracks import TrackedClip, load_phones, load_tracks, tracked
-from vivavoce.train.read.sentences import spoken_sentences
+from vivavoce.train.portrait.tracks import HELD_OUT, TrackedClip, load_phones, load_tracks, tracked
+from vivavoce.train.read.phrases import spoken_sentences
 from vivavoce.types import (
     ARKIT_INDEX,
     FPS,
@@ -49,8 +50,6 @@ from vivavoce.types import (
 
 UTTERANCES = 700
 """Synthetic ones."""
-HELD_OUT = ("aoc", "vrt4", "g10")
-"""People of the trainable clips that only validate."""
 OPEN_GAP = 0.14
 """Mean gap above rest on open vowels that the gain is set for (outer-eye distances)."""
 _REAL = 0.35  # of the windows come from real people
@@ -86,12 +85,6 @@ def gap_basis() -> Float:
     return (lips[:, upper] - lips[:, lower]).mean(1).astype(np.float32)
 
 
-def hear_prosody(samples: Float) -> Float:
-    """`Cues.prosody` [T, 3] of whole frames of sound."""
-    stream = ProsodyStream()
-    return np.concatenate([stream.push(samples), stream.finish()])
-
-
 def hear_content(samples: Float, model: ContentModel) -> Float:
     """`Cues.content` [T, C] as the content model hears it."""
     stream = ContentStream(model)
@@ -105,7 +98,7 @@ def teacher_lesson(phones: tuple[Phone, ...], samples: Float, model: ContentMode
     """What the articulatory teacher does with spoken phones."""
     frames = len(samples) // SAMPLES_PER_FRAME
     samples = samples[: frames * SAMPLES_PER_FRAME]
-    prosody = hear_prosody(samples)[:frames]
+    prosody = prosody_of(samples)[:frames]
     contents = [content_from_phones(phones, frames), hear_content(samples, model)]
     aim = articulate(phones, frames, prosody[:, 0])
     return Lesson(
@@ -134,7 +127,7 @@ def clip_lesson(
     where all words are known.
     """
     frames = len(clip.gap)
-    prosody = hear_prosody(clip.samples)[:frames]
+    prosody = prosody_of(clip.samples)[:frames]
     aim = articulate(phones, frames, prosody[:, 0])
     free = _tracked_controls(clip.expression)
     gap = np.maximum(clip.gap - clip.rest_gap, 0) * scale
@@ -319,7 +312,7 @@ def set_gain(net: LipNet, lessons: list[Lesson]) -> float:
     """The factor on free controls with which open vowels open by `OPEN_GAP`."""
     gain = 1.0
     for _ in range(4):
-        gain *= OPEN_GAP / open_gap(net, lessons, gain)
+        gain *= OPEN_GAP / max(open_gap(net, lessons, gain), 0.01)
     return float(np.clip(gain, 0.7, 1.6))
 
 
@@ -418,7 +411,7 @@ class LipsTraining(Trainable):
         that ships listens."""
         if "content-3" not in run.done:
             self.content.load_state_dict(ContentModel.load().state_dict())
-        model = self.content.eval()
+        model = cpu_copy(self.content)
         spoken = spoken_sentences(UTTERANCES, run.seed)
         taught = [teacher_lesson(phones, samples, model) for phones, samples in spoken]
         real = real_lessons(tracked(run) / "train.npz", model)
@@ -437,10 +430,13 @@ class LipsTraining(Trainable):
         gaps, to_arkit = (x.to(batch["cues"].device) for x in (self._gaps, self._to_arkit))
         return losses_of(self.net, batch, gaps, to_arkit)
 
+    def settle(self, stage: Stage) -> None:
+        """Set the gain, which the stage's file says."""
+        self.gain = set_gain(cpu_copy(self.net), self.synthetic_held)
+
     def figures(self, stage: Stage) -> dict[str, float]:
-        """On what was held out; sets the gain first."""
-        self.gain = set_gain(self.net, self.synthetic_held)
-        return figures(self.net, self.gain, self.held)
+        """Figures on what was held out."""
+        return figures(cpu_copy(self.net), self.gain, self.held)
 
     def files(self, stage: Stage) -> Files:
         """lips.safetensors, that `move.lips.Lips.load` reads."""

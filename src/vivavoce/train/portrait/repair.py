@@ -7,7 +7,6 @@ missing inside the lips and on the lids. Preparing needs mediapipe and PyAV, tra
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -18,9 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from vivavoce.errors import RequestError
+from vivavoce.nn.devices import cpu_copy
 from vivavoce.render.repair import REGIONS, STRENGTH, RepairNet, stack
 from vivavoce.systems.stage import Files, Optimiser, Run, Sample, Stage, Trainable, Turn
-from vivavoce.train.read.manifest import real_folder
+from vivavoce.train.read.manifest import real_folder, rows
 from vivavoce.types import Bytes, Face, Float
 
 SIZE = 384
@@ -71,9 +71,7 @@ class Pairs:
 
 def clips(real: Path) -> list[Path]:
     """The clips whose licence lets a trained checkpoint be given away."""
-    with (real / "manifest.csv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["may_train_shipped"] == "yes"]
-    names = [row["file"] for row in rows if row["kind"].startswith("video")]
+    names = [row.file for row in rows(real) if row.kind.startswith("video")]
     grid = [name for name in names if "grid" in name]
     return [real / name for name in names if "grid" not in name] + [
         real / name for name in grid[:: max(1, len(grid) // GRID_CLIPS)][:GRID_CLIPS]
@@ -291,7 +289,7 @@ def repaired(answer: Tensor, asked: Tensor) -> Tensor:
     return asked[:, :3] + wide * asked[:, 6:7]
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def measure(net: RepairNet, pairs: Pairs, kind: str) -> dict[str, float]:
     """PSNR (dB, higher is better) and SSIM inside the mask before and after the repair at the
     strength it is used with.
@@ -375,7 +373,7 @@ class RepairTraining(Trainable):
         """On held-out people, of mouths and eyes, before and after."""
         found: dict[str, float] = {}
         for kind in KINDS:
-            measured = measure(self.net, load(self.pairs, kind, held_out=True), kind)
+            measured = measure(cpu_copy(self.net), load(self.pairs, kind, held_out=True), kind)
             found |= {f"{kind} {name}": value for name, value in measured.items()}
         return found
 

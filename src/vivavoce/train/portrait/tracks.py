@@ -8,11 +8,8 @@ and needs neither the tracker nor a video decoder.
 
 from __future__ import annotations
 
-import csv
 import json
-import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -20,7 +17,7 @@ import numpy as np
 
 from vivavoce.look.follow import filled, frontal, gaze
 from vivavoce.systems.stage import Run
-from vivavoce.train.read.manifest import real_folder
+from vivavoce.train.read.manifest import real_folder, rows
 from vivavoce.types import (
     MIDDLE_LIP_PAIRS,
     SAMPLES_PER_FRAME,
@@ -29,7 +26,10 @@ from vivavoce.types import (
     Speech,
 )
 
+HELD_OUT = ("aoc", "vrt4", "g10")
+"""People of the trainable clips that only validate."""
 FOLDERS = ("video", "grid_s1", "video_silent", "video_hard")
+"""Folders whose clips show one face that can be followed."""
 _MIN_SEEN = 0.8  # of a clip's frames; the holes between are filled by straight lines
 _SURE_WORD = 0.8
 _ALIGN_UNITS_PER_S = 25_000  # GRID's word times: 1,000 units are one video frame
@@ -72,25 +72,12 @@ def prepare_tracks(real: Path, out: Path, trainable: bool = True) -> int:
         How many clips the file holds; clips whose face is mostly out of sight are left out.
     """
     clips = []
-    for row in _rows(real, trainable):
-        clip = track_clip(real, row["file"], _person(row))
+    for row in rows(real, trainable):
+        clip = track_clip(real, row.file, row.person) if row.folder in FOLDERS else None
         if clip is not None:
             clips.append(clip)
     save_tracks(clips, out)
     return len(clips)
-
-
-def _rows(real: Path, trainable: bool) -> Iterator[dict[str, str]]:
-    with (real / "manifest.csv").open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            allowed = row["may_train_shipped"] == "yes"
-            if row["file"].split("/")[0] in FOLDERS and allowed == trainable:
-                yield row
-
-
-def _person(row: dict[str, str]) -> str:
-    found = re.search(r"person=([^;\s]+)", row["notes"])
-    return found.group(1) if found else row["file"]
 
 
 def track_clip(real: Path, name: str, person: str) -> TrackedClip | None:
