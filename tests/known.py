@@ -1,4 +1,4 @@
-"""Numbers that are the same on every machine: inputs, weights, and short descriptions of outputs."""
+"""Numbers that are alike on every machine: inputs, weights, short descriptions of outputs."""
 
 from __future__ import annotations
 
