@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Iterable
 from difflib import get_close_matches
+from importlib import import_module
+from types import ModuleType
+
+EXTRAS = {
+    "jiwer": "measure",
+    "lightning_fabric": "train",
+    "nltk": "measure",
+    "piper": "piper",
+    "pocketsphinx": "measure",
+    "pystoi": "measure",
+    "pyworld": "data",
+    "ray": "cluster",
+    "tensorboard": "train",
+    "threadpoolctl": "data",
+    "transformers": "train",
+    "webdataset": "data",
+}
+"""The extra of vivavoce that installs each module which `pip install vivavoce` alone does not."""
 
 
 class VivavoceError(Exception):
-    """Base of all our errors. The command line prints the message and ends with `exit_code`."""
+    """Base of all our errors. The command line prints the message and ends with `exit_code`.
+
+    Every error of ours can be pickled, so a pool of processes hands it on as it is.
+    """
 
     exit_code = 1
+
+    def __reduce__(self) -> tuple:
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class RequestError(VivavoceError):
@@ -64,3 +89,18 @@ class BadCheckpoint(VivavoceError):
 class TrainingStopped(VivavoceError):
     """Training ended before its last step: a signal, a loss that is no number, a frozen part that
     changed. The last checkpoint is whole."""
+
+
+def needs(module: str) -> ModuleType:
+    """The module called `module`, e.g. "webdataset", which comes with an extra of vivavoce.
+
+    Raises: RequestError: it is not installed; the text names the extra.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        package = module.partition(".")[0]
+        raise RequestError(
+            f"This needs {package}, which cannot be imported ({error}). "
+            f"Run: pip install 'vivavoce[{EXTRAS[package]}]'"
+        ) from None

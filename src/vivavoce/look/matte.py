@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import cv2
 import numpy as np
 
-from vivavoce.look.track import _quiet
+from vivavoce.look.graphs import Graph
 from vivavoce.types import OUTER_EYES, Bytes, Float
 
 REACH = 5.0
 """Half the side of the window that is matted, in outer-eye distances: head, shoulders, chest."""
 
 
-@lru_cache(1)
-def _segmenter() -> Any:
+def _selfie() -> Any:
     from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation
 
-    with _quiet():
-        segmenter = SelfieSegmentation(model_selection=0)
-        segmenter.process(np.zeros((64, 64, 3), np.uint8))
-    return segmenter
+    return SelfieSegmentation(model_selection=0)
+
+
+_SEGMENTER = Graph(_selfie)
 
 
 def matte(picture: Bytes, landmarks: Float) -> Float:
@@ -35,7 +33,7 @@ def matte(picture: Bytes, landmarks: Float) -> Float:
     window = np.ascontiguousarray(picture[top:bottom, left:right])
     shrink = min(1.0, 1024 / max(window.shape[:2]))
     small = cv2.resize(window, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-    mask = np.clip(_segmenter().process(small).segmentation_mask, 0, 1)
+    mask = np.clip(_SEGMENTER.process(np.asarray(small, np.uint8)).segmentation_mask, 0, 1)
     whole = np.zeros((height, width), np.float32)
     whole[top:bottom, left:right] = cv2.resize(mask, (window.shape[1], window.shape[0]))
     return whole

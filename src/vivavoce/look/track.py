@@ -6,17 +6,16 @@ Grishchenko et al., "Attention Mesh", 2020. The models come inside the mediapipe
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import cv2
 import numpy as np
 
+from vivavoce.look.example import astronaut
 from vivavoce.look.face478 import load
+from vivavoce.look.graphs import Graph
 from vivavoce.types import Bytes, Float
 
 CROP_PX = 384
@@ -50,54 +49,31 @@ class Tracked:
         return float(np.linalg.norm(self.landmarks[33, :2] - self.landmarks[263, :2]))
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence what mediapipe's native code prints on standard error while a graph starts."""
-    saved = os.dup(2)
-    null = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(null, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(null)
-
-
 def _face_mesh(static: bool) -> Any:
     from mediapipe.python.solutions.face_mesh import FaceMesh
 
-    with _quiet():
-        mesh = FaceMesh(
-            static_image_mode=static,
-            max_num_faces=1,
-            refine_landmarks=True,
-            min_detection_confidence=0.3,
-            min_tracking_confidence=0.5,
-        )
-        mesh.process(np.zeros((64, 64, 3), np.uint8))
-    return mesh
+    return FaceMesh(
+        static_image_mode=static,
+        max_num_faces=1,
+        refine_landmarks=True,
+        min_detection_confidence=0.3,
+        min_tracking_confidence=0.5,
+    )
 
 
-@lru_cache(1)
-def _still_mesh() -> Any:
-    return _face_mesh(static=True)
-
-
-@lru_cache(2)
 def _detector(full_range: int) -> Any:
     from mediapipe.python.solutions.face_detection import FaceDetection
 
-    with _quiet():
-        finder = FaceDetection(model_selection=full_range, min_detection_confidence=MIN_SCORE)
-        finder.process(np.zeros((64, 64, 3), np.uint8))
-    return finder
+    return FaceDetection(model_selection=full_range, min_detection_confidence=MIN_SCORE)
 
 
-def _run_mesh(mesh: Any, picture: Bytes) -> Float | None:
+_STILL_MESH = Graph(lambda: _face_mesh(static=True), first=astronaut)
+_DETECTORS = (Graph(lambda: _detector(0)), Graph(lambda: _detector(1)))
+
+
+def _run_mesh(mesh: Graph, picture: Bytes) -> Float | None:
     """The points in `picture` [478, 3] px, or None."""
-    with _quiet():  # it warns about every picture that is not square
-        found = mesh.process(picture).multi_face_landmarks
+    found = mesh.process(picture).multi_face_landmarks
     if not found:
         return None
     height, width = picture.shape[:2]
@@ -125,7 +101,7 @@ def _mesh_in_crop(
     crop = cv2.warpAffine(
         picture, to_crop, (CROP_PX, CROP_PX), flags=area, borderMode=cv2.BORDER_REPLICATE
     )
-    points = _run_mesh(_still_mesh(), np.asarray(crop, np.uint8))
+    points = _run_mesh(_STILL_MESH, np.asarray(crop, np.uint8))
     if points is None:
         return None
     back = cv2.invertAffineTransform(to_crop)
@@ -137,8 +113,8 @@ def _boxes(picture: Bytes) -> list[tuple[Float, float]]:
     """Centre and side (px) of everything the detectors call a face in `picture`."""
     height, width = picture.shape[:2]
     found = []
-    for full_range in (0, 1):
-        for hit in _detector(full_range).process(picture).detections or []:
+    for detector in _DETECTORS:
+        for hit in detector.process(picture).detections or []:
             box = hit.location_data.relative_bounding_box
             centre = np.array([box.xmin + box.width / 2, box.ymin + box.height / 2], np.float32)
             side = max(box.width * width, box.height * height)
@@ -224,8 +200,8 @@ def _dispute(picture: Bytes, points: Float) -> float:
     ours = np.stack([mesh[468], mesh[473], mesh[1], mouth])
     eye = np.linalg.norm(mesh[33] - mesh[263])
     least = NOT_DETECTED
-    for full_range in (0, 1):
-        for hit in _detector(full_range).process(crop).detections or []:
+    for detector in _DETECTORS:
+        for hit in detector.process(np.asarray(crop, np.uint8)).detections or []:
             keys = [(k.x, k.y) for k in hit.location_data.relative_keypoints[:4]]
             apart = np.linalg.norm(np.array(keys) * CROP_PX - ours, axis=1).max()
             least = min(least, float(apart / eye))
@@ -234,7 +210,8 @@ def _dispute(picture: Bytes, points: Float) -> float:
 
 def track_video(frames: Iterable[Bytes]) -> Iterator[Float | None]:
     """The points [478, 3] px of the largest face in each of `frames`, None where it is not seen."""
-    mesh = _face_mesh(static=False)
+    mesh = Graph(lambda: _face_mesh(static=False))
+    _STILL_MESH.start()  # prints, unseen, what mediapipe prints about the first face of a process
     try:
         for frame in frames:
             yield _run_mesh(mesh, frame)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -11,19 +13,76 @@ import torch
 Item = TypeVar("Item")
 
 
+class _Mine(threading.local):
+    """What one thread of the process remembers."""
+
+    inside = 0
+    """In how many nested blocks of `one_thread` it is."""
+    before = 1
+    """torch's number of threads outside of the blocks."""
+    known = False
+    """Whether torch's number of threads is this thread's own, and not taken over from another."""
+
+
+_mine = _Mine()
+_lock = threading.Lock()
+_inside = 0
+_usual = 1
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch use one thread inside the block.
+    """Let torch use one thread inside the block, for the thread of Python that is in it.
 
     For networks under a million parameters a second thread gains nothing, and when another program
     keeps a core busy the threads wait for each other: measured, 10 to 100 times as long.
+
+    torch keeps this number for each thread of Python apart, but a thread that calls torch for the
+    first time takes over the number that was set last by any thread. Threads may be in such blocks
+    at once, and each gets its own number back at the end; only a thread that meets torch elsewhere
+    while another is in a block begins with 1.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    _enter()
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        _leave()
+
+
+def _enter() -> None:
+    global _inside, _usual
+    _mine.inside += 1
+    if _mine.inside > 1:
+        return
+    with _lock:
+        before = torch.get_num_threads()
+        if _inside == 0:
+            _usual = before
+        elif not _mine.known and before == 1:
+            before = _usual
+        _inside += 1
+        _mine.known, _mine.before = True, before
+        torch.set_num_threads(1)
+
+
+def _leave() -> None:
+    global _inside
+    _mine.inside -= 1
+    if _mine.inside == 0:
+        with _lock:
+            _inside -= 1
+            torch.set_num_threads(_mine.before)
+
+
+def _in_a_forked_child() -> None:
+    global _inside
+    _inside = int(_mine.inside > 0)
+    _lock.release()
+
+
+os.register_at_fork(
+    before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_in_a_forked_child
+)
 
 
 def one_threaded(items: Iterable[Item]) -> Iterator[Item]:

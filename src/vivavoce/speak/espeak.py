@@ -4,13 +4,15 @@ espeak-ng (GPL-3, https://github.com/espeak-ng/espeak-ng) comes as a shared libr
 `espeakng-loader` wheel and is called through ctypes (`speak_lib.h`, version 1.52). Its state is
 global (one voice a process) and outlives a call: the phase of the voice's flutter, for one, makes
 the next sentence differ. So every call holds one lock and opens the library anew (0.2 ms): what is
-said never depends on what was said before.
+said never depends on what was said before. A fork waits for that lock, so a forked child never
+gets a library that is at work.
 """
 
 from __future__ import annotations
 
 import _ctypes
 import ctypes
+import os
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -25,6 +27,9 @@ from numpy.typing import NDArray
 from vivavoce.errors import VivavoceError
 
 _LOCK = threading.Lock()
+os.register_at_fork(
+    before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release
+)
 _RETRIEVAL_SYNCHRONOUS = 2
 _PHONEME_EVENTS_IPA_NO_EXIT = 0x8003
 _UTF8 = 1
