@@ -91,17 +91,18 @@ def speak(
     symbols = phones_of(text)
     tokens = tokens_of(symbols, text)
     f_id = None if f_id is None else acoustic.led(f_id)
-    read = acoustic.read(torch.from_numpy(tokens.ids)[None], f_id)
+    device = next(acoustic.parameters()).device
+    read = acoustic.read(torch.from_numpy(tokens.ids)[None].to(device), f_id)
     durations = rounded(read.log_durations[0], tokens, speed)
     frames = int(durations.sum())
     embedding, feature = (
         expand(x, durations[None], frames) for x in (read.embedding, read.mean)
     )  # fmt: skip
     rng = torch.Generator().manual_seed(SEED)
-    noise = temperature * torch.randn(feature.shape, generator=rng)
+    noise = (temperature * torch.randn(feature.shape, generator=rng)).to(device)
     mel = acoustic.decode(feature, f_id, noise, steps)
-    samples = vocoder(mel)[0].clamp(-1, 1).numpy()
-    return Spoken(samples, timed(symbols, tokens, durations.numpy()), embedding, feature, mel)
+    samples = vocoder(mel)[0].clamp(-1, 1).cpu().numpy()
+    return Spoken(samples, timed(symbols, tokens, durations.cpu().numpy()), embedding, feature, mel)
 
 
 def rounded(log_durations: Tensor, tokens: Tokens, speed: float) -> Tensor:
@@ -112,7 +113,7 @@ def rounded(log_durations: Tensor, tokens: Tokens, speed: float) -> Tensor:
     the next token.
     """
     lengths = log_durations.exp().ceil() / speed
-    phones = torch.from_numpy(tokens.phones)
+    phones = torch.from_numpy(tokens.phones).to(lengths.device)
     for outer in (phones == 0, phones == phones[-1]):
         lengths = torch.where(outer, lengths * (EDGE / lengths[outer].sum()).clamp(max=1), lengths)
     ends = lengths.cumsum(0).round().long()

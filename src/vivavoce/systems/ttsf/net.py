@@ -1,17 +1,7 @@
-"""TTSF: a portrait and a text become a voice and a talking face, made together.
+"""TTSF's network, in the paper's order, with its presets and the stages of its training.
 
-Youngjoon Jang, Ji-Hoon Kim, Junseok Ahn, Doyeop Kwak, Hong-Sun Yang, Yoon-Cheol Ju, Il-Hwan Kim,
-Byeong-Yeol Kim, Joon Son Chung, "Faces that Speak: Jointly Synthesising Talking Face and Speech
-from Text", CVPR 2024, arXiv 2405.10272.
-
-    portrait ─E_v─▶ f_s ─E_m─▶ f_m,s ; f_id = f_s - f_m,s
-    text ──▶ e_t ─E_t(f_id)─▶ f_t ─durations─▶ f~_t ─D_TTS(f_id)─▶ mel ─HiFi-GAN─▶ voice
-    e_t, f~_t, energy ─audio mapper─▶ f_lip
-    f_m,s + f_lip ─Conformer─▶ mu ─OT-CFM─▶ f_c ─normaliser─▶ f_m
-    f_id (+ f_m | + f_lip, layer by layer, Eq. 1) ─G─▶ pictures
-
-This file is the network, its presets, its stages; `systems/ttsf/talker.py` is what people call.
-Decisions on what the paper leaves open: docs/systems/ttsf.md.
+The paper and its diagram stand in the package's docstring; decisions on what it leaves open are in
+docs/systems/ttsf.md.
 """
 
 from __future__ import annotations
@@ -197,9 +187,13 @@ class TtsfNet(nn.Module):
         f_id, f_m = self.motion_codes.split(f)
         return Seen(f, f_id, f_m, maps)
 
-    def speak(self, text: str, who: Tensor, steps: int) -> acoustic.Spoken:
-        """About a sentence in the voice of `who` [1, D] (section 3.3)."""
-        return acoustic.speak(self.acoustic, self.vocoder, text, who, steps)
+    def speak(
+        self, text: str, who: Tensor, steps: int, speed: float = 1.0, temperature: float = 1.0
+    ) -> acoustic.Spoken:
+        """About a sentence in the voice of `who` [1, D] (section 3.3), `speed` times as fast;
+        `temperature` scales the noise that the mel is drawn from."""
+        scale = temperature * acoustic.TEMPERATURE
+        return acoustic.speak(self.acoustic, self.vocoder, text, who, steps, speed, scale)
 
     def hear(
         self, embedding: Tensor, feature: Tensor, lengths: Tensor, starts: Tensor, frames: int

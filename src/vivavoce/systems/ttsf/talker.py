@@ -1,4 +1,4 @@
-"""TTSF as people call it: a picture and a text become a clip with a voice of its own.
+"""TTSF, as people call it: a picture and a text become a clip with a voice of its own.
 
     for each sentence:  speak ──▶ listen ──▶ move ──▶ render, 5 pictures at a time
 
@@ -14,41 +14,56 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 
-from vivavoce.errors import NoFace, RequestError, UnknownName
+from vivavoce.errors import NoFace, RequestError
 from vivavoce.look.boxes import mouth_box
 from vivavoce.look.crop import cropped, moved, squares
 from vivavoce.look.motion_codes import hidden_mouth
 from vivavoce.media.clip import Clip
-from vivavoce.media.provenance import Provenance
+from vivavoce.media.clock import Clock
 from vivavoce.media.read import read_video
+from vivavoce.nn.devices import pick
+from vivavoce.nn.pictures import as_pictures, as_tensor
 from vivavoce.nn.threads import one_threaded
 from vivavoce.render.paste import paste
 from vivavoce.speak.text import Piece, clean_text, split_text
-from vivavoce.speak.voices import DEFAULT_VOICE
-from vivavoce.systems.talker import Portraitlike, Talker, check_size
+from vivavoce.systems.options import Options
+from vivavoce.systems.talker import About, Request, Talker
 from vivavoce.systems.ttsf.net import CROP, Seen, TtsfNet, load_net
 from vivavoce.types import (
     RATE,
     SAMPLES_PER_FRAME,
     Bytes,
     Chunk,
-    Emotion,
     Face,
     Float,
     Speech,
 )
 
 RENDERED = 5
-"""Pictures that are made at once."""
-STEPS = 10
-"""Euler steps of both samplers (spec, section 2)."""
-VOICES_FROM = ("without-motion", "with-motion")
-"""What the voice is made for: f_id, or f_id + f_m (Table 3)."""
+"""How many pictures are made at once."""
+
+
+class TtsfOptions(Options):
+    """What only ttsf can be asked."""
+
+    steps: Annotated[int, Field(ge=1, le=1000)] = 10
+    """Euler steps of both samplers, of the mel and of the motion; more are slower and finer (the
+    paper's are 10)."""
+    voice_from: Literal["without-motion", "with-motion"] = "without-motion"
+    """The code that the voice is made for: "without-motion" is f_id alone, "with-motion" is
+    f_id + f_m, which also knows how the head is held (Table 3 compares them)."""
+    temperature: Annotated[float, Field(ge=0, le=2)] = 1.0
+    """Times the noise that both samplers begin from, that of the voice and that of the head; 1 is
+    as trained, 0 gives the most likely voice and movement."""
+    speed: Annotated[float, Field(gt=0.25, lt=4)] = 1.0
+    """How fast it speaks: 1 is as the durations are predicted, 2 is twice as fast."""
 
 
 @dataclass(frozen=True)
@@ -75,129 +90,70 @@ class Sentence:
     """Video frames, pause included."""
 
 
-class Ttsf(Talker):
-    """The system; made once, used for many clips."""
+class Ttsf(Talker[TtsfOptions]):
+    """The system; loaded once, used for many clips."""
 
     name = "ttsf"
-    SPEAKS = True
-    OPTIONS = frozenset({"steps", "voice_from", "motion_from", "speech_only"})
+    needs = (frozenset({"portrait"}), frozenset({"text"}))
+    takes = frozenset({"pose", "still"})
+    gives = frozenset({"pictures", "speech"})
+    options_type = TtsfOptions
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.net: TtsfNet = load_net(folder)
+    def __init__(self, about: About, net: TtsfNet) -> None:
+        """With its network, ready for use (`net.ready`)."""
+        super().__init__(about)
+        self.net = net
 
-    def __call__(
-        self,
-        portrait: Portraitlike,
-        text: str | None = None,
-        speech: object = None,
-        *,
-        voice: str | None = None,
-        emotion: str | Emotion = "neutral",
-        seed: int = 0,
-        size: int | None = 512,
-        still: bool = False,
-        face: int | None = None,
-        steps: int = STEPS,
-        voice_from: str = "without-motion",
-        motion_from: str | Path | None = None,
-    ) -> Clip:
-        """The person in `portrait` says `text` in a voice that their face suggests.
+    @classmethod
+    def load(cls, folder: Path, device: str = "cpu") -> Ttsf:
+        """The system with the checkpoint in `folder`; see `Talker.load`."""
+        return cls(About.read(folder), load_net(folder).to(pick(device)))
 
-        Args:
-            portrait: A picture file, RGB uint8 [H, W, 3], or a `Face` from `self.look`.
-            text: What to say, in English.
-            speech: Refused: the voice is made from the text.
-            voice: Refused, unless it is the default: the voice comes from the face.
-            emotion: "neutral"; the paper has no control of emotion.
-            seed: Draws the head's movement; the voice does not depend on it.
-            size: Side of a square video around the head in pixels; None: the whole picture.
-            still: Keep the head as it is in the picture.
-            face: Which face, from 1, the largest first.
-            steps: Euler steps of both samplers.
-            voice_from: "without-motion": the voice is made for f_id; "with-motion": f_id + f_m.
-            motion_from: A video whose head movement is taken instead of a drawn one.
-
-        Raises: NoFace, BadMedia, UnknownName, RequestError: see their messages.
-        """
-        self._check(speech, voice, emotion, size, steps, voice_from)
-        words = self._words(text)
-        with self.clock("look"):
-            sitter = self._sitter(portrait, face)
-            driven = None if motion_from is None else self._driven(motion_from)
+    def make(self, request: Request, options: TtsfOptions, clock: Clock) -> Clip:
+        """The person says the text, sentence by sentence, in a voice that their face suggests."""
+        words = english(clean_text(request.text or ""))
+        with clock("look"):
+            sitter = self._sitter(request, clock)
+            driven = None if request.pose is None else self._driven(request.pose, clock)
         start = sitter.seen.f_m
-        moves = _Moves(self.net, seed, steps, start, start if still else driven)
-        chunks = self._chunks(sitter, words, moves, steps, voice_from, size)
-        picture = sitter.face.picture
-        shape = (picture.shape[1], picture.shape[0]) if size is None else (size, size)
-        return Clip(one_threaded(chunks), shape, Provenance(self.folder.name, seed))
+        moves = _Moves(self.net, request.seed, options, start, start if request.still else driven)
+        chunks = self._chunks(sitter, words, moves, request.size, options, clock)
+        height, width = sitter.face.picture.shape[:2]
+        shape = (width, height) if request.size is None else (request.size, request.size)
+        return Clip(one_threaded(chunks), shape, self.provenance(request), clock=clock)
 
-    def speech_only(
-        self,
-        portrait: Portraitlike,
-        text: str | None,
-        *,
-        face: int | None = None,
-        steps: int = STEPS,
-        voice_from: str = "without-motion",
-    ) -> Iterator[Speech]:
+    def make_speech(
+        self, request: Request, options: TtsfOptions, clock: Clock
+    ) -> Iterator[Speech]:  # fmt: skip
         """The voice alone, sentence by sentence, with the features that would drive the lips."""
-        self._check(None, None, "neutral", None, steps, voice_from)
-        words = self._words(text)
-        sitter = self._sitter(portrait, face)
+        words = english(clean_text(request.text or ""))
+        sitter = self._sitter(request, clock)
         for piece in split_text(words):
-            made = self._speak(piece, sitter.seen, steps, voice_from)
-            yield Speech(made.samples, piece.text, features=made.feature[0].numpy())
-
-    def _check(
-        self,
-        speech: object,
-        voice: str | None,
-        emotion: str | Emotion,
-        size: int | None,
-        steps: int,
-        voice_from: str,
-    ) -> None:
-        if speech is not None:
-            raise RequestError(
-                "ttsf speaks a text in a voice of its own and does not follow a recording. Give "
-                "--text, or another --system."
-            )
-        if voice not in (None, DEFAULT_VOICE):
-            raise RequestError("ttsf makes the voice from the face: leave out --voice.")
-        if Emotion.parse(emotion) not in (Emotion(), Emotion(intensity=0.0)):
-            raise RequestError("ttsf knows no emotions: leave out --emotion.")
-        check_size(size)
-        if not 1 <= steps <= 1000:
-            raise RequestError(f"--steps is a number from 1 to 1000, not {steps}.")
-        if voice_from not in VOICES_FROM:
-            raise UnknownName("source of the voice", voice_from, VOICES_FROM)
-
-    def _words(self, text: str | None) -> str:
-        if text is None:
-            raise RequestError("Give either a text (--text, --text-file); ttsf speaks it itself.")
-        return english(clean_text(text))
+            made = self._speak(piece, sitter.seen, options)
+            yield Speech(made.samples, piece.text, features=made.feature[0].cpu().numpy())
 
     @torch.no_grad()
-    def _sitter(self, portrait: Portraitlike, number: int | None) -> Sitter:
-        face = self.look(portrait, number)
+    def _sitter(self, request: Request, clock: Clock) -> Sitter:
+        assert request.portrait is not None
+        face = self.look(request.portrait, request.face)
         height, width = face.picture.shape[:2]
         places = squares(face.landmarks[None], width, height, CROP)
         size = self.net.settings.size
         picture = next(iter(cropped([face.picture], places, size)))
-        with self.clock("see"):
-            seen = self.net.see(as_tensor(picture[None]))
+        with clock("see"):
+            seen = self.net.see(as_tensor(picture[None], self.net))
         return Sitter(face, places[0], seen)
 
     @torch.no_grad()
-    def _driven(self, path: str | Path) -> Tensor:
-        """f_m [T, D] of the frames of a video; a face that is lost for a while stays as it was.
+    def _driven(self, pose: str | Path | Bytes | Face, clock: Clock) -> Tensor:
+        """f_m [T, D] of the frames of a video (or one picture: the head is held as there); a face
+        that is lost for a while stays as it was.
 
         Raises: NoFace: nobody in it.
         """
         found: list[Tensor] = []
         place: Float | None = None
-        for frame, points in _tracked(path):
+        for frame, points in _tracked(pose):
             if points is None:
                 if found:
                     found.append(found[-1])
@@ -205,14 +161,14 @@ class Ttsf(Talker):
             if place is None:
                 place = squares(points[None], frame.shape[1], frame.shape[0], CROP)
             size = self.net.settings.size
-            picture = as_tensor(np.stack(list(cropped([frame], place, size))))
+            picture = as_tensor(np.stack(list(cropped([frame], place, size))), self.net)
             if self.net.settings.hide_mouth:
                 box = mouth_box(moved(points[None], place, size))
-                picture = hidden_mouth(picture, torch.from_numpy(box))
-            with self.clock("see"):
+                picture = hidden_mouth(picture, torch.from_numpy(box).to(picture.device))
+            with clock("see"):
                 found.append(self.net.see(picture).f_m[0])
         if not found:
-            raise NoFace(f"No face was found in {path}. Give a video of one person's face.")
+            raise NoFace(f"No face was found in {_name(pose)}. Give a video of one person's face.")
         return torch.stack(found)
 
     def _chunks(
@@ -220,28 +176,30 @@ class Ttsf(Talker):
         sitter: Sitter,
         words: str,
         moves: _Moves,
-        steps: int,
-        voice_from: str,
         size: int | None,
+        options: TtsfOptions,
+        clock: Clock,
     ) -> Iterator[Chunk]:
         for piece in split_text(words):
-            with self.clock("speak"):
-                said = self._speak(piece, sitter.seen, steps, voice_from)  # 1. voice
-            with self.clock("listen"):
+            with clock("speak"):
+                said = self._speak(piece, sitter.seen, options)  # 1. voice
+            with clock("listen"):
                 f_lip = self._listen(said)  # 2. lips
-            with self.clock("move"):
+            with clock("move"):
                 f_m = moves(f_lip)  # 3. head
             for at in range(0, said.frames, RENDERED):
                 part = slice(at, min(at + RENDERED, said.frames))
-                with self.clock("render"):
+                with clock("render"):
                     frames = self._render(sitter, f_m[part], f_lip[part], size)  # 4. pictures
                 sound = said.samples[part.start * SAMPLES_PER_FRAME :]
                 yield Chunk(frames, sound[: len(frames) * SAMPLES_PER_FRAME])
 
     @torch.no_grad()
-    def _speak(self, piece: Piece, seen: Seen, steps: int, voice_from: str) -> Sentence:
-        who = seen.f_id if voice_from == "without-motion" else seen.f
-        spoken = self.net.speak(piece.text, who, steps)
+    def _speak(self, piece: Piece, seen: Seen, options: TtsfOptions) -> Sentence:
+        who = seen.f_id if options.voice_from == "without-motion" else seen.f
+        spoken = self.net.speak(
+            piece.text, who, options.steps, options.speed, options.temperature
+        )  # fmt: skip
         pause = round(piece.pause_s * RATE)
         frames = ceil((len(spoken.samples) + pause) / SAMPLES_PER_FRAME)
         samples = np.zeros(frames * SAMPLES_PER_FRAME, np.float32)
@@ -251,8 +209,9 @@ class Ttsf(Talker):
     @torch.no_grad()
     def _listen(self, said: Sentence) -> Tensor:
         """f_lip [T, D]; in the pause the mouth hears the last of the sentence."""
-        length = torch.tensor([said.feature.shape[1]])
-        start = torch.zeros(1, dtype=torch.long)
+        device = said.feature.device
+        length = torch.tensor([said.feature.shape[1]], device=device)
+        start = torch.zeros(1, dtype=torch.long, device=device)
         return self.net.hear(said.embedding, said.feature, length, start, said.frames)[0]
 
     @torch.inference_mode()
@@ -289,11 +248,11 @@ class _Moves:
     """The head through all sentences of a clip."""
 
     def __init__(
-        self, net: TtsfNet, seed: int, steps: int, start: Tensor, given: Tensor | None
+        self, net: TtsfNet, seed: int, options: TtsfOptions, start: Tensor, given: Tensor | None
     ) -> None:
         """`given` [N, D] is used instead of a draw: one row is a still head; many are played to
         and fro."""
-        self._net, self._steps, self._start, self._given = net, steps, start, given
+        self._net, self._options, self._start, self._given = net, options, start, given
         self._noise = torch.Generator().manual_seed(seed)
         self._at = 0
 
@@ -307,22 +266,25 @@ class _Moves:
             rows = [to_and_fro[(self._at + i) % len(to_and_fro)] for i in range(frames)]
             self._at += frames
             return self._given[rows]
-        noise = torch.randn(
-            1, frames, self._net.settings.drawn, generator=self._noise
-        )  # fmt: skip
-        f_m = self._net.move(self._start, f_lip[None], noise, self._steps)[0]
+        noise = torch.randn(1, frames, self._net.settings.drawn, generator=self._noise)
+        noise = (self._options.temperature * noise).to(f_lip.device)
+        f_m = self._net.move(self._start, f_lip[None], noise, self._options.steps)[0]
         self._start = f_m[-1:]
         return f_m
 
 
-def _tracked(path: str | Path) -> Iterator[tuple[Bytes, Float | None]]:
-    """The frames of a video, each with the tracker's points on it [478, 3] px or None."""
+def _tracked(pose: str | Path | Bytes | Face) -> Iterator[tuple[Bytes, Float | None]]:
+    """The frames of a video or a picture, each with the tracker's points on it [478, 3] px or
+    None."""
     from vivavoce.look.track import track_video
 
+    if isinstance(pose, Face):
+        yield pose.picture, pose.landmarks
+        return
     waiting: deque[Bytes] = deque()
 
     def kept() -> Iterator[Bytes]:
-        for frame in read_video(path):
+        for frame in [pose] if isinstance(pose, np.ndarray) else read_video(pose):
             waiting.append(frame)
             yield frame
 
@@ -330,13 +292,5 @@ def _tracked(path: str | Path) -> Iterator[tuple[Bytes, Float | None]]:
         yield waiting.popleft(), points
 
 
-def as_tensor(pictures: Bytes) -> Tensor:
-    """RGB uint8 [T, H, W, 3] → [T, 3, H, W] in -1..1."""
-    moved_axes = np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))
-    return torch.from_numpy(moved_axes).float() / 127.5 - 1
-
-
-def as_pictures(made: Tensor) -> Bytes:
-    """[T, 3, H, W] about -1..1 → RGB uint8 [T, H, W, 3]."""
-    levels = (made.float().clamp(-1, 1) + 1) * 127.5
-    return levels.round().byte().permute(0, 2, 3, 1).contiguous().numpy()
+def _name(pose: str | Path | Bytes | Face) -> str:
+    return str(pose) if isinstance(pose, str | Path) else "the picture for the pose"
