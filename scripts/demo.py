@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from time import perf_counter
 
-from skimage import data
-
 import vivavoce
+from vivavoce.look.example import astronaut
 from vivavoce.media.sheet import contact_sheet
 
 TEXT = (
@@ -23,8 +22,8 @@ def main() -> None:
     start = perf_counter()
     portrait = vivavoce.load("portrait")
     loaded = perf_counter()
-    # Eileen Collins, NASA, public domain; it comes with scikit-image.
-    clip = portrait(data.astronaut(), TEXT, voice="en-us+f3", emotion="happy:0.3", seed=7)
+    # Eileen Collins, NASA, public domain
+    clip = portrait(astronaut(), TEXT, voice="en-us+f3", emotion="happy:0.3", seed=7)
     saved = clip.save(out / "demo.mp4", force=True)
     done = perf_counter()
     contact_sheet(saved.path, out / "demo.png")

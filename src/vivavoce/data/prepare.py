@@ -24,7 +24,7 @@ from vivavoce.data.layouts.base import Found
 from vivavoce.data.schema import Pictures, Sample
 from vivavoce.data.shards import SPLITS, ShardSet, write_set, write_shard
 from vivavoce.data.spread import check_workers, spread
-from vivavoce.errors import BadMedia, CannotWrite, RequestError, VivavoceError
+from vivavoce.errors import BadMedia, CannotWrite, RequestError, VivavoceError, needs
 from vivavoce.look.boxes import face_box, mouth_box
 from vivavoce.look.crop import cropped, moved, squares
 from vivavoce.types import FPS, SAMPLES_PER_FRAME, Bytes, Float
@@ -140,9 +140,7 @@ def make_shard(out: Path, rules: Rules, plan: Plan) -> dict[str, Any]:
             kept["frames"] += len(sample)
             yield sample
 
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):  # sums of several threads end in other bits
+    with needs("threadpoolctl").threadpool_limits(1):  # sums of several threads end in other bits
         write_shard(path, samples())
     reasons = {r: {"clips": len(v), "examples": v[:EXAMPLES]} for r, v in skipped.items()}
     made = {"split": plan.split, **kept, "skipped": reasons}

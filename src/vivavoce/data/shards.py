@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from vivavoce.data.schema import VERSION, Sample, from_members, to_members
-from vivavoce.errors import BadMedia, CannotWrite, OutputRefused, RequestError, UnknownName
+from vivavoce.errors import BadMedia, CannotWrite, OutputRefused, RequestError, UnknownName, needs
 
 SPLITS = ("train", "val", "test")
 MEMBERS = ("wav", "frames", "tracks", "masks", "depth", "mp4")
@@ -29,7 +29,7 @@ def write_shard(path: Path, samples: Iterable[Sample]) -> int:
 
     Raises: CannotWrite: no space, no permission.
     """
-    import webdataset
+    webdataset = needs("webdataset")
 
     part = path.with_name(f".{path.name}.part-{os.getpid()}")
     count = 0
@@ -59,7 +59,7 @@ def read_shard(path: Path, members: Collection[str] = MEMBERS) -> Iterator[Sampl
 
     Raises: BadMedia: the shard is damaged, or of another version of the table.
     """
-    import webdataset
+    webdataset = needs("webdataset")
 
     wanted = {"json", *(m if m in ("wav", "mp4") else f"{m}.npz" for m in members)}
     raw = webdataset.WebDataset(

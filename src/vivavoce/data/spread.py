@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any, Generic, TypeVar
 
-from vivavoce.errors import RequestError, VivavoceError
+from vivavoce.errors import RequestError, VivavoceError, needs
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -69,13 +69,7 @@ def check_workers(workers: int | str) -> int | str:
     """
     words = str(workers).strip().lower()
     if words == RAY:
-        try:
-            import ray  # noqa: F401
-        except ImportError:
-            raise RequestError(
-                "--workers ray needs Ray, which is not installed. Run: pip install "
-                "'vivavoce[cluster]'"
-            ) from None
+        needs("ray")
         return RAY
     if not words.isdecimal() or int(words) < 1:
         raise RequestError(f"--workers is a number of processes from 1, or ray, not {workers!r}.")
@@ -168,8 +162,7 @@ def _over_ray(
     function: Callable[[Item], Result], items: Iterable[Item]
 ) -> Iterator[Done[Item, Result]]:
     """One core a task; a task whose machine is lost is tried again by Ray."""
-    import ray
-
+    ray = needs("ray")
     started = not ray.is_initialized()
     if started:
         ray.init(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vivavoce.errors import needs
 from vivavoce.types import Phone, Speech
 
 if TYPE_CHECKING:
@@ -98,9 +99,7 @@ def align_phones(speech: Speech, surest: float = 0.0) -> tuple[Phone, ...]:
 
 @cache
 def _decoder() -> Decoder:
-    from pocketsphinx import Decoder
-
-    return Decoder(samprate=16000, loglevel="FATAL", bestpath=True)
+    return needs("pocketsphinx").Decoder(samprate=16000, loglevel="FATAL", bestpath=True)
 
 
 def _known_words(decoder: Decoder, text: str) -> list[str]:

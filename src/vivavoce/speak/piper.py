@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vivavoce.errors import RequestError
+from vivavoce.errors import RequestError, needs
 from vivavoce.speak.phones import PAUSE
 from vivavoce.speak.pieces import emotion_prosody, finish_piece, nothing_to_say
 from vivavoce.speak.text import Piece, clean_text, split_text
@@ -52,7 +52,7 @@ class PiperVoice:
         return self._pieces(clean_text(text), prosody.rate / _NEUTRAL_RATE, prosody.volume / 100)
 
     def _pieces(self, text: str, speed: float, volume: float) -> Iterator[Speech]:
-        from piper.config import SynthesisConfig
+        SynthesisConfig = needs("piper.config").SynthesisConfig
 
         # Without piper's noise the same text gives the same samples.
         length = self._engine.config.length_scale / speed
@@ -85,14 +85,10 @@ def _load(path: Path) -> Engine:
         raise RequestError(
             f"The voice {path} lacks its settings {settings}. Download the .onnx.json beside it."
         )
+    piper = needs("piper")
     try:
-        from piper import PiperVoice as Engine
-    except ImportError as error:
-        raise RequestError(
-            f"The voice {path} needs piper. Install it with `pip install vivavoce[piper]`."
-        ) from error
-    try:
-        return Engine.load(path, settings)
+        voice: Engine = piper.PiperVoice.load(path, settings)
+        return voice
     except Exception as error:  # onnxruntime and json raise classes of their own
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise RequestError(f"The voice {path} cannot be loaded: {reason}") from error

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vivavoce.errors import OutputRefused, RequestError, UnknownName
+from vivavoce.errors import OutputRefused, RequestError, UnknownName, needs
 from vivavoce.systems import SYSTEMS, dotted
 
 if TYPE_CHECKING:
@@ -117,8 +116,7 @@ def train_system(
     ):
         if value not in known:
             raise UnknownName(kind, value, known)
-    if find_spec("lightning_fabric") is None:
-        raise RequestError("Training needs more libraries: pip install 'vivavoce[train]'")
+    needs("lightning_fabric")
     made = trainable_of(system) if isinstance(system, str) else system
     import torch
 

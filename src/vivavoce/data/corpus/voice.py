@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 
 from vivavoce.data.corpus.person import Person
-from vivavoce.errors import RequestError
+from vivavoce.errors import RequestError, needs
 from vivavoce.speak import espeak
 from vivavoce.speak.phones import PAUSE, phones_from_starts
 from vivavoce.speak.text import clean_text
@@ -132,8 +132,7 @@ def _world() -> Any:
     """The module pyworld; it asks for its own version in a way that warns."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import pyworld
-    return pyworld
+        return needs("pyworld")
 
 
 def contour(f0: Float, person: Person, colour: Colour, rng: np.random.Generator) -> Float:

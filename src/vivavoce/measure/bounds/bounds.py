@@ -95,7 +95,7 @@ class _Bounds:
     ) -> None:
         self.work, self.quick = work, quick
         self.cases = stock.find_cases(real) if real else _astronaut(work)
-        self.data = f"{real.name}/" if real else "scikit-image's astronaut"
+        self.data = f"{real.name}/" if real else "the built-in portrait"
         self.counts = portraits, recordings
         self.system = vivavoce.load("portrait")
         self.takes: list[Take] = []
@@ -341,10 +341,11 @@ def write_wav(path: Path, samples: np.ndarray) -> None:
 def _astronaut(work: Path) -> stock.Cases:
     """The one real portrait that a fresh environment has."""
     from PIL import Image
-    from skimage import data
+
+    from vivavoce.look.example import astronaut
 
     path = work / "astronaut.png"
-    Image.fromarray(data.astronaut()).save(path)
+    Image.fromarray(astronaut()).save(path)
     return stock.Cases((path,), (), (), (), ())
 
 

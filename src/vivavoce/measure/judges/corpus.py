@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from vivavoce.errors import needs
 from vivavoce.look.face478 import fit
 from vivavoce.measure.judges.networks import Face, Feeling, Voice
 from vivavoce.measure.judges.views import face_crops, heard, lip_curves
@@ -186,9 +187,7 @@ class WordsJudge:
     official = False
 
     def __init__(self, folder: Path) -> None:
-        from pocketsphinx import Decoder
-
-        self.decoder = Decoder(samprate=16000, loglevel="FATAL")
+        self.decoder = needs("pocketsphinx").Decoder(samprate=16000, loglevel="FATAL")
 
     def text(self, samples: Float) -> str:
         """The words heard, lower case."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vivavoce.errors import needs
 from vivavoce.types import RATE, SAMPLES_PER_FRAME, Float
 
 FRAME_MS = 5.0
@@ -50,7 +51,7 @@ def analysed(samples: Float) -> Analysis:
 def _analysed(data: bytes) -> Analysis:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of its own imports
-        import pyworld
+        pyworld = needs("pyworld")
 
     x = np.frombuffer(data, np.float32).astype(np.float64)
     f0, times = pyworld.harvest(x, RATE, frame_period=FRAME_MS)
@@ -155,7 +156,7 @@ def stoi(true: Float, made: Float) -> float:
 
 
 def _stoi(true: Float, made: Float) -> float:
-    from pystoi import stoi as of
+    of = needs("pystoi").stoi
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # where there is too little speech, told by NaN below

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from vivavoce.data.corpus.describe import ACTIONS, ADVERBS, FEELINGS, HOW
+from vivavoce.errors import needs
 
 Tuple = tuple[str, ...]
 Words = list[str]
@@ -30,16 +31,12 @@ def normalised(text: str) -> str:
 def wer(reference: str, hypothesis: str) -> float:
     """Word error rate, %, lower is better, over 100 possible: substitutions, insertions and
     deletions over the reference's words (jiwer)."""
-    import jiwer
-
-    return 100 * float(jiwer.wer(normalised(reference), normalised(hypothesis)))
+    return 100 * float(needs("jiwer").wer(normalised(reference), normalised(hypothesis)))
 
 
 def cer(reference: str, hypothesis: str) -> float:
     """Character error rate, %, lower is better (jiwer)."""
-    import jiwer
-
-    return 100 * float(jiwer.cer(normalised(reference), normalised(hypothesis)))
+    return 100 * float(needs("jiwer").cer(normalised(reference), normalised(hypothesis)))
 
 
 def _split(made: Sequence[str], true: References) -> tuple[list[Words], list[list[Words]]]:
@@ -56,7 +53,7 @@ def bleu(made: Sequence[str], true: References, order: int = 4) -> float:
     better (nltk's corpus BLEU, unsmoothed)."""
     import warnings
 
-    from nltk.translate.bleu_score import corpus_bleu
+    corpus_bleu = needs("nltk.translate.bleu_score").corpus_bleu
 
     candidates, references = _split(made, true)
     with warnings.catch_warnings():
@@ -68,7 +65,7 @@ def bleu(made: Sequence[str], true: References, order: int = 4) -> float:
 def meteor_exact_stem(made: Sequence[str], true: References) -> float:
     """METEOR (Banerjee & Lavie, 2005) with exact and stem matches, 0..100, higher is better. The
     synonym stage needs WordNet, which is a download; figures are therefore a little lower."""
-    from nltk.translate.meteor_score import meteor_score
+    meteor_score = needs("nltk.translate.meteor_score").meteor_score
 
     candidates, references = _split(made, true)
     none = _NoWordNet()

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from vivavoce.errors import RequestError
+from vivavoce.errors import needs
 from vivavoce.media.files import beside, writing
 from vivavoce.systems.stage import Stage
 
@@ -89,10 +89,9 @@ def _bar(stage: Stage, first: int) -> Any:
 
 
 def _board(folder: Path, first: int) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise RequestError("--log needs TensorBoard: pip install tensorboard") from None
+    needs("tensorboard")
+    from torch.utils.tensorboard import SummaryWriter
+
     return SummaryWriter(folder, purge_step=first)
 
 

@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vivavoce.data.shards import open_set
-from vivavoce.errors import RequestError
+from vivavoce.errors import RequestError, needs
 from vivavoce.listen.mel import FLOOR, MELS, log_mel, mel_filters
 from vivavoce.measure.metrics.sound import stoi
 from vivavoce.nn.gan import (
@@ -152,7 +152,7 @@ def pitch_of(samples: Float) -> tuple[Float, Float]:
     DIO and StoneMask; between voiced stretches octaves go straight."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of its own imports
-        import pyworld
+        pyworld = needs("pyworld")
 
     x = samples.astype(np.float64)
     f0, times = pyworld.dio(x, RATE, frame_period=500 * HOP / RATE)

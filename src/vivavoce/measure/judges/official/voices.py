@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vivavoce.errors import BadCheckpoint
+from vivavoce.errors import BadCheckpoint, needs
 from vivavoce.measure.judges.official.files import load_into
 from vivavoce.nn.threads import one_thread
 from vivavoce.types import RATE, Float
@@ -21,8 +21,7 @@ class Whisper:
     official = True
 
     def __init__(self, source: str) -> None:
-        from transformers import pipeline
-
+        pipeline = needs("transformers").pipeline
         try:
             self.run: Any = pipeline("automatic-speech-recognition", model=source)
         except (OSError, ValueError) as error:
@@ -40,11 +39,10 @@ class XVector:
     official = True
 
     def __init__(self, source: str) -> None:
-        from transformers import AutoFeatureExtractor, AutoModelForAudioXVector
-
+        library = needs("transformers")
         try:
-            self.extract: Any = AutoFeatureExtractor.from_pretrained(source)
-            self.net: Any = AutoModelForAudioXVector.from_pretrained(source).eval()
+            self.extract: Any = library.AutoFeatureExtractor.from_pretrained(source)
+            self.net: Any = library.AutoModelForAudioXVector.from_pretrained(source).eval()
         except (OSError, ValueError) as error:
             raise BadCheckpoint(f"{source} could not be loaded ({error}).") from None
         self.name = source
