@@ -58,7 +58,7 @@ def _bounded(item: pytest.Item, what: str) -> Iterator[None]:
     if spent > CPU_S and item.get_closest_marker("slow") is None:
         pytest.fail(
             f"{what} {item.nodeid} took {spent:.0f} s of CPU time; {CPU_S:.0f} are allowed. Make "
-            "it cheaper, or mark it @pytest.mark.slow and say why (`make test-all` runs it).",
+            "it cheaper, or mark it @pytest.mark.slow(reason=...) (`make test-all` runs it).",
             pytrace=False,
         )
 

@@ -91,6 +91,7 @@ def test_numbers_may_be_words() -> None:
     assert check_workers("3") == 3
 
 
+@pytest.mark.slow(reason="Ray takes half a minute to start")
 def test_ray_does_the_same() -> None:
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'vivavoce[cluster]'")
     # Ray's workers import the function by name, so it is one that is installed.

@@ -170,10 +170,15 @@ def test_noise_in_a_pause_does_not_move_the_lips(mover: PortraitMover) -> None:
     assert moved(mover, Cues(content, prosody)).expression[:, mouth].max() < 1e-3
 
 
-def test_an_hour_neither_drifts_nor_leaves_its_bounds(mover: PortraitMover) -> None:
+@pytest.mark.parametrize(
+    "minutes", [15, pytest.param(60, marks=pytest.mark.slow(reason="an hour takes 20 s"))]
+)
+def test_speaking_long_neither_drifts_nor_leaves_its_bounds(
+    mover: PortraitMover, minutes: int
+) -> None:
     cues, _ = spoken(20)
     stream = mover.head.stream(np.random.default_rng(3))
-    times = 3600 * FPS // len(cues)
+    times = minutes * 60 * FPS // len(cues)
     pose = np.concatenate([stream.push(cues.prosody) for _ in range(times)])[:, :3]
     angles = np.degrees(pose)
     quarter = len(angles) // 4
