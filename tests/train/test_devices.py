@@ -57,20 +57,25 @@ def train_far(
     Trainer(Fabric(strategy=strategy), trainable, state, options).run(stages)
 
 
-@pytest.mark.parametrize(("name", "preset"), CASES)
-def test_every_stage_runs_on_another_device(
+@pytest.fixture
+def data(
     name: str,
-    preset: str,
     request: pytest.FixtureRequest,
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """What the trainable `name` learns from."""
+    if name == "portrait":
+        return real_clips(tmp_path, monkeypatch)
+    corpus: Path = request.getfixturevalue("corpus_128")
+    return corpus
+
+
+@pytest.mark.parametrize(("name", "preset"), CASES)
+def test_every_stage_runs_on_another_device(
+    name: str, preset: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Begin, draw, a step of every turn, picture, settle, figures and files of every stage."""
-    if name == "portrait":
-        data = real_clips(tmp_path, monkeypatch)
-    else:
-        data = request.getfixturevalue("corpus_128")
     torch.manual_seed(0)
     with FakeGpu():
         trainable = make(trainable_of(name), preset, NARROW.get(name, ()))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 pytest.importorskip("lightning_fabric")
-from toy_gan import FIT, GAN, Toy, Undropped, curve
+from toy_gan import FIT, GAN, TINY, Toy, Undropped, curve
 
 from vivavoce.errors import (
     BadCheckpoint,
@@ -28,7 +30,7 @@ from vivavoce.errors import (
     TrainingStopped,
     UnknownName,
 )
-from vivavoce.systems.stage import Optimiser, Run, Sample, Stage, Turn
+from vivavoce.systems.stage import Files, Optimiser, Run, Sample, Stage, Together, Turn
 from vivavoce.train import make, train_system
 from vivavoce.train.engine.checkpoint import State, check_fits, read_state, state_file, write_state
 from vivavoce.train.engine.devices import Options, make_fabric
@@ -56,7 +58,7 @@ def changed(stage: Stage, **fields: Any) -> Stage:
     return Stage(**{name: getattr(stage, name) for name in stage.__dataclass_fields__} | fields)
 
 
-def run(*words: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+def run(*words: str, timeout: float = 250) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.run(
         [*PROGRAM, *words], capture_output=True, text=True, timeout=timeout, env=environment
@@ -202,21 +204,21 @@ def test_samples_are_dealt_without_repetition_over_processes() -> None:
 
 
 def test_a_killed_run_resumes_to_the_same_curve(tmp_path: Path) -> None:
-    long = ["fit.steps=40", "gan.steps=60"]
-    train_system("toy", tmp_path / "whole", changes=long)
+    short = ["fit.steps=16", "gan.steps=24"]
+    train_system("toy", tmp_path / "whole", changes=short)
     broken = tmp_path / "broken"
     process = subprocess.Popen(
-        [*PROGRAM, "slow", str(broken), *long, "minutes=0"], stderr=subprocess.DEVNULL
+        [*PROGRAM, "slow", str(broken), *short, "minutes=0"], stderr=subprocess.DEVNULL
     )
-    while not state_file(broken).is_file() or len(_lines(broken)) < 60:
+    while not state_file(broken).is_file() or len(_lines(broken)) < 24:
         time.sleep(0.01)
         assert process.poll() is None, "it ended before it could be killed"
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     at = read_state(broken)
     assert at.stage == "gan"
-    assert 0 < at.step < 60
-    assert run("slow", str(broken), "resume=true").returncode == 0
+    assert 0 < at.step < 24
+    train_system("toy", broken, resume=True)
     assert curve(broken) == curve(tmp_path / "whole")
     one, two = (load_file(f / "model.safetensors") for f in (broken, tmp_path / "whole"))
     assert all(one[name].equal(two[name]) for name in two)
@@ -227,30 +229,33 @@ def _lines(out: Path) -> list[str]:
     return file.read_text().splitlines() if file.is_file() else []
 
 
-def test_a_signal_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [*PROGRAM, "slow", str(tmp_path), "fit.steps=100000"], stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    assert "fit 1/100000" in process.stderr.readline()
-    process.send_signal(signal.SIGTERM)
-    said = process.communicate(timeout=20)[1]
-    assert process.returncode == 1
-    assert "--resume" in said
-    assert "Traceback" not in said
-    assert read_state(tmp_path).step > 0
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_says_how_to_go_on(tmp_path: Path, number: signal.Signals) -> None:
+    class Interrupted(Toy):
+        def watch(self, stage: Stage, step: int, losses: Mapping[str, float]) -> None:  # type: ignore[override]
+            if step == 4:
+                os.kill(os.getpid(), number)
+
+    before = signal.getsignal(number)
+    with pytest.raises(TrainingStopped, match=r"after step 5 of stage 'fit'.*--resume"):
+        fit(toy(Interrupted), tmp_path, (FIT,))
+    assert (read_state(tmp_path).stage, read_state(tmp_path).step) == ("fit", 5)
+    assert signal.getsignal(number) is before
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
-def test_two_processes_see_the_losses_of_one_with_twice_the_batch(
-    tmp_path: Path, strategy: str
-) -> None:
+def test_two_processes_see_the_losses_of_one_with_twice_the_batch(tmp_path: Path) -> None:
+    """In DDP and in FSDP; what they settle is the first process's."""
     train_system("undropped", tmp_path / "one", changes=["batch=16"])
-    first = run("undropped", str(tmp_path / "two"), "devices=2", f'strategy="{strategy}"')
-    assert first.returncode == 0, first.stderr
-    one, two = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
-    assert _apart(curve(tmp_path / "one"), curve(tmp_path / "two")) < 1e-4
-    assert all(torch.allclose(one[name], two[name], atol=1e-4) for name in one)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    ended = run("forked", "undropped", str(tmp_path), str(port), "ddp", "fsdp")
+    assert ended.returncode == 0, ended.stderr
+    one = load_file(tmp_path / "one" / "model.safetensors")
+    for strategy in ("ddp", "fsdp"):
+        two = load_file(tmp_path / strategy / "model.safetensors")
+        assert _apart(curve(tmp_path / "one"), curve(tmp_path / strategy)) < 1e-4
+        assert all(torch.allclose(one[name], two[name], atol=1e-4) for name in one)
 
 
 def _apart(one: list[dict[str, float]], two: list[dict[str, float]]) -> float:
@@ -382,6 +387,155 @@ def test_a_product_that_cannot_be_written_is_written_by_the_resumed_run(
     assert not (tmp_path / "model.safetensors").exists()
     train_system("toy", tmp_path, stage="fit", resume=True)
     assert load_file(tmp_path / "model.safetensors")
+
+
+class Settled(Toy):
+    """Chooses a number after each stage, which the next one and the product must have."""
+
+    def __init__(self, *chosen: Any) -> None:
+        super().__init__(*chosen)
+        self.network["encoder"].register_buffer("chosen", torch.tensor(0.0))
+        self.order: list[str] = []
+
+    def settle(self, stage: Stage) -> None:
+        self.order.append(f"settle {stage.name}")
+        self.network["encoder"].chosen += 3
+
+    def files(self, stage: Stage) -> Files:
+        self.order.append(f"files {stage.name}")
+        return super().files(stage)
+
+    def figures(self, stage: Stage) -> dict[str, float]:
+        self.order.append(f"figures {stage.name}")
+        return {"chosen": float(self.network["encoder"].chosen)}
+
+
+def test_what_is_settled_is_kept_and_measured(tmp_path: Path) -> None:
+    chosen = toy(Settled)
+    fit(chosen, tmp_path, (FIT, GAN))
+    kinds = [
+        f"{what} {stage}" for stage in ("fit", "gan") for what in ("settle", "files", "figures")
+    ]
+    assert chosen.order == kinds
+    assert read_state(tmp_path).network["encoder.chosen"] == 6
+    assert load_file(tmp_path / "model.safetensors")["encoder.chosen"] == 6
+    assert read_state(tmp_path).figures == {"fit: chosen": 3, "gan: chosen": 6}
+
+
+def test_a_figure_that_fails_is_a_warning_and_costs_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Failing(Toy):
+        def figures(self, stage: Stage) -> dict[str, float]:
+            assert read_state(tmp_path).done[-1] == stage.name
+            assert (tmp_path / "model.safetensors").is_file()
+            raise ZeroDivisionError("nobody was held out")
+
+    fit(toy(Failing), tmp_path, (FIT, GAN))
+    told = capsys.readouterr().out
+    assert (
+        "figures of stage 'fit' could not be measured (ZeroDivisionError: nobody was held" in told
+    )
+    assert read_state(tmp_path).done == ["fit", "gan"]
+    whole = fit_weights(tmp_path / "whole")
+    assert all(
+        torch.equal(load_file(tmp_path / "model.safetensors")[n], w) for n, w in whole.items()
+    )
+
+
+def fit_weights(out: Path) -> dict[str, Tensor]:
+    fit(toy(), out, (FIT, GAN))
+    return load_file(out / "model.safetensors")
+
+
+def test_what_a_later_stage_lacks_is_said_before_the_first_begins(tmp_path: Path) -> None:
+    class Choosy(Toy):
+        def check(self, stages: Sequence[Stage], run: Run) -> None:
+            assert [stage.name for stage in stages] == ["fit", "gan"]
+            raise RequestError(f"The stage gan needs more than {run.data}.")
+
+        def begin(self, stage: Stage, run: Run) -> None:
+            raise AssertionError("it has begun")
+
+    with pytest.raises(RequestError, match="needs more than None"):
+        train_system(Choosy, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_settings_of_the_network_are_set_once_and_kept(tmp_path: Path) -> None:
+    train_system("toy", tmp_path, stage="fit", changes=["model.width=5", "steps=1"])
+    assert read_state(tmp_path).network["critic.0.bias"].shape == (5,)
+    assert "--set model.width=5`" in (tmp_path / "README.md").read_text()
+    train_system("toy", tmp_path, resume=True)
+    assert load_file(tmp_path / "model.safetensors")["critic.0.bias"].shape == (5,)
+    with pytest.raises(RequestError, match="network of a run stays as it is"):
+        train_system("toy", tmp_path, resume=True, changes=["model.width=6"])
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("model.widht=3", "no setting 'widht'.*'width'"),
+        ("model.width=0", "model.width cannot be 0"),
+    ],
+)
+def test_a_wrong_setting_of_the_network_is_refused(tmp_path: Path, change: str, told: str) -> None:
+    with pytest.raises(RequestError, match=told):
+        train_system("toy", tmp_path, changes=[change])
+
+
+def test_presets_make_their_own_network() -> None:
+    assert make(Toy, "paper").network["critic"][0].out_features == 24
+    assert make(Toy, "paper").preset == "paper"
+
+
+def test_notes_are_said_and_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    class Noted(Toy):
+        def notes(self) -> list[str]:
+            return ["L_rec compares the judge's maps."]
+
+    train_system(Noted, tmp_path, stage="fit", changes=["steps=1"])
+    assert "L_rec compares" in capsys.readouterr().out
+    assert "L_rec compares" in (tmp_path / "README.md").read_text()
+    assert json.loads((tmp_path / "config.json").read_text())["notes"] == Noted().notes()
+
+
+def test_together_hands_every_stage_to_its_part(tmp_path: Path) -> None:
+    class Half(Settled):
+        def __init__(self, name: str, stage: Stage) -> None:
+            super().__init__(TINY, (stage,))
+            self.network = nn.ModuleDict({name: self.network["encoder"]})
+            self.name, self.borrowed = name, {name: nn.Linear(1, 1)}
+            self.order = []
+
+        def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
+            assert not self.borrowed[self.name].weight.requires_grad
+            point = batch["point"]
+            return {"distance": (self.network[self.name](point) - point).square().mean()}
+
+        def settle(self, stage: Stage) -> None:
+            self.order.append(stage.name)
+
+        def picture(self, *_: object) -> None: ...  # type: ignore[override]
+
+        def files(self, stage: Stage) -> Files:
+            return {f"{self.name}.safetensors": (self.network[self.name].state_dict(), {})}
+
+        def figures(self, stage: Stage) -> dict[str, float]:
+            return {"one": 1.0}
+
+    def stage(name: str) -> Stage:
+        return changed(FIT, name=name, optimisers={"only": Optimiser((name,), 1e-2)})
+
+    a, b = Half("a", stage("a")), Half("b", stage("b"))
+    both = Together(a, b, stages=(b.stages[0], a.stages[0]))
+    both.system = "both"
+    assert set(both.borrowed) == {"a", "b"}
+    fit(both, tmp_path, both.stages)  # type: ignore[arg-type]
+    assert read_state(tmp_path).done == ["b", "a"]
+    assert (a.order, b.order) == (["a"], ["b"])
+    assert {p.name for p in tmp_path.glob("*.safetensors")} == {"a.safetensors", "b.safetensors"}
+    assert {n.partition(".")[0] for n in read_state(tmp_path).network} == {"a", "b"}
 
 
 # ---------------------------------------------------------------- what is left and what is shown

@@ -8,8 +8,10 @@ dot in it, a setting.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -145,8 +147,46 @@ def curve(out: Path) -> list[dict[str, float]]:
     return [json.loads(x) for x in (out / "training" / "losses.jsonl").read_text().splitlines()]
 
 
+def forked(system: str, out: Path, port: int, strategies: list[str]) -> None:
+    """Train as two processes that `torchrun` would have started, once with each strategy.
+
+    They are forked here, so that torch and Fabric are imported once.
+    """
+    import torch.distributed.fsdp  # noqa: F401
+
+    import vivavoce.train.engine.loop  # noqa: F401
+
+    torchrun = {
+        "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "GROUP_WORLD_SIZE": "1", "GROUP_RANK": "0",
+        "MASTER_ADDR": "127.0.0.1", "TORCHELASTIC_RUN_ID": "toy",
+    }  # fmt: skip
+    for number, strategy in enumerate(strategies):
+        ranks = []
+        for rank in range(2):
+            child = os.fork()
+            if child == 0:
+                own = {
+                    "RANK": str(rank),
+                    "LOCAL_RANK": str(rank),
+                    "MASTER_PORT": str(port + number),
+                }
+                os.environ.update(torchrun | own)
+                try:
+                    train_system(system, out / strategy, strategy=strategy)
+                    os._exit(0)
+                finally:
+                    traceback.print_exc()
+                    os._exit(1)
+            ranks.append(child)
+        if any(os.waitpid(child, 0)[1] for child in ranks):
+            sys.exit(1)
+
+
 def main() -> None:
     torch.set_num_threads(1)
+    if sys.argv[1] == "forked":
+        _, _, system, out, port, *strategies = sys.argv
+        return forked(system, Path(out), int(port), strategies)
     system, out, *rest = sys.argv[1:]
     pairs = dict(word.split("=", 1) for word in rest)
     changes = [f"{k}={v}" for k, v in pairs.items() if "." in k]
@@ -156,6 +196,7 @@ def main() -> None:
     except VivavoceError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
+    return None
 
 
 if __name__ == "__main__":

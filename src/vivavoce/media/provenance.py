@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
-
 import vivavoce
 from vivavoce.errors import BadMedia
 from vivavoce.media.files import PathLike, existing
@@ -46,6 +44,8 @@ def read_provenance(path: PathLike) -> dict[str, str]:
 
     Raises: BadMedia: not such a file.
     """
+    import av
+
     file: Path = existing(path, "video")
     try:
         with av.open(str(file.absolute()), metadata_errors="ignore") as container:

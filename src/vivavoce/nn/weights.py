@@ -15,6 +15,8 @@ from torch import Tensor
 from vivavoce.errors import BadCheckpoint
 
 Settings = TypeVar("Settings", bound=BaseModel)
+SHIPPED = Path(__file__).parents[1] / "weights"
+"""Folder of the checkpoints that ship: <system>-<preset>/, and judges/."""
 
 
 def read_settings(folder: Path, system: str, made_of: type[Settings]) -> Settings:

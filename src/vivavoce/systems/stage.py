@@ -220,26 +220,6 @@ class Preset(Generic[Model]):
     """Stages in their order; `--set NAME=VALUE` changes a setting of them."""
 
 
-@dataclass(frozen=True)
-class GpuRecipe:
-    """What `make train-gpu` trains in eight minutes of one large GPU, and on which corpus."""
-
-    people: int
-    """Number of corpus people that are made for it and travel with it."""
-    clips: int
-    """Number of clips of each person."""
-    size: int
-    """Side of the corpus pictures in px."""
-    steps: Mapping[str, int]
-    """Stage → its steps; a stage that is not named is left out."""
-    changes: tuple[str, ...] = ()
-    """Further settings, as --set takes them, such as "face.batch=64"."""
-    preset: str = "tiny"
-    """Name of the preset."""
-    precision: Literal["32", "bf16"] = "bf16"
-    """Numbers of the forward pass: 32-bit floats, or bfloat16 by autocast."""
-
-
 class Trainable(ABC):
     """A system as the trainer sees it: a network, its stages, and six questions about them.
 
@@ -250,8 +230,6 @@ class Trainable(ABC):
     """Name of the system, as in config.json."""
     presets: ClassVar[Mapping[str, Preset[Any]]] = {}
     """Name → preset. If it is empty, there is "tiny" alone and the constructor takes nothing."""
-    gpu: ClassVar[GpuRecipe | None] = None
-    """Recipe of `make train-gpu`; None: the system needs data that cannot travel to a bare GPU."""
     preset: str = "tiny"
     """Name of the chosen preset, for config.json and the model card only; set by `train_system`."""
     network: nn.Module

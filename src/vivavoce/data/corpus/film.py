@@ -16,8 +16,6 @@ from vivavoce.data.corpus.person import Person
 from vivavoce.data.corpus.script import Line, Take, record
 from vivavoce.data.schema import Pictures, Sample
 from vivavoce.look.boxes import face_box, mouth_box
-from vivavoce.media.provenance import Provenance
-from vivavoce.media.write import VideoWriter
 from vivavoce.media.clock import Clock
 from vivavoce.types import Bytes, Chunk, Float, Motion
 
@@ -40,6 +38,8 @@ class Studio:
     layers: bool
     """Whether masks and depth are kept."""
     clock: Clock
+    video: bool = True
+    """Whether each clip is kept as an MP4 too, for people; that needs PyAV."""
 
     def film(self, line: Line) -> Sample:
         """The clip in which the person says `line`."""
@@ -58,7 +58,7 @@ class Studio:
             masks = Pictures.encode(d.labels for d in drawn) if self.layers else None
             depth = Pictures.encode(d.depth for d in drawn) if self.layers else None
         with self.clock("video"):
-            video = to_mp4(frames, take.speech.samples, self.seed)
+            video = to_mp4(frames, take.speech.samples, self.seed) if self.video else None
         tracks = self._tracks(acted, np.stack([d.landmarks for d in drawn]))
         about = self._about(line, take, frames)
         key = f"{self.person.name}_{line.name}"
@@ -121,6 +121,9 @@ def attributes(person: Person) -> dict[str, Any]:
 
 def to_mp4(frames: Bytes, samples: Float, seed: int) -> bytes:
     """The clip for people, the same bytes on any number of cores."""
+    from vivavoce.media.provenance import Provenance
+    from vivavoce.media.write import VideoWriter
+
     with TemporaryDirectory(prefix="vivavoce-") as folder:
         path = Path(folder) / "clip.mp4"
         size = frames.shape[2], frames.shape[1]

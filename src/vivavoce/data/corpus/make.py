@@ -27,7 +27,7 @@ from vivavoce.data.corpus.splits import split_of
 from vivavoce.data.schema import Sample
 from vivavoce.data.shards import ShardSet, read_shard, write_set, write_shard
 from vivavoce.data.spread import check_workers, spread
-from vivavoce.errors import CannotWrite, RequestError, VivavoceError
+from vivavoce.errors import CannotWrite, RequestError, VivavoceError, needs
 from vivavoce.media.clock import Clock
 
 REVISION = 3
@@ -52,6 +52,7 @@ class Recipe:
     words_share: float
     layers: bool
     revision: int = REVISION
+    video: bool = True
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ def make_corpus(
     words_share: float = 0.2,
     layers: bool = True,
     told: Told | None = None,
+    video: bool = True,
 ) -> ShardSet:
     """Make a corpus in `out`, or what of it is missing.
 
@@ -87,11 +89,13 @@ def make_corpus(
         workers: Processes, or "ray".
         words_share: How many of the clips are single words in LRW's manner, 0 to 1.
         layers: Keep masks and depth too; they cost about a third of the time and space.
+        told: Called after each person.
+        video: Keep each clip as an MP4 too, for people; that needs PyAV.
 
     Raises: RequestError: a number out of range, or the folder holds something else. CannotWrite:
     no space or no permission; what was finished stays.
     """
-    recipe = Recipe(seed, size, clips, words_share, layers)
+    recipe = Recipe(seed, size, clips, words_share, layers, video=video)
     _check(recipe, people)
     workers = check_workers(workers)
     _claim(out, recipe)
@@ -126,9 +130,7 @@ def make_person(out: Path, recipe: Recipe, index: int) -> Made:
             with clock("write"):
                 yield sample
 
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):  # sums of several threads end in other bits
+    with needs("threadpoolctl").threadpool_limits(1):  # sums of several threads end in other bits
         write_shard(path, samples())
     return Made(person.name, len(frames), sum(frames), dict(clock.seconds))
 
@@ -137,7 +139,7 @@ def _film(person: Person, split: str, recipe: Recipe, clock: Clock) -> Iterator[
     """All clips of a person."""
     with clock("build"):
         painter = Painter(person, recipe.size)
-    studio = Studio(person, painter, split, recipe.seed, recipe.layers, clock)
+    studio = Studio(person, painter, split, recipe.seed, recipe.layers, clock, recipe.video)
     for line in lines(person, recipe.clips, recipe.words_share):
         yield studio.film(line)
 
@@ -165,7 +167,7 @@ def _claim(out: Path, recipe: Recipe) -> None:
     wanted = asdict(recipe)
     try:
         if file.is_file():
-            _compare(out, json.loads(file.read_text("utf-8")), wanted)
+            _compare(out, {"video": True, **json.loads(file.read_text("utf-8"))}, wanted)
             return
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise RequestError(
