@@ -17,6 +17,41 @@ from vivavoce.nn.flow_matching import flow_loss, solve
 from vivavoce.nn.flow_unet import FlowUNet
 
 
+class Level(nn.Module):
+    """Numbers [..., C] brought to mean 0 and variance 1 over the data: the flow begins in N(0, I),
+    so what it ends in has unit variance too, whatever the codes'.
+
+    The statistics are running means, never those of the batch: a window in a batch of one keeps the
+    pose that its frames have in common. They are updated in training where gradients are wanted.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
+    def __init__(self, channels: int, momentum: float = 0.05) -> None:
+        super().__init__()
+        self.momentum = momentum
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+        self.register_buffer("num_batches_tracked", torch.tensor(0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The numbers, levelled."""
+        if self.training and torch.is_grad_enabled():
+            self._update(x.detach().flatten(0, -2))
+        return (x - self.running_mean) * (self.running_var + 1e-5).rsqrt()
+
+    @torch.no_grad()
+    def _update(self, rows: Tensor) -> None:
+        self.num_batches_tracked += 1
+        # At first a plain mean of what was seen, then one that forgets.
+        share = (1 / self.num_batches_tracked.float()).clamp(min=self.momentum)
+        # About the mean of all: a batch of one window tells of the spread between windows, too.
+        self.running_var.lerp_((rows - self.running_mean).square().mean(0), share)
+        self.running_mean.lerp_(rows.mean(0), share)
+
+
 class MotionNormaliser(nn.Module):
     """An auto-encoder of single frames: f_m [..., D] ⇄ f_c [..., d_c], d_c below the number of
     motion codes."""
@@ -26,16 +61,14 @@ class MotionNormaliser(nn.Module):
         self.down = nn.Sequential(
             nn.Linear(code, code // 2), nn.GELU(), nn.Linear(code // 2, compressed)
         )
-        # The flow begins in N(0, I): what it ends in has unit variance too, whatever the codes'.
-        self.level = nn.BatchNorm1d(compressed, affine=False)
+        self.level = Level(compressed)
         self.up = nn.Sequential(
             nn.Linear(compressed, code // 2), nn.GELU(), nn.Linear(code // 2, code)
         )
 
     def encode(self, f_m: Tensor) -> Tensor:
         """f_c [..., d_c] with mean 0 and variance 1 over the data."""
-        raw = self.down(f_m)
-        out: Tensor = self.level(raw.flatten(0, -2)).view(raw.shape)
+        out: Tensor = self.level(self.down(f_m))
         return out
 
     def decode(self, f_c: Tensor) -> Tensor:

@@ -24,16 +24,42 @@ from vivavoce.render.flow_generator import FlowGenerator, fuse
 from vivavoce.speak import acoustic, hifigan, matcha
 from vivavoce.speak.hifigan import Hifigan, HifiganSettings
 from vivavoce.speak.matcha import Aligned, Matcha, MatchaSettings
-from vivavoce.systems.stage import Optimiser, Stage
 
-WEIGHTS_OF_LOSSES = {
-    "gan": 0.1, "rec": 1.0, "id": 0.3, "sync": 0.1, "cfm": 0.1, "ae": 1.0, "prior": 0.1, "tts": 1.0,
-}  # fmt: skip
-"""lambda_1 .. lambda_8 of Eq. 8."""
 CROP = "close"
 """What of a picture it sees, see `look.crop`."""
 WINDOW = 32
 """Frames that the motion sampler learns from (section 4.1)."""
+
+
+class Learning(BaseModel):
+    """How a network is taught, where that is a choice; the defaults are the paper's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    perceptual: Literal["vgg19", "corpus"] = "vgg19"
+    """Network whose feature maps Eq. 3 compares: torchvision's VGG19 from the user's own file, or
+    the corpus face judge that ships."""
+    identity: str = ""
+    """Network of L_id: a file of arcface_torch's IResNet, or "corpus", the face judge that ships;
+    "" chooses none, and the joint stage refuses to begin."""
+    sync: str = ""
+    """Network of L_sync: the file syncnet_v2.model, or "corpus", the sync judge that ships behind
+    the lip reader of stage `reader`; "" chooses none, and the joint stage refuses to begin."""
+    mouth_weight: float = 0.0
+    """Extra weight of the pixels in the mouth's box in L_rec: the box is a tenth of a picture and
+    most of what people look at. 0 counts all pixels alike."""
+    lip_teacher: bool = False
+    """If true, a small network gives G the lip code of the driving frame's mouth coefficients while
+    the face half warms up; if false, the lip slots get f_id alone until the joint stage."""
+    pitch_known: float = 0.0
+    """Share of the samples of the speech half whose f_id is moved until it tells the true pitch, so
+    that the decoder learns to follow it although faces tell little of pitch."""
+    blur: float = 0.0
+    """Standard deviations of noise on f_id in the speech half, against learning every face of a
+    small set by heart."""
+    nobody: float = 0.1
+    """Share of the samples of the speech half that are spoken by nobody in particular, a learned
+    code, so that the voice also works without a face."""
 
 
 class TtsfSettings(BaseModel):
@@ -53,17 +79,18 @@ class TtsfSettings(BaseModel):
     """Style slots that get f_m or f_lip (section 4.1: layers 1 to 7)."""
     lip: tuple[int, ...] = (6, 7)
     """Those of them that get f_lip."""
-    elsewhere: Literal["identity", "source"] = "identity"
-    """What the other slots get: f_id, or the source's whole code f_s, which knows its pose."""
+    other_slots: Literal["identity", "source"] = "identity"
+    """Code that all other style slots get: f_id, or the source's whole code f_s, which also knows
+    the source's pose."""
     compressed: int = 16
     """Length d_c of f_c; below `motions`."""
     normalised: bool = True
     """False: the sampler draws f_m itself instead of f_c, the ablation of section 3.2."""
     about_mean: bool = False
     """The sampler's paths begin in N(mu, I) instead of N(0, I), in training and in use."""
-    shows: Literal["f_m", "again"] = "f_m"
-    """What motion G learns from in the joint stage: the true one, or the normaliser's copy of it,
-    which is nearer to what it gets in use (to tune a trained G)."""
+    generator_sees: Literal["truth", "reconstruction"] = "truth"
+    """Motion code that G is fed in the joint stage: the true f_m, or the normaliser's copy of it,
+    decode(encode(f_m)), which is nearer to what G gets in use."""
     mapper_width: int = 256
     mapper_hears: tuple[str, ...] = ("embedding", "feature", "energy")
     """Its inputs; the ablation of Table 5 leaves some out."""
@@ -83,9 +110,12 @@ class TtsfSettings(BaseModel):
     random_start: float = 0.5
     """Share of training windows whose first motion f_m,0 is the source's, as in inference."""
 
+    learning: Learning = Learning()
+    """Choices of the training that the network's weights depend on."""
+
     @property
-    def drawn(self) -> int:
-        """Length of what the sampler draws for a frame."""
+    def sampled(self) -> int:
+        """Length of what the sampler draws for a frame: d_c, or D without normaliser."""
         return self.compressed if self.normalised else self.code
 
 
@@ -95,50 +125,14 @@ PRESETS = {
         size=128, channels={4: 128, 8: 128, 16: 128, 32: 96, 64: 48, 128: 24}, code=256,
         mapper_width=48, prior_width=96, prior_heads=4, prior_layers=2, prior_kernel=15,
         sampler_width=56,
-        hide_mouth=True, elsewhere="source", speech=matcha.PRESETS["tiny"],
+        hide_mouth=True, other_slots="source", speech=matcha.PRESETS["tiny"],
         vocoder=hifigan.PRESETS["tiny"],
+        learning=Learning(
+            perceptual="corpus", identity="corpus", sync="corpus", mouth_weight=3.0,
+            lip_teacher=True, pitch_known=0.7, blur=0.5,
+        ),
     ),
 }  # fmt: skip
-
-
-ENCODER = ("visual_encoder", "motion_codes")
-FACE = (*ENCODER, "generator")
-MOTION = ("audio_mapper", "normaliser", "prior", "sampler")
-ALL = (*FACE, *MOTION, "acoustic")
-"""What the joint stage trains: nothing of the speech half is frozen, since lambda_8 is 1."""
-JOINT_LOSSES = WEIGHTS_OF_LOSSES | {"critic": 1.0, "r1": 0.0, "lpips": 0.0, "same": 0.0}
-"""Eq. 8, the discriminator's own, and what is off unless asked for: R1, LPIPS beside Eq. 3, and
-that f_id of source and driving pictures be one."""
-_JOINT = {"critic": Optimiser(("critic",), 1e-4), "maker": Optimiser(ALL, 1e-4, clip=1.0)}
-STAGES = {
-    "paper": (
-        Stage("face", {"rec": 1.0}, 200_000, 8, {"face": Optimiser(FACE, 1e-4, clip=1.0)},
-              window=WINDOW),
-        Stage("joint", JOINT_LOSSES, 200_000, 8, _JOINT, window=WINDOW, workers=4),
-    ),
-    "tiny": (
-        Stage("encoder", {"guide": 1.0, "who": 0.5}, 700, 8,
-              {"encoder": Optimiser((*ENCODER, "recogniser"), 4e-3, betas=(0.9, 0.99), warmup=0.05,
-                                    clip=2.0, schedule="cosine")},
-              window=WINDOW, ema=0.99),
-        Stage("face", {"rec": 1.0, "flow": 10.0, "lips": 20.0, "guide": 0.5, "who": 0.25}, 3000, 3,
-              {"face": Optimiser((*FACE, "recogniser", "lip_teacher"), 6e-3, betas=(0.9, 0.99),
-                                 warmup=0.01, clip=2.0, schedule="cosine")},
-              window=WINDOW, ema=0.998,
-              curriculum={0: {"taught": 0.6}, 2000: {"taught": 0.3}}),
-        Stage("generator", {"rec": 1.0, "flow": 5.0, "lips": 20.0}, 1500, 3,
-              {"generator": Optimiser(("generator", "lip_teacher"), 4e-3, betas=(0.9, 0.99),
-                                      warmup=0.05, clip=2.0, schedule="cosine")},
-              window=WINDOW, ema=0.998, curriculum={0: {"taught": 0.2}}),
-        Stage("motion", {"lips": 1.0, "ae": 1.0, "prior": 0.1, "cfm": 1.0}, 1500, 16,
-              {"motion": Optimiser(MOTION, 1e-3, warmup=0.05, clip=1.0, schedule="cosine")},
-              window=WINDOW, ema=0.995),
-        Stage("reader", {"curves": 1.0}, 600, 64,
-              {"reader": Optimiser(("lip_reader",), 2e-3, schedule="cosine")}, window=WINDOW),
-        Stage("joint", JOINT_LOSSES, 200, 1, _JOINT, window=WINDOW),
-    ),
-}  # fmt: skip
-"""Section 4 of docs/systems/ttsf.md; the speech half's own stages come after `face`."""
 
 
 @dataclass(frozen=True)
@@ -176,9 +170,9 @@ class TtsfNet(nn.Module):
             MotionNormaliser(s.code, s.compressed) if s.normalised else NoNormaliser()
         )  # fmt: skip
         self.prior = MotionPrior(
-            s.code, s.drawn, s.prior_width, s.prior_layers, s.prior_heads, s.prior_kernel
+            s.code, s.sampled, s.prior_width, s.prior_layers, s.prior_heads, s.prior_kernel
         )  # fmt: skip
-        self.sampler = MotionSampler(s.drawn, s.sampler_width, s.about_mean)  # v_theta
+        self.sampler = MotionSampler(s.sampled, s.sampler_width, s.about_mean)  # v_theta
         self.generator = FlowGenerator(s.size, s.channels, s.code)  # G
 
     def see(self, pictures: Tensor) -> Seen:
@@ -216,7 +210,7 @@ class TtsfNet(nn.Module):
         s = self.settings
         f_id, f_m, f_lip = torch.broadcast_tensors(source.f_id, f_m, f_lip)
         styles = fuse(f_id, f_m, f_lip, self.generator.slots, s.manipulated, s.lip)
-        if s.elsewhere == "source":
+        if s.other_slots == "source":
             keep = [n for n in range(self.generator.slots) if n not in s.manipulated]
             styles[:, keep] = source.f.expand(len(styles), -1)[:, None]
         return self.generator(styles, source.maps)
@@ -240,16 +234,16 @@ class TtsfNet(nn.Module):
         f_lip = self.hear(said.embedding, said.feature, talk.mel_frames, talk.starts, frames)
         still = f_m.detach()
         f_c = self.normaliser.encode(still)  # 6. normaliser, prior, sampler
-        start = torch.where(talk.elsewhere[:, None], source.f_m.detach(), still[:, 0])
+        start = torch.where(talk.from_source[:, None], source.f_m.detach(), still[:, 0])
         mu = self.prior(start, f_lip)
         cfm = self.sampler.loss(f_c.detach(), mu, talk.noise, talk.times)
-        again = self.normaliser.decode(f_c)
-        moved = f_m if s.shows == "f_m" else again
+        rebuilt = self.normaliser.decode(f_c)
+        moved = f_m if s.generator_sees == "truth" else rebuilt
         shown = window_of(torch.stack([moved, f_lip], 2), talk.at, k).flatten(0, 1)
         pictures = self.render(source.repeated(k), shown[:, 0], shown[:, 1])  # 5. fusion and G
-        same = (f_id_d - source.f_id[:, None]).square().sum(-1).mean()
+        gap = (f_id_d - source.f_id[:, None]).square().sum(-1).mean()
         return Joint(
-            pictures.unflatten(0, (-1, k)), source.f_id, said, still, again, f_c, mu, cfm, same
+            pictures.unflatten(0, (-1, k)), source.f_id, said, still, rebuilt, f_c, mu, cfm, gap
         )
 
     def _motions(self, driving: Tensor, at: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -288,8 +282,8 @@ class Talk:
     """Normalised log-mel of the whole clip [B, M, 80]."""
     mel_frames: Tensor
     """How many rows of it are real [B]."""
-    elsewhere: Tensor
-    """[B], true where the first motion f_m,0 is the source's (open point O21)."""
+    from_source: Tensor
+    """Whether the first motion f_m,0 is the source's [B], as in use (open point O21)."""
     noise: Tensor
     """N(0, I) for the sampler [B, T, d_c]."""
     times: Tensor
@@ -307,15 +301,15 @@ class Joint:
     """The text laid along the clip's sound."""
     f_m: Tensor
     """The true motion [B, T, D], detached."""
-    again: Tensor
-    """The normaliser's copy of it."""
+    f_m_rebuilt: Tensor
+    """The normaliser's copy of it, decode(encode(f_m)) [B, T, D]."""
     f_c: Tensor
     """Compressed [B, T, d_c]."""
     mu: Tensor
     """The prior's mean [B, T, d_c]."""
     cfm: Tensor
     """L_OT-CFM of the motion."""
-    same: Tensor
+    identity_gap: Tensor
     """|f_id(source) - f_id(driving)|^2, mean over pictures."""
 
 

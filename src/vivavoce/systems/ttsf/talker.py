@@ -266,7 +266,7 @@ class _Moves:
             rows = [to_and_fro[(self._at + i) % len(to_and_fro)] for i in range(frames)]
             self._at += frames
             return self._given[rows]
-        noise = torch.randn(1, frames, self._net.settings.drawn, generator=self._noise)
+        noise = torch.randn(1, frames, self._net.settings.sampled, generator=self._noise)
         noise = (self._options.temperature * noise).to(f_lip.device)
         f_m = self._net.move(self._start, f_lip[None], noise, self._options.steps)[0]
         self._start = f_m[-1:]

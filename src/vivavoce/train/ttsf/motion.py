@@ -1,4 +1,4 @@
-"""What the motion stage of TTSF learns from: the codes that frozen networks give every clip."""
+"""TTSF's motion half, trained in `tiny` on codes that frozen networks give every clip."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
-from vivavoce.errors import RequestError
 from vivavoce.listen.audio_mapper import conditions, surround
 from vivavoce.look.motion_codes import hidden_mouth
+from vivavoce.move.motion_sampler import prior_loss
+from vivavoce.nn.pictures import as_tensor
 from vivavoce.speak.matcha import lay_along
-from vivavoce.speak.tokens import tokens_of
-from vivavoce.systems.stage import Sample
+from vivavoce.systems.stage import Run, Sample, Stage, Trainable, Turn
 from vivavoce.systems.ttsf.net import TtsfNet
 from vivavoce.train.read.square import Sight
 from vivavoce.train.read.windows import Clip, Windows
-from vivavoce.train.ttsf.face import MOUTH, LipTeacher, to_tensor
-from vivavoce.train.ttsf.speech import MOST_FRAMES, MOST_TOKENS
+from vivavoce.train.ttsf.clips import clips_of, spread
+from vivavoce.train.ttsf.face import MOUTH, LipTeacher
+from vivavoce.train.ttsf.script import script_of
 
 MOST_CLIPS = 160
 """Clips that are looked at."""
@@ -30,7 +32,7 @@ APART = 8
 
 @dataclass(frozen=True)
 class Codes:
-    """Of one clip."""
+    """What the frozen networks say of one clip, on the CPU."""
 
     f_m: Tensor
     """Motion of every frame [T, D], its mouth hidden if the settings say so."""
@@ -43,42 +45,33 @@ class Codes:
 
 
 @torch.no_grad()
-def codes_of(net: TtsfNet, teacher: LipTeacher, windows: Windows) -> list[Codes]:
-    """The codes of the first `MOST_CLIPS` clips that say their phones.
-
-    Raises: RequestError: none does.
-    """
-    found = []
-    for number in range(len(windows)):
-        clip = windows.clip(number)
-        phones = clip.sample.about.get("phones")
-        if phones and len(clip.mel) <= MOST_FRAMES:
-            tokens = tokens_of([p[0] for p in phones], clip.sample.key).ids
-            if len(tokens) <= min(MOST_TOKENS, len(clip.mel)):
-                found.append(_codes(net, teacher, clip, torch.from_numpy(tokens)))
-        if len(found) == MOST_CLIPS:
-            break
-    if not found:
-        raise RequestError("The motion stage needs clips of at most 4.8 s that say their phones.")
+def codes_of(net: TtsfNet, teacher: LipTeacher, clips: Windows) -> list[Codes]:
+    """The codes of at most `MOST_CLIPS` clips that say what is spoken in them, evenly spread."""
+    found: list[Codes] = []
+    for number in spread(len(clips), 4 * MOST_CLIPS):
+        script = script_of(clips.about[number], str(number))
+        if script is not None and len(found) < MOST_CLIPS:
+            ids = torch.from_numpy(script.tokens.ids)
+            found.append(_codes(net, teacher, clips.clip(number), ids))
     return found
 
 
 def _codes(net: TtsfNet, teacher: LipTeacher, clip: Clip, ids: Tensor) -> Codes:
-    size, all_of_it = net.settings.size, np.arange(len(clip.sample))
-    sight = Sight.of(clip, 0, size)
-    seen = to_tensor(sight.pictures(all_of_it))
-    if net.settings.hide_mouth:
-        seen = hidden_mouth(seen, torch.from_numpy(sight.mouths(all_of_it)))
+    s, every = net.settings, np.arange(len(clip.sample))
+    device = next(net.parameters()).device
+    sight = Sight.of(clip, 0, s.size)
+    seen = as_tensor(sight.pictures(every), net)
+    if s.hide_mouth:
+        seen = hidden_mouth(seen, torch.from_numpy(sight.mouths(every)).to(device))
     f_m = torch.cat([net.see(part).f_m for part in seen.split(AT_ONCE)])
-    shown = [Sight.of(clip, int(i), size).pictures([i]) for i in all_of_it[::APART]]
-    sources = net.see(to_tensor(np.concatenate(shown)))
-    mouth = torch.from_numpy(clip.sample.tracks["expression"][:, list(MOUTH)]).float()
-    mel = net.acoustic.normalised(torch.from_numpy(clip.mel)[None])
-    counts = torch.tensor([len(ids)]), torch.tensor([mel.shape[1]])
-    said = lay_along(net.acoustic, ids[None], counts[0], mel, counts[1], sources.f_id[:1])
-    s = net.settings
+    shown = [Sight.of(clip, int(i), s.size).pictures([i]) for i in every[::APART]]
+    sources = net.see(as_tensor(np.concatenate(shown), net))
+    mouth = torch.from_numpy(clip.sample.tracks["expression"][:, list(MOUTH)]).float().to(device)
+    mel = net.acoustic.normalised(torch.from_numpy(clip.mel)[None].to(device))
+    tokens, frames = (torch.tensor([n], device=device) for n in (len(ids), mel.shape[1]))
+    said = lay_along(net.acoustic, ids[None].to(device), tokens, mel, frames, sources.f_id[:1])
     rows = conditions(said.embedding, said.feature, s.mapper_hears, s.energy_average)[0]
-    return Codes(f_m, sources.f_m, teacher(mouth), rows)
+    return Codes(*(x.cpu() for x in (f_m, sources.f_m, teacher(mouth), rows)))
 
 
 def draw_codes(
@@ -95,3 +88,39 @@ def draw_codes(
     length = torch.tensor([len(clip.heard)])
     heard = surround(clip.heard[None], length, torch.tensor([first]), frames, context)[0]
     return {"f_m": clip.f_m[span], "f_lip": clip.f_lip[span], "start": start, "heard": heard}
+
+
+class MotionTraining(Trainable):
+    """Stage motion: audio mapper, normaliser, prior and sampler, on codes that stand still."""
+
+    system = "ttsf"
+
+    def __init__(self, net: TtsfNet, teacher: LipTeacher, stages: tuple[Stage, ...]) -> None:
+        self.net, self.teacher, self.stages = net, teacher, stages
+        self.network = nn.ModuleDict({
+            "audio_mapper": net.audio_mapper, "normaliser": net.normaliser, "prior": net.prior,
+            "sampler": net.sampler,
+        })  # fmt: skip
+        self.codes: list[Codes] = []
+
+    def begin(self, stage: Stage, run: Run) -> None:
+        """Look at some clips once with the networks that stand still."""
+        self.codes = codes_of(self.net.eval(), self.teacher, clips_of(run, stage.window))
+
+    def draw(self, stage: Stage, rng: np.random.Generator) -> Sample:
+        """A window of a clip's codes."""
+        return draw_codes(self.codes, self.net, stage.window, rng)
+
+    def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
+        """Lip codes against the teacher's, L_AE, L_prior (Eq. 7), L_OT-CFM (Eq. 6)."""
+        net, frames = self.net, batch["f_m"].shape[1]
+        f_lip = net.audio_mapper(batch["heard"], frames)
+        f_c = net.normaliser.encode(batch["f_m"])
+        mu = net.prior(batch["start"], f_lip.detach())
+        noise = turn.normal(*f_c.shape[1:])
+        return {
+            "lips": F.mse_loss(f_lip, batch["f_lip"]),
+            "ae": F.mse_loss(net.normaliser.decode(f_c), batch["f_m"]),
+            "prior": prior_loss(f_c.detach(), mu),
+            "cfm": net.sampler.loss(f_c.detach(), mu, noise, turn.uniform()),
+        }

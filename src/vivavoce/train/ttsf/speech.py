@@ -2,17 +2,15 @@
 
 | stage | learns | losses |
 |---|---|---|
-| speech-align | encoder and durations | duration, prior, pitch |
-| speech | all of it | duration, prior, flow: Matcha-TTS's, equal weights; pitch |
+| speech-align (`tiny`) | encoder and durations | duration, prior, pitch |
+| speech | all of it | duration, prior, flow: Matcha-TTS's, equal weights; in `tiny` pitch too |
 
 The first stage is ours: the search for who-is-when settles before the decoder, which is most of the
 work, joins in. So is the loss `pitch`: a voice made for a face begins with its pitch.
 
-For the whole system's training: `SpeechTraining(preset, see)` is a part like any other (its
-`network` has one child, `acoustic`), with `see` a function that gives f_id [n, code] of a clip, by
-the frozen face half; it is asked once a clip when a stage begins. Without it, and in a share of the
-samples, everybody is the learned `nobody` (open point O10). `aligned_batch` and `speech_losses` are
-for joint training.
+`SpeechTraining(settings, learning, see, stages)` is a part of the whole system's training, with
+`see` what gives f_id [B, code] of pictures by the frozen face half. Without it, and in a share of
+the samples, everybody is the learned `nobody` (open point O10).
 """
 
 from __future__ import annotations
@@ -23,178 +21,225 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
-from vivavoce.data.schema import Sample as Recording
-from vivavoce.data.shards import open_set
-from vivavoce.errors import RequestError
-from vivavoce.listen.mel import log_mel
 from vivavoce.listen.prosody import ProsodyStream
+from vivavoce.nn.pictures import as_tensor
 from vivavoce.nn.weights import packed
 from vivavoce.speak.alignment import expand
 from vivavoce.speak.matcha import (
-    PRESETS,
     Aligned,
     Matcha,
+    MatchaSettings,
     duration_loss,
     lay_along,
     mel_flow_loss,
     prior_loss,
 )
-from vivavoce.speak.tokens import Tokens, tokens_of
-from vivavoce.systems.stage import Files, Optimiser, Run, Sample, Stage, Trainable, Turn
+from vivavoce.systems.stage import Files, Run, Sample, Stage, Trainable, Turn
+from vivavoce.systems.ttsf.net import Learning
+from vivavoce.train.read.square import Sight
+from vivavoce.train.read.windows import Clip, Windows
+from vivavoce.train.ttsf.clips import ALL, clips_of, held_out, spread, with_script
+from vivavoce.train.ttsf.script import Script, script_of
 from vivavoce.types import HOP, RATE, Float
 
-MOST_FRAMES, MOST_TOKENS = 480, 200
-"""Of a clip; longer ones are left out."""
 CROP = 192
 """Mel frames of a clip that the decoder learns from at a time (Matcha-TTS, "out_size")."""
-UNKNOWN = 0.1
-"""Share of the samples whose speaker is `nobody`."""
-TAUGHT = 0.7
-"""Share of the samples whose f_id is moved until it says their true pitch: so the decoder
-learns to be led by it, though faces tell little of pitch."""
 PITCH, SPREAD = 5.1, 0.33
-"""Mean and deviation of speakers' log median f0 in log Hz."""
-BLUR = 0.5
-"""Deviations of noise on f_id, lest every face of a small set become a voice of its own."""
+"""Mean and standard deviation of speakers' log median f0 in log Hz."""
+LEVELLED = 200
+"""Clips from which the mean and deviation of mels and faces are measured."""
+HELD_OUT = 60
+"""Clips on which the speech half is measured."""
 
-See = Callable[[Recording], Tensor]
-"""f_id [n, code] of some pictures of a clip."""
+See = Callable[[Tensor], Tensor]
+"""f_id [B, code] of pictures [B, 3, S, S] in -1..1."""
 
 
 @dataclass(frozen=True)
-class Utterance:
-    """A clip as the speech half sees it."""
+class Looker:
+    """Whose face a voice is made for, seen by the frozen face half."""
 
-    tokens: Tokens
-    starts: Float
-    """When its phones begin, in s [P]; the corpus knows."""
-    mel: Float
-    """Log-mel [T, 80]."""
-    faces: Tensor | None
-    """f_id [n, code]."""
-    pitch: float = 0.0
-    """Median f0 of its voiced frames, see `PITCH`; 0 where there are none."""
+    see: See
+    size: int
+    """Side of the pictures it sees, in px."""
+
+    def picture(self, clip: Clip, frame: int) -> Tensor:
+        """One frame [3, S, S] in -1..1, cropped as a portrait is."""
+        return as_tensor(Sight.of(clip, frame, self.size).pictures([frame]))[0]
 
 
 class SpeechTraining(Trainable):
-    """The acoustic model's two stages; a part of TTSF's training."""
+    """The acoustic model's stages; a part of TTSF's training."""
 
     system = "ttsf"
-    stages = (
-        Stage("speech-align", {"duration": 1.0, "prior": 1.0, "pitch": 0.5}, 1500, 16,
-              {"speech": Optimiser(("acoustic",), 1e-3, warmup=0.05, clip=1.0)}),
-        Stage("speech", {"duration": 1.0, "prior": 1.0, "flow": 1.0, "pitch": 0.5}, 4000, 16,
-              {"speech": Optimiser(("acoustic",), 1e-3, warmup=0.02, schedule="cosine", clip=1.0)},
-              ema=0.998),
-    )  # fmt: skip
 
-    def __init__(self, preset: str = "tiny", see: See | None = None) -> None:
-        self.preset = preset
-        self.see = see
-        self.acoustic = Matcha(PRESETS[preset])
+    def __init__(
+        self, settings: MatchaSettings, learning: Learning, stages: tuple[Stage, ...],
+        looker: Looker | None = None,
+    ) -> None:  # fmt: skip
+        self.learning, self.stages, self.looker = learning, stages, looker
+        self.acoustic = Matcha(settings)
         self.network = nn.ModuleDict({"acoustic": self.acoustic})
-        self.clips: list[Utterance] = []
-        self.held_out: list[Utterance] = []
+        self.clips: Windows | None = None
+        self.held_out: Windows | None = None
 
     def begin(self, stage: Stage, run: Run) -> None:
-        """Read the clips whose words are known; their mean and deviation normalise mels."""
-        if run.data is None:
-            raise RequestError("TTSF learns from talking clips: give shards with --data.")
-        if not self.clips:
-            self.clips = read_utterances(str(run.data), "train", self.see)
-            self.held_out = read_utterances(str(run.data), "test", self.see)
-        if not run.resumed and "speech-align" not in run.done:
-            faces = [clip.faces for clip in self.clips if clip.faces is not None]
-            mels = torch.from_numpy(np.concatenate([clip.mel for clip in self.clips]))
-            self.acoustic.normalise_by(mels, torch.cat(faces) if faces else None)
+        """Open the shards; some clips' mean and deviation normalise mels and faces."""
+        members = ALL if self.looker else ("wav",)
+        self.clips = clips_of(run, 1, members)
+        self.held_out = held_out(run, 1, members)
+        first = self.stages[0].name
+        if not run.resumed and (stage.name == first or first not in run.done):
+            self._level()
+
+    @torch.no_grad()
+    def _level(self) -> None:
+        assert self.clips is not None
+        clips = [self.clips.clip(n) for n in spread(len(self.clips), LEVELLED)]
+        mels = torch.from_numpy(np.concatenate([clip.mel for clip in clips]))
+        faces = [self._face(self.looker.picture(c, 0)) for c in clips] if self.looker else []
+        self.acoustic.normalise_by(
+            mels.to(self.device), torch.cat(faces) if faces else None
+        )  # fmt: skip
+
+    def _face(self, picture: Tensor) -> Tensor:
+        """f_id [1, code] of a picture."""
+        assert self.looker is not None
+        return self.looker.see(picture[None].to(self.device))
 
     def draw(self, stage: Stage, rng: np.random.Generator) -> Sample:
-        """A clip, padded; it is trimmed again to the longest of its batch."""
-        clip = self.clips[int(rng.integers(len(self.clips)))]
-        return sample_of(clip, rng, self.acoustic.settings.code)
+        """A clip whose words are known: tokens, mel, pitch, and a picture of who speaks."""
+        assert self.clips is not None
+        number, script = with_script(self.clips, rng)
+        clip = self.clips.clip(number)
+        sample = spoken_sample(clip, script)
+        assert clip.sample.samples is not None
+        sample["pitch"] = torch.tensor(pitch_of(clip.sample.samples), dtype=torch.float32)
+        if self.looker:
+            sample["picture"] = self.looker.picture(clip, int(rng.integers(len(clip.sample))))
+        return sample
+
+    def collate(self, stage: Stage, samples: list[Sample]) -> Sample:
+        """One batch; tokens and mels are padded to its longest."""
+        return padded(samples)
 
     def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
-        """Matcha-TTS's three, or the first two."""
-        known = batch["known"] & (turn.uniform() >= UNKNOWN)
-        face = batch["face"] + BLUR * self.acoustic.face_spread * turn.normal(
-            *batch["face"].shape[1:]
-        )
-        f_id = torch.where(known[:, None], face, self.acoustic.nobody)
-        pitch = pitch_loss(self.acoustic, f_id, batch["pitch"])
-        taught = turn.uniform() < TAUGHT
-        f_id = torch.where(taught[:, None], self.acoustic.at_pitch(f_id, batch["pitch"]), f_id)
-        mel, aligned = aligned_batch(self.acoustic, batch, f_id)
-        found = speech_losses(aligned, batch, mel) | {"pitch": pitch}
+        """Matcha-TTS's three, or the first two; and the pitch that f_id tells, if it is asked."""
+        learning, model = self.learning, self.acoustic
+        f_id = self._speakers(batch, turn)
+        found = {}
+        if "pitch" in stage.losses:
+            found["pitch"] = pitch_loss(model, f_id, batch["pitch"])
+        if learning.pitch_known:
+            known = turn.uniform() < learning.pitch_known
+            f_id = torch.where(known[:, None], model.at_pitch(f_id, batch["pitch"]), f_id)
+        mel, aligned = aligned_batch(model, batch, f_id)
+        found |= speech_losses(aligned, batch, mel)
         if "flow" in stage.losses:
             part = cropped(mel, aligned.feature, batch["frames"], turn.uniform())
             noise = turn.normal(CROP, mel.shape[-1])[:, : part.mel.shape[1]]
             found["flow"] = mel_flow_loss(
-                self.acoustic, part.mel, part.feature, part.frames, f_id, noise, turn.uniform()
+                model, part.mel, part.feature, part.frames, f_id, noise, turn.uniform()
             )
         return found
 
+    def _speakers(self, batch: Sample, turn: Turn) -> Tensor:
+        """f_id [B, code] of those who speak; a share of them is nobody in particular."""
+        model, learning = self.acoustic, self.learning
+        nobody = model.nobody.expand(len(batch["tokens"]), -1)
+        if self.looker is None:
+            return nobody
+        with torch.no_grad():
+            face = self.looker.see(batch["picture"])
+        if learning.blur:
+            face = face + learning.blur * model.face_spread * turn.normal(*face.shape[1:])
+        shown = turn.uniform() >= learning.nobody
+        return torch.where(shown[:, None], face, nobody)
+
+    @torch.no_grad()
     def picture(self, stage: Stage, batch: Sample) -> np.ndarray:
         """Mels of four clips, and below each what its tokens mean."""
-        faces = torch.where(batch["known"][:, None], batch["face"], self.acoustic.nobody)
-        mel, aligned = aligned_batch(self.acoustic, batch, faces)
+        mel, aligned = aligned_batch(self.acoustic, batch, self._seen(batch))
         rows = torch.cat([mel[:4], aligned.feature[:4]], 2)
         strip = (rows.transpose(1, 2).flip(1).flatten(0, 1) * 50 + 128).clamp(0, 255)
         return strip.byte().cpu().numpy()[..., None].repeat(3, 2)
 
+    def _seen(self, batch: Sample) -> Tensor:
+        if self.looker is None:
+            return self.acoustic.nobody.expand(len(batch["tokens"]), -1)
+        return self.looker.see(batch["picture"])
+
+    @torch.no_grad()
     def figures(self, stage: Stage) -> dict[str, float]:
-        """On people who were held out: how well tokens explain their mels, and phone times."""
-        return held_out_figures(self.acoustic, self.held_out)
+        """Over held-out clips: mean error of the prior mean in normalised mel; mean distance in s
+        between the beginnings of phones as searched and as spoken, where times are known;
+        predicted over true length. Nothing where nothing is held out."""
+        found: dict[str, list[float]] = {}
+        clips = self.held_out
+        if clips is None:
+            return {}
+        for number in spread(len(clips), HELD_OUT):
+            script = script_of(clips.about[number], str(number))
+            if script is None:
+                continue
+            for name, value in self._figures_of(clips.clip(number), script).items():
+                found.setdefault(f"held-out {name}", []).append(value)
+        return {name: float(np.mean(values)) for name, values in found.items()}
+
+    def _figures_of(self, clip: Clip, script: Script) -> dict[str, float]:
+        model, device = self.acoustic, self.device
+        f_id = self._face(self.looker.picture(clip, 0)) if self.looker else model.nobody[None]
+        mel = model.normalised(torch.from_numpy(clip.mel)[None].to(device))
+        ids = torch.from_numpy(script.tokens.ids)[None].to(device)
+        count = torch.tensor([ids.shape[1]], device=device)
+        frames = torch.tensor([mel.shape[1]], device=device)
+        aligned = lay_along(model, ids, count, mel, frames, f_id)
+        feature = expand(aligned.read.mean, aligned.durations, mel.shape[1])
+        found = {
+            "prior L1": float((feature - mel).abs().mean()),
+            "predicted / true length": float(aligned.read.log_durations.exp().sum()) / mel.shape[1],
+        }
+        if script.starts is not None:
+            lengths, phones = aligned.durations[0].cpu().numpy(), script.tokens.phones
+            begins = [
+                lengths[phones < p].sum() * HOP / RATE for p in range(len(script.starts))
+            ]  # fmt: skip
+            found["phone onset error, s"] = float(np.abs(np.array(begins) - script.starts).mean())
+        return found
 
     def files(self, stage: Stage) -> Files:
-        """Its weights."""
+        """The acoustic model's weights."""
         weights = packed(self.acoustic.state_dict())
         return {"acoustic.safetensors": (weights, {"part": "ttsf-acoustic"})}
 
 
-def read_utterances(data: str, split: str, see: See | None) -> list[Utterance]:
-    """The clips of a split that say which phones are spoken in them.
-
-    Raises: RequestError: none does.
-    """
-    found = []
-    members = ("wav", "frames", "tracks") if see else ("wav",)
-    for clip in open_set(data).samples(split, members):
-        phones = clip.about.get("phones")
-        if not phones or clip.samples is None:
-            continue
-        tokens, mel = tokens_of([p[0] for p in phones], clip.key), log_mel(clip.samples)
-        if len(tokens.ids) <= min(MOST_TOKENS, len(mel)) and len(mel) <= MOST_FRAMES:
-            starts = np.array([p[1] for p in phones], np.float32)
-            faces = see(clip) if see else None
-            found.append(Utterance(tokens, starts, mel, faces, pitch_of(clip.samples)))
-    if not found:
-        raise RequestError(f"No clip of {data} ({split}) says which phones are spoken in it.")
-    return found
-
-
-def sample_of(clip: Utterance, rng: np.random.Generator, code: int) -> Sample:
-    """A clip as a batch has it."""
-    ids = np.zeros(MOST_TOKENS, np.int64)
-    ids[: len(clip.tokens.ids)] = clip.tokens.ids
-    mel = np.zeros((MOST_FRAMES, clip.mel.shape[1]), np.float32)
-    mel[: len(clip.mel)] = clip.mel
-    face = torch.zeros(code)
-    if clip.faces is not None:
-        face = clip.faces[int(rng.integers(len(clip.faces)))]
+def spoken_sample(clip: Clip, script: Script) -> Sample:
+    """A clip's tokens `ids` [L] and log-mel `mel` [T, 80], as long as they are."""
     return {
-        "ids": torch.from_numpy(ids),
-        "tokens": torch.tensor(len(clip.tokens.ids)),
-        "mel": torch.from_numpy(mel),
-        "frames": torch.tensor(len(clip.mel)),
-        "face": face,
-        "known": torch.tensor(clip.faces is not None),
-        "pitch": torch.tensor(clip.pitch, dtype=torch.float32),
+        "ids": torch.from_numpy(script.tokens.ids),
+        "mel": torch.from_numpy(np.ascontiguousarray(clip.mel)),
     }
 
 
+def padded(samples: list[Sample]) -> Sample:
+    """A batch of samples with `ids` [B, L] and `mel` [B, T, 80] padded by zeros to the longest, and
+    how many of them are real: `tokens` [B] and `frames` [B]."""
+    batch: Sample = {
+        name: torch.stack([sample[name] for sample in samples])
+        for name in samples[0]
+        if name not in ("ids", "mel")
+    }
+    for name, count in (("ids", "tokens"), ("mel", "frames")):
+        batch[name] = pad_sequence([sample[name] for sample in samples], batch_first=True)
+        batch[count] = torch.tensor([len(sample[name]) for sample in samples])
+    return batch
+
+
 def pitch_of(samples: Float) -> float:
-    """Median f0 of voiced frames as a deviation from the usual one; 0 where nothing is voiced."""
+    """Median f0 of the voiced frames of sound [n], in standard deviations from the usual one
+    (`PITCH`, `SPREAD`); 0 where nothing is voiced."""
     stream = ProsodyStream()
     stream.push(samples)
     stream.finish()
@@ -207,15 +252,13 @@ def pitch_loss(model: Matcha, f_id: Tensor, pitch: Tensor) -> Tensor:
 
 
 def aligned_batch(model: Matcha, batch: Sample, f_id: Tensor) -> tuple[Tensor, Aligned]:
-    """The normalised mel [B, T, 80] of a batch and its text, laid along it; both trimmed."""
-    tokens, frames = batch["tokens"], batch["frames"]
-    ids = batch["ids"][:, : int(tokens.max())]
-    mel = model.normalised(batch["mel"][:, : int(frames.max())])
-    return mel, lay_along(model, ids, tokens, mel, frames, f_id)
+    """The normalised mel [B, T, 80] of a batch, and its text laid along it."""
+    mel = model.normalised(batch["mel"])
+    return mel, lay_along(model, batch["ids"], batch["tokens"], mel, batch["frames"], f_id)
 
 
 def speech_losses(aligned: Aligned, batch: Sample, mel: Tensor) -> dict[str, Tensor]:
-    """Duration and prior."""
+    """Matcha-TTS's losses of durations and of the prior mean."""
     return {
         "duration": duration_loss(aligned, batch["tokens"]),
         "prior": prior_loss(aligned.feature, mel, batch["frames"]),
@@ -224,11 +267,14 @@ def speech_losses(aligned: Aligned, batch: Sample, mel: Tensor) -> dict[str, Ten
 
 @dataclass(frozen=True)
 class Crop:
-    """A stretch of each clip."""
+    """A stretch of each clip of a batch."""
 
     mel: Tensor
+    """Normalised log-mel [B, T, 80]."""
     feature: Tensor
+    """What the tokens mean at the same frames, f~_t [B, T, 80]."""
     frames: Tensor
+    """Number of rows that are real [B]."""
 
 
 def cropped(mel: Tensor, feature: Tensor, frames: Tensor, where: Tensor) -> Crop:
@@ -238,29 +284,3 @@ def cropped(mel: Tensor, feature: Tensor, frames: Tensor, where: Tensor) -> Crop
     at = first[:, None] + torch.arange(length, device=mel.device)
     at = at.clamp(max=mel.shape[1] - 1)[..., None].expand(-1, -1, mel.shape[2])
     return Crop(mel.gather(1, at), feature.gather(1, at), frames.clamp(max=length))
-
-
-@torch.no_grad()
-def held_out_figures(model: Matcha, clips: list[Utterance]) -> dict[str, float]:
-    """Error of the prior mean in normalised mel, mean distance in s between the beginnings of
-    phones as searched and as spoken, and predicted over true length."""
-    errors, apart, ratios = [], [], []
-    for clip in clips:
-        f_id = model.nobody[None] if clip.faces is None else clip.faces[:1]
-        mel = model.normalised(torch.from_numpy(clip.mel)[None])
-        ids = torch.from_numpy(clip.tokens.ids)[None]
-        count, frames = torch.tensor([ids.shape[1]]), torch.tensor([mel.shape[1]])
-        aligned = lay_along(model, ids, count, mel, frames, f_id)
-        feature = expand(aligned.read.mean, aligned.durations, mel.shape[1])
-        errors.append(float((feature - mel).abs().mean()))
-        lengths = aligned.durations[0].numpy()
-        begins = [
-            lengths[clip.tokens.phones < p].sum() * HOP / RATE for p in range(len(clip.starts))
-        ]
-        apart.append(np.abs(np.array(begins) - clip.starts).mean())
-        ratios.append(float(aligned.read.log_durations.exp().sum()) / mel.shape[1])
-    return {
-        "held-out prior L1": float(np.mean(errors)),
-        "held-out phone onset error, s": float(np.mean(apart)),
-        "held-out predicted / true length": float(np.mean(ratios)),
-    }

@@ -2,10 +2,10 @@
 
 | stage | learns | from |
 |---|---|---|
-| vocoder | the generator | spectra of true sound alone, at several resolutions |
-| vocoder-gan | the generator against critics of periods and scales | HiFi-GAN's losses (eqs. 1-5) |
+| vocoder in `paper`, vocoder-gan in `tiny` | generator and critics | HiFi-GAN's losses, eqs. 1-5 |
+| vocoder in `tiny` | the generator | spectra of true sound alone, at several resolutions |
 
-The first stage is ours: spectra alone bring a small network to intelligible speech in minutes, and
+The stage of spectra alone is ours: it brings a small network to intelligible speech in minutes, and
 the critics then meet speech instead of noise.
 """
 
@@ -14,15 +14,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vivavoce.data.shards import open_set
-from vivavoce.errors import RequestError, needs
+from vivavoce.errors import needs
 from vivavoce.listen.mel import FLOOR, MELS, log_mel, mel_filters
 from vivavoce.measure.metrics.sound import stoi
 from vivavoce.nn.gan import (
@@ -32,9 +30,10 @@ from vivavoce.nn.gan import (
 )
 from vivavoce.nn.weights import packed
 from vivavoce.speak.excitation import MIDDLE_HZ
-from vivavoce.speak.hifigan import MIDDLE, PRESETS, SPREAD, Hifigan, SoundCritics
-from vivavoce.systems.stage import Files, Optimiser, Run, Sample, Stage, Trainable, Turn
+from vivavoce.speak.hifigan import MIDDLE, SPREAD, Hifigan, HifiganSettings, SoundCritics
+from vivavoce.systems.stage import Files, Run, Sample, Stage, Trainable, Turn
 from vivavoce.train.read.windows import Window, Windows
+from vivavoce.train.ttsf.clips import clips_of, held_out
 from vivavoce.types import HOP, MELS_PER_FRAME, RATE, Float
 
 WINDOW = 640
@@ -45,41 +44,26 @@ RESOLUTIONS = ((128, 32), (512, 128), (2048, 512))
 """Windows and hops in samples whose spectra are compared beside the mel."""
 QUIET = 1e-4
 """Magnitudes below this are as good as silence."""
-_ADAM: dict[str, Any] = {"betas": (0.8, 0.99), "weight_decay": 0.01, "clip": 10.0}
 
 
 class VocoderTraining(Trainable):
-    """The vocoder's two stages; a part of TTSF's training."""
+    """The vocoder's stages; a part of TTSF's training."""
 
     system = "ttsf"
-    stages = (
-        Stage("vocoder", {"mel": 1.0, "spectra": 1.0, "pitch": 1.0}, 3000, 8,
-              {"maker": Optimiser(("vocoder",), 1e-3, warmup=0.02, **_ADAM)},
-              window=10, ema=0.995),
-        Stage("vocoder-gan",
-              {"critic": 1.0, "fool": 1.0, "match": 2.0, "mel": 15.0, "spectra": 5.0, "pitch": 5.0},
-              3000, 8,
-              {"critic": Optimiser(("sound_critics",), 5e-4, **_ADAM),
-               "maker": Optimiser(("vocoder",), 5e-4, schedule="cosine", **_ADAM)},
-              window=10, ema=0.995),
-    )  # fmt: skip
 
-    def __init__(self, preset: str = "tiny") -> None:
-        self.preset = preset
-        settings = PRESETS[preset]
+    def __init__(self, settings: HifiganSettings, stages: tuple[Stage, ...]) -> None:
+        self.stages = stages
         self.vocoder = Hifigan(settings)
         self.critics = SoundCritics(settings.critic_width, settings.critic_scales)
         self.network = nn.ModuleDict({"vocoder": self.vocoder, "sound_critics": self.critics})
         self.windows: Windows | None = None
-        self.data: str | None = None
+        self.held_out: Windows | None = None
         self.pitches: dict[str, tuple[Float, Float]] = {}
 
     def begin(self, stage: Stage, run: Run) -> None:
         """Open the shards."""
-        if run.data is None:
-            raise RequestError("TTSF learns from talking clips: give shards with --data.")
-        self.data = str(run.data)
-        self.windows = Windows(open_set(run.data), "train", stage.window, ("wav",))
+        self.windows = clips_of(run, stage.window, ("wav",))
+        self.held_out = held_out(run, stage.window, ("wav",))
 
     def draw(self, stage: Stage, rng: np.random.Generator) -> Sample:
         """A window's sound and its mel."""
@@ -104,16 +88,16 @@ class VocoderTraining(Trainable):
         return octaves[part], voiced[part]
 
     def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
-        """Of the turn: the critics', or the generator's."""
+        """Losses of the critics' turn, or of the generator's."""
         true, pitch = batch["samples"], (batch["octaves"], batch["voiced"])
         made = self.vocoder(batch["mel"], pitch, turn.normal(true.shape[1]))
         if turn.name == "critic":
             return {"critic": critics_loss(self.critics(true), self.critics(made.detach()))}
-        found = {
-            "mel": (mel_of(made) - mel_of(true)).abs().mean(),
-            "spectra": spectra_loss(true, made),
-            "pitch": self._pitch_loss(batch["mel"], *pitch),
-        }
+        found = {"mel": (mel_of(made) - mel_of(true)).abs().mean()}
+        if "spectra" in stage.losses:
+            found["spectra"] = spectra_loss(true, made)
+        if "pitch" in stage.losses:
+            found["pitch"] = self._pitch_loss(batch["mel"], *pitch)
         if "fool" in stage.losses:
             with torch.no_grad():
                 heard = self.critics(true)
@@ -129,9 +113,10 @@ class VocoderTraining(Trainable):
         return wrong + 0.3 * F.binary_cross_entropy_with_logits(logits, voiced)
 
     def figures(self, stage: Stage) -> dict[str, float]:
-        """Copy synthesis of people who were held out."""
-        assert self.data is not None
-        made = list(copies(self.vocoder, self.data, 22))
+        """Copy synthesis of people who were held out; nothing where nobody was."""
+        if self.held_out is None:
+            return {}
+        made = list(copies(self.vocoder, self.held_out, 22))
         return {
             "held-out log-mel L1": float(np.mean(
                 [np.abs(log_mel(a) - log_mel(b)).mean() for a, b in made]
@@ -152,7 +137,7 @@ def pitch_of(samples: Float) -> tuple[Float, Float]:
     DIO and StoneMask; between voiced stretches octaves go straight."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of its own imports
-        pyworld = needs("pyworld")
+        pyworld = needs("pyworld", "train")
 
     x = samples.astype(np.float64)
     f0, times = pyworld.dio(x, RATE, frame_period=500 * HOP / RATE)
@@ -212,17 +197,14 @@ def _magnitudes(samples: Tensor, size: int, hop: int) -> Tensor:
     return (found.real.square() + found.imag.square() + 1e-12).sqrt()
 
 
-def copies(vocoder: Hifigan, data: str, count: int) -> Iterator[tuple[Float, Float]]:
-    """True sound and the vocoder's of its mel, of clips of `count` people of the test split."""
-    people: set[str] = set()
-    for sample in open_set(data).samples("test", ("wav",)):
-        if sample.about["person"] in people or sample.samples is None:
-            continue
-        people.add(sample.about["person"])
-        length = len(sample.samples) // (MELS_PER_FRAME * HOP) * MELS_PER_FRAME * HOP
-        mel = torch.from_numpy(log_mel(sample.samples[:length]))
+def copies(vocoder: Hifigan, clips: Windows, count: int) -> Iterator[tuple[Float, Float]]:
+    """True sound and the vocoder's of its mel, of a clip each of at most `count` people."""
+    device = next(vocoder.parameters()).device
+    for numbers in list(clips.people.values())[:count]:
+        samples = clips.clip(numbers[0]).sample.samples
+        assert samples is not None
+        length = len(samples) // (MELS_PER_FRAME * HOP) * MELS_PER_FRAME * HOP
+        mel = torch.from_numpy(log_mel(samples[:length]))
         with torch.no_grad():
-            made = vocoder(mel[None].to(next(vocoder.parameters()).device))[0]
-        yield sample.samples[:length], made.cpu().numpy()
-        if len(people) == count:
-            return
+            made = vocoder(mel[None].to(device))[0]
+        yield samples[:length], made.cpu().numpy()
