@@ -7,7 +7,7 @@ REAL   ?= ../shared/real
 STAMP  := $(VENV)/.made
 SHIPPED = $(patsubst src/vivavoce/weights/%-tiny,%,$(wildcard src/vivavoce/weights/*-tiny))
 
-.PHONY: help demo test test-all bounds corpus-demo bench bench-systems bench-corpus lint format train-portrait lock clean
+.PHONY: help demo test test-all bounds corpus-demo bench bench-systems bench-corpus lint format train-portrait train-gpu lock clean
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
@@ -55,6 +55,9 @@ format: $(STAMP)  ## format and fix what can be fixed
 
 train-portrait: $(STAMP)  ## train everything the default system ships (REAL=folder of real clips)
 	$(BIN)/vivavoce train portrait --real $(REAL)
+
+train-gpu: $(STAMP)  ## pack what a bare GPU machine needs to train SYSTEM=name (REHEARSE=1: try it here)
+	$(BIN)/python scripts/train_gpu.py $(SYSTEM) $(if $(REHEARSE),--rehearse) $(if $(PYTHON312),--python312 $(PYTHON312))
 
 lock: $(STAMP)  ## write requirements.lock from what is installed
 	$(BIN)/pip freeze --all --exclude-editable | grep -v '^pip==' | sed 's/+cpu//' > requirements.lock

@@ -21,7 +21,7 @@ STRATEGIES = ("ddp", "fsdp")
 
 
 def names() -> list[str]:
-    """All names that `train_system` knows."""
+    """The names of all that can be trained: the systems, and what serves them."""
     return [*SYSTEMS, *OTHERS]
 
 
@@ -146,7 +146,7 @@ def train_system(
         )
     state.begun += [checkpoint.take_weights(trainable, source) for source in start]
     state.settings |= checkpoint.settings_of(chosen)
-    options = Options(out, data, precision, devices, strategy, minutes, log)
+    options = Options(out, data, precision, devices, strategy, minutes, log)  # type: ignore[arg-type]
     keep_memory()
     fabric = make_fabric(options)
     fabric.launch()

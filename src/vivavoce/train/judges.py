@@ -27,14 +27,15 @@ from vivavoce.look.face478 import fit
 from vivavoce.measure.judges.networks import AGE_SCALE, Face, Feeling, Voice
 from vivavoce.measure.judges.views import FACE_PX, face_crops, heard, lip_curves
 from vivavoce.nn.contrast import arcface
+from vivavoce.nn.pictures import as_pictures
 from vivavoce.nn.syncnet import LipSync
 from vivavoce.systems.stage import Files, Optimiser, Run, Sample, Stage, Trainable, Turn
 from vivavoce.types import EMOTIONS, MELS_PER_FRAME, Bytes, Float
 
 MOST = 15
-"""Offsets in frames that the sync judge tells apart, each way."""
+"""Largest offset in frames, each way, that the sync judge tells apart."""
 PER_CLIP = 10
-"""Pictures of a clip that the face judge sees."""
+"""Number of pictures of a clip that the face judge sees."""
 PLATEAU = float(np.log(2))
 """Binary loss of a network that says "perhaps" to everything."""
 ADVICE = (
@@ -51,16 +52,22 @@ class Clip:
     """What of a clip the judges learn from."""
 
     person: int
+    """Number of the person, from 0."""
     age: float
+    """Age in years."""
     female: float
+    """1 if the person is a woman, else 0."""
     emotion: int
+    """Number of the emotion in `EMOTIONS`."""
     lips: Float
+    """Lip curves [T, 42]."""
     mel: Float
+    """Log-mel [4 T, 80]."""
     crops: Bytes
-    """[n, 64, 64, 3]."""
+    """Pictures of the face [n, 64, 64, 3], RGB."""
     expressions: tuple[Float, ...] = ()
-    """Fitted to the exact points and to the tracker's [n, 52] each: the two differ by a bias of
-    the drawn head, which the judge must not take for a feeling."""
+    """Expressions [n, 52] fitted to the exact points, and others fitted to the tracker's; the two
+    differ by a bias of the drawn head, which the judge must not take for a feeling."""
 
 
 class JudgesTraining(Trainable):
@@ -90,7 +97,7 @@ class JudgesTraining(Trainable):
         self.network = nn.ModuleDict({"sync": self.sync, "feeling": self.feeling, **self.portraits})
 
     def begin(self, stage: Stage, run: Run) -> None:
-        """Read the training people; the heads get a row for each."""
+        """Read the clips of the training people; the heads get a row for each person."""
         if run.data is None:
             raise RequestError("The judges learn from a corpus: give its folder with --data.")
         if not self.clips or (stage.name == "feeling" and not self.clips[0].expressions):
@@ -151,7 +158,7 @@ class JudgesTraining(Trainable):
         }
 
     def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
-        """Of the stage's network."""
+        """Losses of the network that the stage trains."""
         if stage.name == "sync":
             return sync_losses(self.sync, batch["lips"], batch["mel"])
         if stage.name == "feeling":
@@ -174,7 +181,7 @@ class JudgesTraining(Trainable):
         return {"people": self.people, "offsets": MOST}
 
     def files(self, stage: Stage) -> Files:
-        """A file for each judge."""
+        """The one file of the judge that the stage trains, in half precision."""
         net = self.network.get_submodule(stage.name)
         weights = {k: v.half().contiguous() for k, v in net.state_dict().items()}
         return {f"{stage.name}.safetensors": (weights, {"part": stage.name})}
@@ -211,7 +218,7 @@ def read_clips(folder: str, split: str, pictures: int, follow: bool) -> list[Cli
             who, float(attributes.get("age", 40)), float(attributes.get("sex") == "female"),
             EMOTIONS.index(about.get("emotion", "neutral")), lip_curves(marks),
             heard(sample.samples),
-            ((crops.transpose(0, 2, 3, 1) + 1) * 127.5).round().astype(np.uint8),
+            as_pictures(torch.from_numpy(crops)),
             expressions(sample.frames[:], marks) if follow else (),
         ))  # fmt: skip
     return found

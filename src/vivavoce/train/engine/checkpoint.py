@@ -22,41 +22,46 @@ from vivavoce.media.files import beside, writing
 from vivavoce.systems.stage import Trainable
 
 FORMAT = 1
-"""Of the file; another one is refused."""
+"""Version of the file's layout; a file of another version is refused."""
 
 
 @dataclass
 class State:
-    """Where a run stands."""
+    """Everything that a run needs to go on: where it stands, its settings, all its tensors."""
 
     system: str
     preset: str
     seed: int
     done: list[str] = field(default_factory=list)
-    """Stages that are finished."""
+    """Names of the stages that are finished."""
     stage: str = ""
-    """The one in progress; "" between stages."""
+    """Name of the stage in progress; "" between stages."""
     step: int = 0
-    """Steps of it that are done."""
+    """Number of its steps that are done."""
     drawn: int = 0
-    """Samples of it that are used up, over all processes."""
+    """Number of its samples that are used up, over all processes."""
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Stage → its settings."""
+    """Name of a stage → its settings, as numbers and names."""
     model: list[str] = field(default_factory=list)
     """Settings of the network that differ from the preset, as "key=value"."""
     figures: dict[str, float] = field(default_factory=dict)
-    """Measured so far, by "stage: figure"."""
+    """Figures that were measured so far, by "stage: figure"."""
     network: dict[str, Any] = field(default_factory=dict)
+    """Tensors of the network by their names."""
     optimisers: dict[str, Any] = field(default_factory=dict)
+    """Name of a turn → state of its optimiser; empty between stages."""
     schedules: dict[str, Any] = field(default_factory=dict)
+    """Name of a turn → state of its learning rate; empty between stages."""
     mean: dict[str, Any] | None = None
-    """Of the weights that learn, if the stage keeps one."""
+    """Running mean of the weights that learn; None: the stage keeps none."""
     frozen: dict[str, str] = field(default_factory=dict)
-    """Fingerprints of what stands still, taken when the stage began."""
+    """Name of a tensor that stands still → its fingerprint when the stage began."""
     begun: list[str] = field(default_factory=list)
-    """Runs whose weights it took, "FOLDER" or "FOLDER:PART"."""
+    """Runs that the network's first weights were taken from, "FOLDER" or "FOLDER:PART"."""
     format: int = FORMAT
+    """Version of the file's layout."""
     version: str = vivavoce.__version__
+    """Version of vivavoce that began the run."""
 
 
 def state_file(out: Path) -> Path:
@@ -192,7 +197,7 @@ class LossLog:
                 self._file.flush()
 
     def close(self) -> None:
-        """No more notes."""
+        """Close the file; nothing more is noted."""
         with writing(self._path):
             if self._file is not None:
                 self._file.close()

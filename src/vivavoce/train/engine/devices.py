@@ -7,7 +7,7 @@ import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric
@@ -21,17 +21,22 @@ from vivavoce.train.engine.sharding import shard
 
 @dataclass(frozen=True)
 class Options:
-    """How to train, beside what."""
+    """How a run is trained: where to, on what devices, how often it is saved."""
 
     out: Path
+    """Folder of the checkpoint that is made."""
     data: Path | None = None
-    precision: str = "32"
+    """Folder that the samples come from; None: the system draws them itself."""
+    precision: Literal["32", "bf16"] = "32"
+    """Numbers of the forward pass: 32-bit floats, or bfloat16 by autocast."""
     devices: int = 1
-    strategy: str = "ddp"
+    """Number of processes on this machine, one a device."""
+    strategy: Literal["ddp", "fsdp"] = "ddp"
+    """With several devices, whether each holds all weights or a share of them."""
     minutes: float = 10.0
-    """Between checkpoints."""
+    """Time between two checkpoints."""
     log: Path | None = None
-    """TensorBoard's folder."""
+    """Folder for TensorBoard; None: no log."""
 
 
 def make_fabric(options: Options) -> Fabric:
@@ -71,7 +76,7 @@ class Forward(nn.Module):
         self._losses, self._stage = trainable.losses, stage
 
     def forward(self, batch: Sample, turn: Turn) -> dict[str, Tensor]:
-        """The losses of one turn."""
+        """The losses of one turn at one batch, by their names."""
         return self._losses(self._stage, batch, turn)
 
 

@@ -22,7 +22,7 @@ def check_parts(network: nn.Module, stage: Stage) -> None:
 
 
 def learn_only(network: nn.Module, parts: tuple[str, ...]) -> None:
-    """Gradients for `parts` alone."""
+    """Let gradients reach the parameters of `parts`, and no others."""
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(is_part(name, parts))
 

@@ -80,7 +80,7 @@ class Trainer:
             self.fabric.to_device(module.requires_grad_(False).eval())
 
     def say(self, line: str) -> None:
-        """Tell the person."""
+        """Print a line for the person who watches; only the first process does."""
         if self.fabric.is_global_zero:
             print(line, flush=True)
 
@@ -141,7 +141,7 @@ class StageRun:
             self.optimisers[name] = self.fabric.setup_optimizers(adam)
 
     def _train(self) -> None:
-        """The loop."""
+        """Take the steps that are left: draw, every turn, mean, note, save."""
         stage, state, fabric = self.stage, self.state, self.fabric
         watcher = Watcher(stage, state.step, self.options.log) if fabric.is_global_zero else None
         source = batches(
@@ -256,7 +256,7 @@ class StageRun:
         return found.tolist()
 
     def save(self) -> None:
-        """Write the checkpoint."""
+        """Write the run's state, from which it can go on."""
         state = self.state
         state.network = gathered(self.trainable.network.state_dict())
         state.optimisers = {n: gathered(o.state_dict()) for n, o in self.optimisers.items()}

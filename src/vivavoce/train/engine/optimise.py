@@ -27,9 +27,10 @@ def build(optimiser: Optimiser, network: nn.Module) -> AdamW:
 
 
 def schedule(optimiser: Optimiser, adam: AdamW, steps: int) -> LRScheduler:
-    """Its learning rate over `steps`."""
+    """The learning rate of `adam` over `steps`, as the optimiser's settings ask for it."""
     if optimiser.schedule == "one-cycle":
         return OneCycleLR(adam, optimiser.lr, steps, pct_start=optimiser.warmup)
+    # diffusers.optimization.get_scheduler has no one-cycle, and its warm-ups begin at a rate of 0.
     rising = optimiser.warmup * steps
 
     def factor(step: int) -> float:
@@ -84,11 +85,11 @@ class Mean:
             weight.copy_(self.mean[name])
 
     def state(self) -> dict[str, Tensor | int]:
-        """For the checkpoint."""
+        """The mean as a checkpoint holds it: tensors by name, and the number of updates."""
         return {"updates": self.updates, **self.mean}
 
     def restore(self, state: dict[str, Tensor | int]) -> None:
-        """From the checkpoint."""
+        """Take over a mean that `state` gave."""
         for name, mean in self.mean.items():
             saved = state[name]
             assert isinstance(saved, Tensor)

@@ -48,14 +48,14 @@ class Watcher:
             self.say(f"{done}: {words}; {rate:.1f} steps/s, {_clock(left)} left")
 
     def say(self, line: str) -> None:
-        """A line above the bar."""
+        """Print a line, above the bar where there is one."""
         if self._bar is not None:
             self._bar.console.print(line, highlight=False, markup=False)
         else:
             print(line, file=sys.stderr, flush=True)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Take the bar away and close TensorBoard's file."""
         if self._bar is not None:
             self._bar.stop()
         if self._board is not None:

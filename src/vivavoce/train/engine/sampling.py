@@ -25,7 +25,7 @@ def seed_of(*parts: int | str) -> int:
 
 
 class _Numbered(Dataset[tuple[int, Sample]]):
-    """Sample `number` of a stage."""
+    """The samples of a stage, each drawn by its number alone."""
 
     def __init__(self, trainable: Trainable, stage: Stage, seed: int) -> None:
         self._trainable, self._stage = trainable, stage

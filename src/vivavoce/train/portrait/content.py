@@ -43,7 +43,7 @@ TEACHER_SURE = 0.75
 TEST_PEOPLE = ("2033", "3005", "3331", "248", "7505", "english_male", "g2", "g7", "andrew")
 """Speakers (as in file names or the manifest's `person=`) that are kept for the test."""
 TEST_GRID = 20
-"""Every so many GRID clips one is kept for the test."""
+"""Of so many GRID clips, one is kept for the test."""
 VARIANTS = (
     "", "", "f1", "f2", "f3", "f4", "f5", "m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "klatt",
     "klatt2", "klatt4", "Annie", "Andrea", "steph", "linda", "belinda", "Alicia", "Gene", "Lee",
@@ -57,28 +57,29 @@ class Clip:
     """Sound with a label every 10 ms."""
 
     sound: Float
-    """[n] at 16 kHz."""
+    """Sound [n] in [-1, 1] at 16 kHz."""
     labels: np.ndarray
-    """[n // 160] int8: a sound class, or `UNKNOWN`."""
+    """Labels [n // 160] int8: a sound class each, or `UNKNOWN`."""
     source: str
-    """"voice" (synthetic), "real" or "grid"."""
+    """Where it comes from: "voice" (synthetic), "real" or "grid"."""
     name: str
-    """File or language."""
+    """Name of the file, or the language of a synthetic voice."""
     test: bool
+    """Whether it is only tested on."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What one round hears; how long and how fast it learns says its stage."""
+    """What one round hears; its stage says how long and how fast it learns."""
 
     voices: int = 2_400
-    """Synthetic utterances."""
+    """Number of synthetic utterances."""
     copies: dict[str, int] = field(default_factory=lambda: {"voice": 2, "real": 8, "grid": 2})
-    """How often each clip is spoilt anew."""
+    """Source → how often each of its clips is spoilt anew."""
     share: dict[str, float] = field(
         default_factory=lambda: {"voice": 0.45, "real": 0.42, "grid": 0.13}
     )
-    """How much of a batch comes from where; GRID is one speaker with 51 words."""
+    """Source → its share of a batch; GRID's is small, as it is one speaker with 51 words."""
 
 
 def _round(number: int, steps: int, rate: float) -> Stage:
@@ -96,14 +97,14 @@ def _round(number: int, steps: int, rate: float) -> Stage:
 
 
 ROUNDS = (_round(1, 5000, 2e-3), _round(2, 2500, 1e-3), _round(3, 3500, 1.5e-3))
-"""From round 2 on, sure answers of the round before fill the labels of real recordings."""
+"""The three rounds; from the second on, sure answers of the round before label what nobody did."""
 _MORE_REAL = {"voice": 1, "real": 6, "grid": 1}
 PLANS = {
     "content-1": Plan(),
     "content-2": Plan(copies=_MORE_REAL, share={"voice": 0.35, "real": 0.5, "grid": 0.15}),
     "content-3": Plan(copies=_MORE_REAL, share={"voice": 0.5, "real": 0.38, "grid": 0.12}),
 }
-"""What each round hears."""
+"""Stage of a round → what it hears."""
 
 
 def label_rows(phones: tuple[Phone, ...], count: int) -> np.ndarray:
@@ -193,9 +194,9 @@ class Example:
     """Levelled log-mel rows with their labels."""
 
     rows: np.ndarray
-    """[T, 80] float16."""
+    """Rows [T, 80] float16."""
     labels: np.ndarray
-    """[T] int8."""
+    """Labels [T] int8, as of `Clip`."""
     source: str
     name: str
     test: bool
@@ -302,7 +303,7 @@ def class_weights(train: list[Example]) -> Tensor:
 
 
 class ContentTraining(Trainable):
-    """The content network, in rounds."""
+    """Training of the content network, in three rounds."""
 
     system = "portrait"
     stages = ROUNDS
@@ -346,7 +347,7 @@ class ContentTraining(Trainable):
         return figures(cpu_copy(self.model), self.made)
 
     def files(self, stage: Stage) -> Files:
-        """content.safetensors."""
+        """The file content.safetensors, which `ContentModel.load` reads."""
         return {"content.safetensors": self.model.packed()}
 
 

@@ -41,6 +41,7 @@ MOST_SCALE = 2.5
 TURN_DEG = 2.8
 """Standard deviation of yaw and pitch, pooled, while speaking, that the gain is set for."""
 BLINKS_A_MINUTE = 18.0
+"""Rate of blinks that the eyes' habits are set to."""
 BROW_GAIN = 1.3
 """The tracker sees less of the brows' way than they go."""
 _SIGMA = 1e-3
@@ -54,10 +55,11 @@ class Knots:
     """One clip as the sampler sees it, K knots."""
 
     motion: Float
-    """[K, 6], see `move.head.DIMS`."""
+    """Motion [K, 6] at the knots, with the columns of `move.head.DIMS`."""
     cues: Float
     """Prosody before each knot [K, 14]; zeros where the clip has no sound."""
     person: str
+    """Who it shows."""
 
 
 def head_curves(clip: TrackedClip) -> Float:
@@ -324,7 +326,7 @@ class HeadTraining(Trainable):
         return {"given": torch.from_numpy(given), "goal": torch.from_numpy(self.goal[row])}
 
     def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
-        """See `flow_loss`."""
+        """The flow-matching loss, see `flow_loss`."""
         goal = batch["goal"]
         start, t = turn.normal(goal.shape[1]), turn.uniform(1)
         even = torch.ones(len(goal), device=goal.device)

@@ -49,7 +49,7 @@ from vivavoce.types import (
 )
 
 UTTERANCES = 700
-"""Synthetic ones."""
+"""Number of synthetic utterances."""
 OPEN_GAP = 0.14
 """Mean gap above rest on open vowels that the gain is set for (outer-eye distances)."""
 _REAL = 0.35  # of the windows come from real people
@@ -66,9 +66,9 @@ class Lesson:
     free: Float
     """Target controls [T, 14]."""
     closed: Float
-    """[T] in {0, 1}."""
+    """Whether the lips are closed [T] in {0, 1}."""
     rest: Float
-    """[T] in [0, 1]."""
+    """How much the mouth is at rest [T] in [0, 1]."""
     gap: Float
     """Lip gap above the relaxed face's [T], outer-eye distances."""
     known: Float
@@ -76,6 +76,7 @@ class Lesson:
     trust: float
     """Weight of its controls in the loss; tracked ones are noisy."""
     person: str = "teacher"
+    """Who does it: the articulatory teacher, or the person of a clip."""
 
 
 def gap_basis() -> Float:
@@ -166,7 +167,7 @@ def _tracked_controls(expression: Float) -> Float:
 
 
 def amplitude(clips: list[TrackedClip]) -> float:
-    """Factor that brings one person's 90th percentile of the gap while speaking to 0.157."""
+    """Factor that brings one person's 90th percentile of the gap while speaking to 0.150."""
     gap = np.concatenate([c.gap - c.rest_gap for c in clips])
     speaking = gap[gap > 0.02]
     if len(speaking) < 50:
@@ -421,12 +422,12 @@ class LipsTraining(Trainable):
         self.windows = Windows(use + [x for x in real if x.person not in HELD_OUT])
 
     def draw(self, stage: Stage, rng: np.random.Generator) -> Sample:
-        """See `Windows.draw`."""
+        """A window of a lesson, see `Windows.draw`."""
         drawn = self.windows.draw(stage.window, rng)
         return {name: torch.from_numpy(x.astype(np.float32)) for name, x in drawn.items()}
 
     def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
-        """See `losses_of`."""
+        """The five losses of `losses_of`."""
         gaps, to_arkit = (x.to(batch["cues"].device) for x in (self._gaps, self._to_arkit))
         return losses_of(self.net, batch, gaps, to_arkit)
 
@@ -439,7 +440,7 @@ class LipsTraining(Trainable):
         return figures(cpu_copy(self.net), self.gain, self.held)
 
     def files(self, stage: Stage) -> Files:
-        """lips.safetensors, that `move.lips.Lips.load` reads."""
+        """The file lips.safetensors, which `move.lips.Lips.load` reads."""
         width = self.net.into.out_channels
         note = {"part": "lips", "classes": str(self.net.classes), "width": str(width)}
         return {"lips.safetensors": (self.net.state_dict(), note | {"gain": f"{self.gain:.4f}"})}

@@ -328,7 +328,7 @@ def _quality(image: Tensor, target: Tensor, mask: Tensor) -> tuple[float, float]
 
 
 class RepairTraining(Trainable):
-    """Mouth and lids."""
+    """Training of the network that repairs mouth and lids."""
 
     system = "portrait"
     stages = (REPAIR,)
@@ -345,7 +345,7 @@ class RepairTraining(Trainable):
         self.data = {kind: load(self.pairs, kind, held_out=False) for kind in KINDS}
 
     def draw(self, stage: Stage, rng: np.random.Generator) -> Sample:
-        """A mouth and an eye."""
+        """A mouth and an eye of any clip, each with what it should become."""
         sample: Sample = {}
         for kind in KINDS:
             sample[kind], sample[f"{kind} target"] = _crop(self.data[kind], kind, rng)
@@ -378,6 +378,6 @@ class RepairTraining(Trainable):
         return found
 
     def files(self, stage: Stage) -> Files:
-        """repair.safetensors in half precision."""
+        """The file repair.safetensors, in half precision."""
         weights = {name: tensor.half() for name, tensor in self.net.state_dict().items()}
         return {"repair.safetensors": (weights, {"part": "repair"})}

@@ -169,7 +169,7 @@ def save_tracks(clips: list[TrackedClip], out: Path) -> None:
 
 
 def load_tracks(path: Path) -> list[TrackedClip]:
-    """The clips that `prepare_tracks` wrote."""
+    """The tracked clips of the file that `prepare_tracks` wrote."""
     with np.load(path) as arrays:
         data = {name: arrays[name] for name in arrays.files}
     ends = np.cumsum(data["frames"])

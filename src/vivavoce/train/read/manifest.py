@@ -16,11 +16,11 @@ class Row:
     """One file of the folder, as manifest.csv describes it."""
 
     file: str
-    """Path below the folder."""
+    """Path of the file below the folder."""
     kind: str
     """Kind of the file: "portrait", "audio", or a word that begins with "video"."""
     notes: str
-    """Free words about it."""
+    """Notes on the file, in free words."""
     person: str
     """Who is seen or heard, so that people can be held out; the file's path if nobody is named."""
     generated: bool
@@ -30,7 +30,7 @@ class Row:
 
     @property
     def folder(self) -> str:
-        """First folder of its path."""
+        """First folder of the file's path."""
         return self.file.split("/")[0]
 
 

@@ -1,4 +1,4 @@
-"""A clip as TTSF sees it: pictures of one still square, close around the face of a source frame."""
+"""A clip as a system sees it: pictures of one still square around the face of a source frame."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 from vivavoce.errors import RequestError
 from vivavoce.look.boxes import mouth_box
 from vivavoce.look.crop import cropped, moved, squares
-from vivavoce.systems.ttsf.net import CROP
 from vivavoce.train.read.windows import Clip
 from vivavoce.types import Bytes, Float
 
@@ -26,21 +25,22 @@ class Sight:
     """Side of the network's pictures in px."""
 
     @classmethod
-    def of(cls, clip: Clip, source: int, size: int) -> Sight:
-        """By the points of frame `source`.
+    def of(cls, clip: Clip, source: int, size: int, rule: str = "close") -> Sight:
+        """The square around the face of frame `source`, by a crop rule of `look.crop`."""
+        side = int(clip.sample.about["size"])
+        points = clip.sample.tracks["landmarks"][source][None]
+        return cls(clip, squares(points, side, side, rule)[0], size)
+
+    def pictures(self, frames: Sequence[int] | np.ndarray) -> Bytes:
+        """RGB [n, size, size, 3] of some frames.
 
         Raises: RequestError: the clip has no pictures.
         """
-        if clip.sample.frames is None:
-            raise RequestError(f"The clip {clip.sample.key} has no pictures; TTSF needs them.")
-        side = clip.sample.frames[source].shape[0]
-        points = clip.sample.tracks["landmarks"][source][None]
-        return cls(clip, squares(points, side, side, CROP)[0], size)
-
-    def pictures(self, frames: Sequence[int] | np.ndarray) -> Bytes:
-        """RGB [n, size, size, 3] of some frames."""
         packed = self.clip.sample.frames
-        assert packed is not None
+        if packed is None:
+            raise RequestError(
+                f"The clip {self.clip.sample.key} has no pictures; a stage needs them."
+            )
         places = np.tile(self.place, (len(frames), 1))
         return np.stack(list(cropped((packed[int(i)] for i in frames), places, self.size)))
 

@@ -53,7 +53,7 @@ class Clip:
 
     @cached_property
     def size(self) -> int:
-        """Bytes in memory, about."""
+        """Number of bytes that the clip takes in memory, about."""
         sample = self.sample
         packs = [p.data.nbytes for p in (sample.frames, sample.masks, sample.depth) if p]
         sound = 0 if sample.samples is None else sample.samples.nbytes * 3 // 2  # and its mel
@@ -75,7 +75,7 @@ class Window:
 
     @property
     def span(self) -> slice:
-        """Its frames in the clip."""
+        """The window's frames, as a slice of the clip's."""
         return slice(self.start, self.start + self.frames)
 
     @property
