@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from known import brief, numbers
-from vivavoce.data.corpus.articulation import articulate
+from vivavoce.data.corpus.articulation import TARGETS, articulate
 from vivavoce.data.corpus.carriage import HeadHabits, accents, carry, draw_modes
 from vivavoce.data.corpus.ceiling import ceiling, match_scores
 from vivavoce.data.corpus.describe import describe
@@ -48,6 +48,7 @@ from vivavoce.data.corpus.voice import (
 )
 from vivavoce.data.matching import alike, auc, recall
 from vivavoce.data.prepare import _inside, _tracks
+from vivavoce.listen.sounds import MEMBERS
 from vivavoce.move.emotion import look_of
 from vivavoce.types import ARKIT, ARKIT_INDEX, EMOTIONS, Emotion, Phone, Speech
 
@@ -269,6 +270,14 @@ def test_articulation(golden: Golden) -> None:
     now = articulate(PHONES, 20, np.full(20, 0.5))
     assert later.free[8:22] == pytest.approx(now.free[3:17], abs=1e-5)
     golden("relaxed", [relaxed_close(draw_person(3, i)) for i in range(4)], 1e-3)
+
+
+def test_the_tables_of_articulation(golden: Golden) -> None:
+    """Every class between silence and an open vowel: its own targets and dominances show."""
+    for name in TARGETS:
+        letter = "_" if name == "sil" else MEMBERS[name][0]
+        phones = (Phone("_", 0, 0.2), Phone(letter, 0.2, 0.3), Phone("a", 0.3, 0.4))
+        golden(f"class {name}", brief(articulate(phones, 12, np.full(12, 0.6)).free))
 
 
 def test_carriage(golden: Golden) -> None:

@@ -65,6 +65,10 @@ def test_prosody(golden: Golden) -> None:
     rows = np.concatenate([stream.push(sound), stream.finish()])
     golden("prosody", rows.T, 2e-3)
     golden("median pitch", stream.median_hz, 0.1)
+    noisy = ProsodyStream().push(
+        (0.1 * sound + 0.004 * numbers(len(sound), seed=3)).astype(np.float32)
+    )
+    golden("prosody in noise", noisy.T, 2e-3)
     low, high, last = rows[8:18, 1].mean(), rows[24:33, 1].mean(), rows[-7:-2, 1].mean()
     assert high - low == pytest.approx(np.log2(180 / 120), abs=0.35)
     assert high > low > last
