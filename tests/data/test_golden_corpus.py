@@ -36,6 +36,7 @@ from vivavoce.data.corpus.perform import course, perform, relaxed_close, seals
 from vivavoce.data.corpus.person import BACKDROPS, BEARDS, GLASSES, HAIR_STYLES
 from vivavoce.data.corpus.raster import film, finish
 from vivavoce.data.corpus.script import draw_feeling, frame_sentence, frame_word, lines, record
+from vivavoce.data.corpus.sheet import portrait
 from vivavoce.data.corpus.voice import (
     COLOURS,
     LOUDNESS_DB,
@@ -127,6 +128,11 @@ def test_movements(name: str, golden: Golden) -> None:
     golden(f"{name}, picture", small(change), 0.5)
     golden(f"{name}, labels", np.bincount(made.labels.ravel(), minlength=24), 12)
     golden(f"{name}, landmarks", brief(made.landmarks - rest.landmarks), 0.02)
+
+
+def test_portraits_of_the_sheet(golden: Golden) -> None:
+    for index in range(3):
+        golden(f"portrait {index}", small(portrait(0, index, 96)), 1.0)
 
 
 def test_signs_of_pose_and_gaze() -> None:

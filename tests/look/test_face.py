@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from known import brief
 from vivavoce.errors import NoFace, RequestError
 from vivavoce.look import look
 from vivavoce.look.face import frame
@@ -103,3 +105,17 @@ def test_a_giant_face_is_worked_on_at_a_size_that_a_video_can_show(picture: np.n
     assert eyes == pytest.approx(700, rel=0.01)
     assert face.picture.shape[0] < giant.shape[0]
     assert face.matte.shape == face.picture.shape[:2]
+
+
+def test_what_is_seen_of_a_known_picture(picture: np.ndarray, golden: Callable[..., None]) -> None:
+    """Golden numbers of the whole way: detection, mesh in several crops, fit, matte."""
+    face = look(picture)
+    tall = np.ptp(face.landmarks[:, 1])
+    golden("landmarks", brief(face.landmarks), 0.003 * tall)
+    golden("pose", face.pose, 0.02)
+    golden("expression", face.expression, 0.05)
+    golden("identity", face.identity[:8], 0.1)
+    golden("matte", brief(cv2.resize(face.matte, (24, 24), interpolation=cv2.INTER_AREA)), 0.05)
+    golden("box", face.box, 2)
+    (tracked,) = find_faces(picture)
+    golden("steadiness and dispute", [tracked.steadiness, tracked.dispute], 2e-3)
