@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from vivavoce.speak.hifigan import HifiganSettings
 from vivavoce.speak.matcha import MatchaSettings
-from vivavoce.systems.ttsf.net import ELSEWHERE, TtsfNet, TtsfSettings
+from vivavoce.systems.ttsf.net import ELSEWHERE, Learning, TtsfNet, TtsfSettings
 
 SMALL = TtsfSettings(
     size=64, channels={4: 16, 8: 16, 16: 12, 32: 8, 64: 8}, code=24, motions=16, compressed=5,
@@ -23,6 +23,7 @@ SMALL = TtsfSettings(
         channels=16, upsamplings=(5, 4), kernels=(3,), dilations=((1, 2),), pairs=False,
         spectrum_hop=8, critic_width=4,
     ),
+    learning=Learning(perceptual="corpus", identity="corpus", sync="corpus", lip_teacher=True),
 )  # fmt: skip
 
 

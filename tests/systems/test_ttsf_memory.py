@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from held import held
 from small_ttsf import write_small
-from test_sdm_memory import held
 
 from vivavoce.look import look
 from vivavoce.media.read import read_picture
@@ -39,7 +39,7 @@ class Counted(Ttsf):
 
 @pytest.fixture
 def system(tmp_path: Path) -> Counted:
-    return Counted(write_small(tmp_path / "small"))
+    return Counted.load(write_small(tmp_path / "small"))
 
 
 def alive_after(system: Counted, person: Face, sentences: int) -> Iterator[int]:

@@ -10,6 +10,7 @@ from vivavoce.listen.audio_mapper import AudioMapper, conditions, energy, surrou
 from vivavoce.look.motion_codes import MotionCodes
 from vivavoce.look.visual_encoder import VisualEncoder
 from vivavoce.move.motion_sampler import (
+    Level,
     MotionNormaliser,
     MotionSampler,
     prior_loss,
@@ -129,6 +130,26 @@ def test_what_the_normaliser_gives_the_flow_has_unit_variance() -> None:
     f_c = normaliser.encode(7 + 30 * torch.randn(8, 32, 24))
     assert torch.allclose(f_c.std((0, 1)), torch.ones(5), atol=0.01)
     assert normaliser.decode(f_c).shape == (8, 32, 24)
+
+
+def test_a_window_alone_keeps_the_pose_that_its_frames_share() -> None:
+    """Statistics of the batch itself would bring every window's mean to 0."""
+    level = Level(5).train()
+    for _ in range(200):
+        level(torch.randn(1, 1, 5) + 0.1 * torch.randn(1, 32, 5))
+    left, right = (level(x + 0.1 * torch.randn(1, 32, 5)).mean((0, 1)) for x in (-1.0, 1.0))
+    assert (left < -0.5).all()
+    assert (right > 0.5).all()
+
+
+def test_the_statistics_stand_still_where_nothing_learns() -> None:
+    level = Level(5).train()
+    level(torch.randn(2, 32, 5))
+    before = level.running_mean.clone()
+    with torch.no_grad():  # the discriminator's turn
+        level(3 + torch.randn(2, 32, 5))
+    level.eval()(3 + torch.randn(2, 32, 5))
+    assert torch.equal(level.running_mean, before)
 
 
 def test_the_prior_loss_is_a_gaussian_likelihood() -> None:

@@ -47,9 +47,9 @@ class Level(nn.Module):
         self.num_batches_tracked += 1
         # At first a plain mean of what was seen, then one that forgets.
         share = (1 / self.num_batches_tracked.float()).clamp(min=self.momentum)
+        self.running_mean.lerp_(rows.mean(0), share)
         # About the mean of all: a batch of one window tells of the spread between windows, too.
         self.running_var.lerp_((rows - self.running_mean).square().mean(0), share)
-        self.running_mean.lerp_(rows.mean(0), share)
 
 
 class MotionNormaliser(nn.Module):

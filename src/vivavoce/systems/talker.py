@@ -316,8 +316,9 @@ class Talker(ABC, Generic[OptionsOf]):
 
     @classmethod
     def inputs(cls, output: Output = "pictures") -> frozenset[Input]:
-        """All that can be given for `output`."""
-        return frozenset().union(*cls.needs_for(output)) | cls.takes
+        """All that can be given for `output`; a voice or a text alone has no head to move."""
+        found: frozenset[Input] = frozenset().union(*cls.needs_for(output)) | cls.takes
+        return found - {"pose", "still"} if output in ("speech", "words") else found
 
     def provenance(self, request: Request) -> Provenance:
         """What is written into the files of this request: the checkpoint and the seed."""
