@@ -14,7 +14,7 @@ from vivavoce.listen.content import ContentModel, ContentSettings, ContentStream
 from vivavoce.listen.listener import Listener
 from vivavoce.listen.mel import FLOOR, MelStream, log_mel, mel_filters
 from vivavoce.listen.prosody import HEIGHTS, ProsodyStream, periodicity
-from vivavoce.listen.sounds import CLASSES, INDEX, content_from_phones
+from vivavoce.listen.sounds import CLASSES, INDEX, VOWELS, content_from_phones
 from vivavoce.types import Phone, Speech
 
 Golden = Callable[..., None]
@@ -69,6 +69,9 @@ def test_prosody(golden: Golden) -> None:
         (0.1 * sound + 0.004 * numbers(len(sound), seed=3)).astype(np.float32)
     )
     golden("prosody in noise", noisy.T, 2e-3)
+    golden("prosody of a whisper", ProsodyStream().push(0.008 * sound).T, 2e-3)
+    leap = np.concatenate([tone(80, 2.0), tone(440, 0.4)])  # heard an octave below its height
+    golden("prosody of a leap", ProsodyStream().push(leap)[-12:, 1], 2e-3)
     low, high, last = rows[8:18, 1].mean(), rows[24:33, 1].mean(), rows[-7:-2, 1].mean()
     assert high - low == pytest.approx(np.log2(180 / 120), abs=0.35)
     assert high > low > last
@@ -162,6 +165,12 @@ def test_an_impulse_comes_out_at_its_own_frame() -> None:
         middle = float((heard * (np.arange(len(heard)) + 0.5)).sum() / heard.sum())
         assert middle == pytest.approx(begin / 640 + start + 1, abs=0.12)
         assert heard.max() > 0.95
+
+
+def test_vowels_are_the_classes_from_a_on() -> None:
+    assert [CLASSES[i] for i in VOWELS][:2] == ["a", "ae"]
+    assert {CLASSES[i] for i in VOWELS} == {*CLASSES[INDEX["a"] :]}
+    assert "j" not in {CLASSES[i] for i in VOWELS}
 
 
 def test_phones_come_out_where_they_are_said() -> None:

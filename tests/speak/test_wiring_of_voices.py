@@ -230,6 +230,7 @@ def test_feelings_in_a_voice(emotion: str, golden: Golden) -> None:
     assert felt.range == calm.range + full.range
     assert felt.rate == round(calm.rate * full.rate)
     assert felt.volume == round(calm.volume * full.volume)
+    golden(f"{emotion}, table", [full.pitch, full.range, full.rate, full.volume])
     (piece,) = find_voice("en-us").speak("We leave tomorrow morning.", Emotion(emotion))
     golden(f"{emotion}, seconds and level", [piece.seconds, piece.samples.std()], 2e-3)
 
