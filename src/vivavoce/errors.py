@@ -91,8 +91,13 @@ class TrainingStopped(VivavoceError):
     changed. The last checkpoint is whole."""
 
 
-def needs(module: str) -> ModuleType:
+def needs(module: str, extra: str = "") -> ModuleType:
     """The module called `module`, e.g. "webdataset", which comes with an extra of vivavoce.
+
+    Args:
+        module: Its dotted name.
+        extra: The extra to name if it is missing; that of `EXTRAS` if none is given. What needs
+            several modules names an extra that brings them all.
 
     Raises: RequestError: it is not installed; the text names the extra.
     """
@@ -102,5 +107,5 @@ def needs(module: str) -> ModuleType:
         package = module.partition(".")[0]
         raise RequestError(
             f"This needs {package}, which cannot be imported ({error}). "
-            f"Run: pip install 'vivavoce[{EXTRAS[package]}]'"
+            f"Run: pip install 'vivavoce[{extra or EXTRAS[package]}]'"
         ) from None

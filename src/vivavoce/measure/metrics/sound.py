@@ -51,7 +51,7 @@ def analysed(samples: Float) -> Analysis:
 def _analysed(data: bytes) -> Analysis:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of its own imports
-        pyworld = needs("pyworld")
+        pyworld = needs("pyworld", "measure")
 
     x = np.frombuffer(data, np.float32).astype(np.float64)
     f0, times = pyworld.harvest(x, RATE, frame_period=FRAME_MS)
