@@ -8,8 +8,10 @@ import pytest
 import torch
 
 pytest.importorskip("pocketsphinx")
+from vivavoce.errors import RequestError
 from vivavoce.listen.content import ContentModel
 from vivavoce.listen.sounds import CLASSES, CLOSED, INDEX, SILENCE
+from vivavoce.systems.stage import Run
 from vivavoce.train import train_system
 from vivavoce.train.engine.checkpoint import read_state
 from vivavoce.train.portrait.content import (
@@ -21,7 +23,10 @@ from vivavoce.train.portrait.content import (
     label_rows,
     synthetic_clips,
 )
+from vivavoce.train.portrait.training import PortraitTraining
 from vivavoce.train.read.augment import masked, other_voice, spoil
+from vivavoce.train.read.manifest import rows
+from vivavoce.train.read.phrases import draw_text, spoken_sentences
 from vivavoce.types import Phone
 
 
@@ -96,3 +101,49 @@ def test_synthetic_clips_are_the_same_for_a_seed() -> None:
     first, again = list(synthetic_clips(3, 5)), list(synthetic_clips(3, 5))
     assert all(np.array_equal(a.sound, b.sound) for a, b in zip(first, again, strict=True))
     assert all(len(c.labels) == len(c.sound) // 160 for c in first)
+
+
+MANIFEST = """file,kind,notes,may_train_shipped
+video/a.mp4,video,person=ann; smiles,yes
+video/b.mp4,video,AI-GENERATED,yes
+video/c.mp4,video,,no
+audio/d.wav,audio,,yes
+"""
+
+
+def test_only_real_clips_of_a_free_licence_may_train(tmp_path: Path) -> None:
+    (tmp_path / "manifest.csv").write_text(MANIFEST)
+    may = rows(tmp_path)
+    assert [(row.file, row.person) for row in may] == [
+        ("video/a.mp4", "ann"),
+        ("audio/d.wav", "audio/d.wav"),
+    ]
+    assert [row.file for row in rows(tmp_path, may_train=False)] == ["video/b.mp4", "video/c.mp4"]
+    (tmp_path / "manifest.csv").write_text("file,kind,notes\nx.wav,audio,\n")
+    with pytest.raises(RequestError, match="no column 'may_train_shipped'"):
+        rows(tmp_path)
+
+
+def test_without_a_video_the_stages_that_need_one_are_refused_first(tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text(MANIFEST.replace("smiles,yes", "smiles,no"))
+    portrait, run = PortraitTraining(), Run(tmp_path, tmp_path / "out", 0)
+    portrait.check(portrait.stages[:3], run)
+    with pytest.raises(RequestError, match="lips, head, repair learn from videos"):
+        portrait.check(portrait.stages, run)
+    (run.scratch / "pairs").mkdir()
+    with pytest.raises(RequestError, match="lips, head learn from videos"):
+        portrait.check(portrait.stages, run)
+    manifest.write_text(MANIFEST)
+    portrait.check(portrait.stages, run)
+
+
+def test_the_same_seed_speaks_the_same_phrases() -> None:
+    first, second = (list(spoken_sentences(2, seed)) for seed in (3, 3))
+    for (phones, sound), (same, again) in zip(first, second, strict=True):
+        assert phones == same
+        assert np.array_equal(sound, again)
+        assert phones[-1].end_s == pytest.approx(len(sound) / 16_000, abs=0.05)
+    texts = {draw_text("de", np.random.default_rng(seed)) for seed in range(20)}
+    assert len(texts) == 20
+    assert all(text[-1] in ".?!" and text[-2] != "," for text in texts)

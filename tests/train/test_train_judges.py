@@ -9,28 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from vivavoce.data.corpus.make import Recipe, make_person
-from vivavoce.data.shards import write_set
 from vivavoce.errors import RequestError
 from vivavoce.measure.judges.corpus import FaceJudge, SyncJudge, VoiceJudge
 from vivavoce.nn.syncnet import LipSync
+from vivavoce.systems.stage import Run
 from vivavoce.train import train_system
 from vivavoce.train.judges import ADVICE, MOST, JudgesTraining, sync_losses
 
 
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two people of the training split."""
-    folder = tmp_path_factory.mktemp("corpus")
-    for index in (0, 1):
-        make_person(folder, Recipe(5, 128, 2, 0.0, layers=False), index)
-    write_set(folder, {"name": "corpus", "people": 2})
-    return folder
-
-
-def test_every_judge_is_trained_saved_and_asked(corpus: Path, tmp_path: Path) -> None:
+def test_every_judge_is_trained_saved_and_asked(corpus_128: Path, tmp_path: Path) -> None:
     out = tmp_path / "judges"
-    train_system("judges", out, corpus, changes=("steps=6", "batch=4"), seed=0)
+    train_system("judges", out, corpus_128, changes=("steps=6", "batch=4"), seed=0)
     names = {p.name for p in out.glob("*.safetensors")}
     assert names == {"sync.safetensors", "face.safetensors", "feeling.safetensors",
                      "voice.safetensors"}  # fmt: skip
@@ -68,3 +57,14 @@ def test_a_network_that_says_perhaps_stands_on_the_plateau() -> None:
 def test_it_asks_for_a_corpus(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="--data"):
         train_system("judges", tmp_path / "x", None, changes=("steps=2",))
+
+
+def test_clips_that_are_too_short_for_a_later_stage_are_refused_first(
+    corpus_128: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judges = JudgesTraining()
+    monkeypatch.setattr("vivavoce.train.judges._WIDE", 5000)
+    run = Run(corpus_128, tmp_path, 0)
+    judges.check(judges.stages[1:], run)
+    with pytest.raises(RequestError, match="no clip of 5001 frames"):
+        judges.check(judges.stages[::-1], run)

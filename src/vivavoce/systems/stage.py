@@ -201,9 +201,16 @@ class Run:
     @property
     def scratch(self) -> Path:
         """A folder beside the checkpoint for what is prepared once and used again; made here."""
-        made = self.folder.with_name(self.folder.name + "-data")
-        made.mkdir(parents=True, exist_ok=True)
-        return made
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        return self._scratch
+
+    def has_prepared(self, name: str) -> bool:
+        """Whether `scratch` holds the file or folder of that name already; nothing is made."""
+        return (self._scratch / name).exists()
+
+    @property
+    def _scratch(self) -> Path:
+        return self.folder.with_name(self.folder.name + "-data")
 
 
 Files: TypeAlias = Mapping[str, tuple[Mapping[str, Tensor], dict[str, str]]]

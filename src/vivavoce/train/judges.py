@@ -12,7 +12,7 @@ Only people of the training split are seen; figures are measured on the held-out
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,7 @@ from vivavoce.nn.contrast import arcface
 from vivavoce.nn.pictures import as_pictures
 from vivavoce.nn.syncnet import LipSync
 from vivavoce.systems.stage import Files, Optimiser, Run, Sample, Stage, Trainable, Turn
+from vivavoce.train.read.windows import Windows
 from vivavoce.types import EMOTIONS, MELS_PER_FRAME, Bytes, Float
 
 MOST = 15
@@ -96,10 +97,15 @@ class JudgesTraining(Trainable):
         self.feeling = Feeling()
         self.network = nn.ModuleDict({"sync": self.sync, "feeling": self.feeling, **self.portraits})
 
-    def begin(self, stage: Stage, run: Run) -> None:
-        """Read the clips of the training people; the heads get a row for each person."""
+    def check(self, stages: Sequence[Stage], run: Run) -> None:
+        """Refuse to begin without a corpus, or one whose clips are too short for `sync`."""
         if run.data is None:
             raise RequestError("The judges learn from a corpus: give its folder with --data.")
+        longest = max(1 + _WIDE if stage.name == "sync" else 1 for stage in stages)
+        Windows(open_set(run.data), "train", longest, ())
+
+    def begin(self, stage: Stage, run: Run) -> None:
+        """Read the clips of the training people; the heads get a row for each person."""
         if not self.clips or (stage.name == "feeling" and not self.clips[0].expressions):
             self.clips = read_clips(str(run.data), "train", PER_CLIP, stage.name == "feeling")
             self.people = max(c.person for c in self.clips) + 1

@@ -24,6 +24,8 @@ def report(
     where `data` is given, the activations that one forward pass of a stage keeps, measured.
     """
     network = trainable.network
+    if data is not None:
+        trainable.check(stages, Run(data, out, seed))
     counts = {name: _count(part) for name, part in network.named_children()}
     counts |= {"(own)": _count(network) - sum(counts.values())}
     lines = [f"{trainable.system}-{trainable.preset}: {_count(network):,} parameters"]

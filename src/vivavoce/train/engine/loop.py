@@ -62,6 +62,7 @@ class Trainer:
                 left = [stage for stage in stages if stage.name not in self.state.done]
                 if not left:
                     self.say(f"All of it is trained already: {self.options.out}")
+                    return
                 self.prepare(left)
                 for stage in left:
                     StageRun(self, stage, signals, log).run()
