@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import numpy as np
 
 from vivavoce.render.mesh import FAR, rasterise
@@ -6,7 +8,7 @@ SQUARE = np.float32([[0, 0, 0], [9, 0, 0], [9, 9, 0], [0, 9, 0]])
 HALVES = np.int32([[0, 1, 2], [0, 2, 3]])
 
 
-def test_a_square_of_two_triangles_is_filled_without_cracks():
+def test_a_square_of_two_triangles_is_filled_without_cracks() -> None:
     image, depth = rasterise(SQUARE, HALVES, SQUARE[:, :2], 10, 12)
     rows, columns = np.mgrid[:10, :10]
     np.testing.assert_allclose(image[:, :10, 0], columns, atol=1e-4)
@@ -14,7 +16,7 @@ def test_a_square_of_two_triangles_is_filled_without_cracks():
     assert (depth[:, 10:] == FAR).all()
 
 
-def test_the_nearer_triangle_hides_the_other_whatever_the_order():
+def test_the_nearer_triangle_hides_the_other_whatever_the_order() -> None:
     vertices = np.concatenate([SQUARE, SQUARE + np.float32([0, 0, 5])]).astype(np.float32)
     colour = np.repeat(np.float32([[1], [2]]), 4, 0)
     for order in (HALVES, HALVES + 4), (HALVES + 4, HALVES):
@@ -23,7 +25,7 @@ def test_the_nearer_triangle_hides_the_other_whatever_the_order():
         np.testing.assert_allclose(depth, 5, atol=1e-5)
 
 
-def test_triangles_outside_or_without_area_draw_nothing():
+def test_triangles_outside_or_without_area_draw_nothing() -> None:
     vertices = np.float32([[-9, -9, 0], [-5, -9, 0], [-9, -5, 0], [3, 3, 0], [5, 5, 0], [7, 7, 0]])
     image, _ = rasterise(vertices, np.int32([[0, 1, 2], [3, 4, 5]]), np.ones((6, 1)), 10, 10)
     assert (image == 0).all()

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,19 +52,19 @@ def tracked(frame: np.ndarray) -> np.ndarray:
     return find_faces(frame)[0].landmarks
 
 
-def test_no_motion_returns_the_picture(closed):
+def test_no_motion_returns_the_picture(closed: Face) -> None:
     renderer = Renderer(replace(closed, expression=np.zeros(52, np.float32)), face478.load(), 512)
     frame = renderer.render(motion())[0]
     assert np.abs(frame.astype(int) - renderer.scene.still).max() <= 1
 
 
-def test_the_pictures_own_open_mouth_returns_the_picture(renderer):
+def test_the_pictures_own_open_mouth_returns_the_picture(renderer: Renderer) -> None:
     still = np.zeros((1, 6), np.float32)
     frame = renderer.draw(renderer.shape.source[None], still, still[:, :2])[0]
     assert np.abs(frame.astype(int) - renderer.scene.still).max() <= 1
 
 
-def test_lips_close_and_open_as_wanted_measured_on_the_frames(renderer):
+def test_lips_close_and_open_as_wanted_measured_on_the_frames(renderer: Renderer) -> None:
     jaw = [0, 0.12 / JAW_GAP, 0.2 / JAW_GAP]
     frames = [renderer.render(motion(jawOpen=value))[0] for value in jaw]
     gaps = [float(lip_gap(tracked(frame))) for frame in frames]
@@ -71,7 +73,7 @@ def test_lips_close_and_open_as_wanted_measured_on_the_frames(renderer):
     assert gaps[2] > gaps[1] + 0.04
 
 
-def test_a_blink_closes_the_eyes(renderer):
+def test_a_blink_closes_the_eyes(renderer: Renderer) -> None:
     def height(frame: np.ndarray) -> float:
         points = tracked(frame)
         return float(np.linalg.norm(points[159, :2] - points[145, :2]))
@@ -86,7 +88,7 @@ def test_a_blink_closes_the_eyes(renderer):
     assert dark(shut) < 0.6 * dark(open_eyes)
 
 
-def test_the_head_turns_the_way_the_signs_say(renderer):
+def test_the_head_turns_the_way_the_signs_say(renderer: Renderer) -> None:
     rest = tracked(renderer.render(motion())[0])
     right = tracked(renderer.render(motion(pose=(0.12,)))[0])
     up = tracked(renderer.render(motion(pose=(0, 0.1)))[0])
@@ -96,7 +98,7 @@ def test_the_head_turns_the_way_the_signs_say(renderer):
     assert (rolled - rest)[10, 0] > 5
 
 
-def test_gaze_moves_the_irises_and_not_the_lids(renderer):
+def test_gaze_moves_the_irises_and_not_the_lids(renderer: Renderer) -> None:
     rest = tracked(renderer.render(motion())[0])
     right = tracked(renderer.render(motion(gaze=(0.3, 0)))[0])
     moved = (right - rest)[:, 0]
@@ -104,7 +106,7 @@ def test_gaze_moves_the_irises_and_not_the_lids(renderer):
     assert moved[[468, 473]].min() > 1.5 + corners
 
 
-def test_the_background_does_not_change_at_all(renderer):
+def test_the_background_does_not_change_at_all(renderer: Renderer) -> None:
     still = renderer.rig.follow_map == 0
     still = cv2.resize(still.astype(np.uint8), renderer.size, interpolation=cv2.INTER_NEAREST)
     still = cv2.erode(still, np.ones((75, 75)))  # a triangle of the sheet may reach this far
@@ -113,7 +115,7 @@ def test_the_background_does_not_change_at_all(renderer):
     assert (frame[still > 0] == renderer.scene.still[still > 0]).all()
 
 
-def test_the_same_motion_makes_the_same_frames_in_any_chunks(renderer):
+def test_the_same_motion_makes_the_same_frames_in_any_chunks(renderer: Renderer) -> None:
     whole = motion(4, pose=(0.05, 0.02, 0.01), jawOpen=0.3, eyeBlink=0.4)
     frames = renderer.render(whole)
     assert (renderer.render(whole) == frames).all()
@@ -121,7 +123,7 @@ def test_the_same_motion_makes_the_same_frames_in_any_chunks(renderer):
     assert (parts != frames).mean() < 1e-3  # sums of another length round differently
 
 
-def test_the_whole_picture_has_no_seam_around_the_window(smiling):
+def test_the_whole_picture_has_no_seam_around_the_window(smiling: Face) -> None:
     renderer = Renderer(smiling, face478.load(), None)
     frame = renderer.render(motion(pose=(0.15, 0.1, 0.08), jawOpen=0.5))[0]
     left, top, right, bottom = renderer.scene.window
@@ -140,7 +142,7 @@ def test_the_whole_picture_has_no_seam_around_the_window(smiling):
         assert not changed[bottom - 1].any()
 
 
-def test_a_huge_picture_is_rendered_within_the_limit(smiling):
+def test_a_huge_picture_is_rendered_within_the_limit(smiling: Face) -> None:
     zoom = 8
     picture = cv2.resize(smiling.picture, None, fx=zoom, fy=zoom)
     huge = replace(
@@ -154,19 +156,19 @@ def test_a_huge_picture_is_rendered_within_the_limit(smiling):
     assert max(frame.shape[:2]) == LONGEST_SIDE
 
 
-def test_foreign_motion_is_refused(renderer):
+def test_foreign_motion_is_refused(renderer: Renderer) -> None:
     foreign = Motion(np.zeros((1, 53)), np.zeros((1, 6)), np.zeros((1, 2)), space="flame53")
     with pytest.raises(RequestError, match="'flame53'"):
         renderer.render(foreign)
 
 
-def test_an_untrained_repair_network_changes_nothing(smiling, renderer):
+def test_an_untrained_repair_network_changes_nothing(smiling: Face, renderer: Renderer) -> None:
     repaired = Renderer(smiling, face478.load(), 512, RepairNet())
     speech = motion(jawOpen=0.4, eyeBlink=1)
     assert (repaired.render(speech) == renderer.render(speech)).all()
 
 
-def test_a_damaged_repair_network_is_named(tmp_path):
+def test_a_damaged_repair_network_is_named(tmp_path: Path) -> None:
     (tmp_path / "repair.safetensors").write_bytes(b"nothing")
     with pytest.raises(BadCheckpoint, match=r"repair\.safetensors is damaged"):
         RepairNet.load(tmp_path / "repair.safetensors")
