@@ -12,24 +12,26 @@ import numpy as np
 import pytest
 import torch
 
-from vivavoce.systems import WEIGHTS
-from vivavoce.systems.sdm.net import SdmNet, SdmSettings
-from vivavoce.systems.sdm.sitter import nobody
-from vivavoce.systems.sdm.talker import AROUND, BLOCK, RENDERED, How, Sdm
+from vivavoce.media.clock import Clock
+from vivavoce.systems.sdm.blocks import AROUND, BLOCK, SamplerOptions
+from vivavoce.systems.sdm.net import SdmNet
+from vivavoce.systems.sdm.person import mean_face_landmarks
+from vivavoce.systems.sdm.renderers import AT_ONCE
+from vivavoce.systems.sdm.settings import SdmSettings
+from vivavoce.systems.sdm.talker import Sdm
+from vivavoce.systems.talker import About
 from vivavoce.types import Speech
 
-HOW = How("auxiliary", 0, frozenset(), 0)
+AUXILIARY = SamplerOptions("auxiliary", 0)
 
 
 @pytest.fixture(scope="module")
 def sdm() -> Sdm:
     """The system with a network that is quick: what is kept does not depend on what is learnt."""
-    system = Sdm(WEIGHTS / "sdm-tiny")
     small = SdmSettings(
         size=32, points=478, axes=3, motion=4, width=8, layers=1, steps=10, renderer=(8,)
     )
-    system.net = SdmNet(small).eval()
-    return system
+    return Sdm(About("small"), SdmNet(small).eval())
 
 
 def pieces(seconds: int, told: Callable[[], None] = lambda: None) -> Iterator[Speech]:
@@ -51,10 +53,14 @@ def test_motion_of_longer_speech_takes_no_more_memory(sdm: Sdm) -> None:
     """Bytes alive after each block, of 20 s and of 60 s."""
     size = sdm.net.settings.size
 
+    def moves(seconds: int) -> Iterator[object]:
+        anyone = mean_face_landmarks(size)
+        return sdm.landmarks(anyone, size, pieces(seconds), AUXILIARY, Clock())
+
     def most(seconds: int) -> int:
         found = [0]
-        for marks, samples in sdm.landmarks(nobody(size), size, pieces(seconds), HOW):
-            del marks, samples
+        for part in moves(seconds):
+            del part
             found.append(held())
         return max(found)
 
@@ -83,5 +89,5 @@ def test_speech_is_heard_and_frames_are_made_as_they_are_needed(sdm: Sdm, astron
         ahead = max(ahead, asked[0] - shown / 25)
         alive = max(alive, sum(ref() is not None for ref in frames))
     assert shown == 500
-    assert ahead <= (2 * BLOCK + AROUND + RENDERED) / 25 + 2
+    assert ahead <= (2 * BLOCK + AROUND + AT_ONCE) / 25 + 2
     assert alive <= 3

@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
-from vivavoce.data.corpus.make import Recipe, make_person
-from vivavoce.data.shards import open_set, write_set
+from vivavoce.data.shards import open_set
 from vivavoce.look.face import look
 from vivavoce.render.from_landmarks import GRID, Layers, enlarged
 from vivavoce.render.shape import LOWER, UPPER
-from vivavoce.systems.sdm.net import SdmNet, SdmSettings
-from vivavoce.systems.sdm.picture import Painter
-from vivavoce.systems.sdm.sitter import Sitter, seat
+from vivavoce.systems.sdm.net import SdmNet
+from vivavoce.systems.sdm.person import Person, crop_person
+from vivavoce.systems.sdm.renderers import CompositeRenderer, WarpRenderer, renderer_of
+from vivavoce.systems.sdm.settings import SdmSettings
 from vivavoce.types import LIP_CORNERS
 
 
 @pytest.fixture(scope="module")
-def sitter(tmp_path_factory: pytest.TempPathFactory) -> Sitter:
+def person(corpus_256: Path) -> Person:
     """A corpus person at rest, 256 px, in a square of 64."""
-    folder = tmp_path_factory.mktemp("corpus")
-    make_person(folder, Recipe(5, 256, 1, 0.0, layers=False), 0)
-    write_set(folder, {"name": "corpus", "people": 1})
-    sample = next(iter(open_set(folder).samples("train", ("frames",))))
+    sample = next(iter(open_set(corpus_256).samples("train", ("frames",))))
     assert sample.frames is not None
-    return seat(look(sample.frames[0]), 64)
+    return crop_person(look(sample.frames[0]), 64)
 
 
 @pytest.fixture
 def net() -> SdmNet:
     """A network whose renderer paints nothing: what is seen is the warp and the mouth."""
     torch.manual_seed(0)
-    net = SdmNet(SdmSettings(size=64, width=16, layers=1, renderer=(8, 8), helped=True)).eval()
+    net = SdmNet(SdmSettings(size=64, width=16, layers=1, renderer=(8, 8), composite=True)).eval()
     torch.nn.init.zeros_(net.renderer.net.last.weight)
     with torch.no_grad():
         net.renderer.net.last.bias.fill_(-30.0)  # the part that is painted is sigmoid(-30)
@@ -65,17 +64,15 @@ def test_the_large_picture_is_the_small_one_enlarged() -> None:
     assert (made[100:, 100:] == 255).all()
 
 
-def drawn(painter: Painter, marks: np.ndarray) -> np.ndarray:
-    return painter.show(painter.layers(marks), marks)
+def drawn(net: SdmNet, person: Person, size: int | None, marks: np.ndarray) -> np.ndarray:
+    return np.concatenate(list(renderer_of("own", net, person, size).draw(marks)))
 
 
-def test_only_an_opened_mouth_shows_what_is_behind_the_lips(sitter: Sitter, net: SdmNet) -> None:
-    marks = np.repeat(sitter.landmarks[None], 2, 0)
+def test_only_an_opened_mouth_shows_what_is_behind_the_lips(person: Person, net: SdmNet) -> None:
+    marks = np.repeat(person.landmarks[None], 2, 0)
     marks[1, LOWER, 1] += 3
     plain = [np.full((256, 256, 3), 128, np.uint8) for _ in marks]
-    mouth = Painter(net, sitter, 256).mouth
-    assert mouth is not None
-    mouth.paint(plain, marks)
+    CompositeRenderer(net, person, 256).mouth.paint(plain, marks)
     assert (plain[0] == 128).all()
     upper, lower = (4 * marks[1, ring[4], :2] for ring in (UPPER, LOWER))
     column = plain[1][int(upper[1]) + 2 : int(lower[1]) - 1, int(upper[0])]
@@ -87,28 +84,28 @@ def test_only_an_opened_mouth_shows_what_is_behind_the_lips(sitter: Sitter, net:
     assert (plain[1][outside] == 128).all()
 
 
-def test_lips_at_rest_are_the_pictures_own(sitter: Sitter, net: SdmNet) -> None:
-    painter = Painter(net, sitter, 256)
-    made = drawn(painter, sitter.landmarks[None])
-    assert np.abs(made[0].astype(int) - painter.sharp).max() <= 2
+def test_lips_at_rest_are_the_pictures_own(person: Person, net: SdmNet) -> None:
+    made = drawn(net, person, 256, person.landmarks[None])
+    sharp = WarpRenderer(net, person, 256).sharp
+    assert np.abs(made[0].astype(int) - sharp).max() <= 2
 
 
-def test_a_whole_picture_keeps_its_size(sitter: Sitter, net: SdmNet) -> None:
-    made = drawn(Painter(net, sitter, None), sitter.landmarks[None])
-    assert made.shape[1:] == sitter.face.picture.shape
-    assert np.abs(made[0].astype(int) - sitter.face.picture).mean() < 3
+def test_a_whole_picture_keeps_its_size(person: Person, net: SdmNet) -> None:
+    made = drawn(net, person, None, person.landmarks[None])
+    assert made.shape[1:] == person.face.picture.shape
+    assert np.abs(made[0].astype(int) - person.face.picture).mean() < 3
 
 
-def test_a_small_renderer_paints_the_face_alone(sitter: Sitter, net: SdmNet) -> None:
-    """Helped, its paint stays off the background; otherwise it is shown wherever it lies."""
+def test_a_small_renderer_paints_the_face_alone(person: Person, net: SdmNet) -> None:
+    """In a composite, its paint stays off the background; else it is shown wherever it lies."""
     with torch.no_grad():
         net.renderer.net.last.bias.fill_(30.0)  # white, everywhere
-    marks = sitter.landmarks[None]
-    helped = drawn(Painter(net, sitter, 256), marks)[0]
-    x, y = (4 * sitter.landmarks[1, :2]).astype(int)  # the nose
-    assert helped[y, x].min() > 250
-    whole = Painter(net, sitter, 256).sharp
-    assert np.abs(helped[:16].astype(int) - whole[:16]).max() <= 2
-    bare = SdmNet(net.settings.model_copy(update={"helped": False}))
+    marks = person.landmarks[None]
+    composite = drawn(net, person, 256, marks)[0]
+    x, y = (4 * person.landmarks[1, :2]).astype(int)  # the nose
+    assert composite[y, x].min() > 250
+    whole = WarpRenderer(net, person, 256).sharp
+    assert np.abs(composite[:16].astype(int) - whole[:16]).max() <= 2
+    bare = SdmNet(net.settings.model_copy(update={"composite": False}))
     bare.load_state_dict(net.state_dict())
-    assert drawn(Painter(bare.eval(), sitter, 256), marks).min() > 250
+    assert drawn(bare.eval(), person, 256, marks).min() > 250

@@ -16,14 +16,23 @@ from vivavoce.types import Float
 
 
 class LandmarkMotion(nn.Module):
-    """F [..., K] of movements [..., P, D] and back; fitted to data once, never trained."""
+    """F [..., K] from movements [..., P, D] and back; fitted to data once, never trained."""
 
     mean: Tensor
+    """Mean of the flattened movements [P D]."""
     down: Tensor
+    """Matrix [P D, K] from centred movements to F."""
     up: Tensor
+    """Matrix [K, P D] from F back to centred movements."""
 
     def __init__(self, points: tuple[int, ...], axes: int, size: int | None) -> None:
-        """`points` of the tracker's 478; `axes` 2 or 3; `size` K, None: P x D, one by one."""
+        """A space that is not fitted yet.
+
+        Args:
+            points: Numbers of the P landmarks, of the tracker's 478.
+            axes: Coordinates D of each: 2 or 3.
+            size: Length K of F, in principal directions; None keeps the P D coordinates one by one.
+        """
         super().__init__()
         self.points = list(points)
         self.axes = axes
@@ -35,7 +44,7 @@ class LandmarkMotion(nn.Module):
         self.register_buffer("up", torch.zeros(self.size, numbers))
 
     def fit(self, movements: Float) -> None:
-        """Take means and deviations, or principal directions, of movements [N, P, D]."""
+        """Take means and standard deviations, or principal directions, of movements [N, P, D]."""
         flat = movements.reshape(len(movements), -1).astype(np.float64)
         mean = flat.mean(0)
         if self.whole:
@@ -63,9 +72,16 @@ class LandmarkMotion(nn.Module):
         kept = (landmarks - reference)[:, self.points, : self.axes]
         return np.asarray(kept * (2 / side), np.float32)
 
+    def landmarks(self, code: Tensor, reference: Float, side: float) -> Float:
+        """All 478 landmarks [T, 478, 3] px that F [T, K] makes of the reference's [478, 3], in a
+        picture `side` px wide."""
+        movements = self.movements(code.to(self.mean)).cpu().numpy()
+        return self.everywhere(movements, reference, side)
+
     def everywhere(self, movements: Float, reference: Float, side: float) -> Float:
-        """All 478 landmarks [T, 478, 3] px from movements [T, P, D] and the reference's [478, 3]:
-        points that are not among the P go along with those near them, depth stays."""
+        """All 478 landmarks [T, 478, 3] px from movements [T, P, D] of some of the reference's
+        [478, 3]: points that are not among the P go along with those near them, and what D leaves
+        out stays."""
         moved = np.zeros((len(movements), len(reference), 3), np.float32)
         own = reference[self.points, :2]
         apart = np.square(reference[:, None, :2] - own).sum(-1)

@@ -15,28 +15,28 @@ from vivavoce.nn.along import ConvAlong
 from vivavoce.types import MELS_PER_FRAME
 
 HEARD = 5
-"""Video frames, 0.2 s, about frame i that the content encoder hears."""
+"""Length of what the content encoder hears of speech, in video frames centred on frame i: 0.2 s."""
 PROSODY = 3
-"""Log-energy, F0, voicing."""
+"""Numbers of prosody a frame: log-energy, F0, voicing."""
 
 
 def mel_windows(mel: Tensor) -> Tensor:
-    """S_(i): windows [B, T, 80, 20] of log-mel [B, 4 T, 80], each centred on its video frame;
-    beyond the ends the edge is repeated."""
+    """Windows S_(i) [B, T, 80, 20] of log-mel [B, 4 T, 80], each centred on its video frame; beyond
+    the ends the edge is repeated."""
     side = (HEARD // 2) * MELS_PER_FRAME
     padded = F.pad(mel.transpose(1, 2), (side, side), mode="replicate")
     return padded.unfold(2, HEARD * MELS_PER_FRAME, MELS_PER_FRAME).permute(0, 2, 1, 3)
 
 
 class _GroupNorm(nn.GroupNorm):
-    """Over the frames of [B, T, C] and channels of a group."""
+    """Normalises the frames of [B, T, C] and the channels of a group together."""
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.transpose(1, 2)).transpose(1, 2)
 
 
 class ContentEncoder(nn.Module):
-    """f_con: four convolutions and a mean over time, [B, T, 80, 20] → [B, T, C]."""
+    """The content encoder f_con: four convolutions and a mean over time."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -50,14 +50,14 @@ class ContentEncoder(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, windows: Tensor) -> Tensor:
-        """The content code of every frame."""
+        """Content codes [B, T, C] of windows [B, T, 80, 20]."""
         found = self.layers(windows.flatten(0, 1).transpose(1, 2)).mean(1)
         return found.unflatten(0, windows.shape[:2])
 
 
 class RhythmicGenerator(nn.Module):
-    """f_rhy: five convolutions over mel and prosody at 100 a second, a second wide; F~ and the
-    features it is read from, 25 a second."""
+    """The rhythmic generator f_rhy: five convolutions over mel and prosody, a second wide, from 100
+    rows a second to 25."""
 
     def __init__(self, width: int, motion: int) -> None:
         super().__init__()
@@ -71,7 +71,8 @@ class RhythmicGenerator(nn.Module):
         self.last = nn.Linear(width, motion)
 
     def forward(self, mel: Tensor, prosody: Tensor) -> tuple[Tensor, Tensor]:
-        """F~ [B, T, K] and features [B, T, W] of mel [B, 4 T, 80] and prosody [B, T, 3]."""
+        """F~ [B, T, K] and the features [B, T, W] it is read from, for mel [B, 4 T, 80] and prosody
+        [B, T, 3]."""
         heard = torch.cat([mel, prosody.repeat_interleave(MELS_PER_FRAME, 1)], 2)
         features = self.layers(heard.transpose(1, 2)).transpose(1, 2)
         return self.last(features), features
@@ -87,60 +88,75 @@ def _mlp(inputs: int, width: int, outputs: int) -> nn.Sequential:
 class PoseModes(nn.Module):
     """The visual branch: latents M of F, their change z from the content, and F-bar.
 
-    z is what the content and M_(i-1) say it is, or, where it is `drawn`, a Gaussian about that: the
-    abstract's "conditional sampling in a latent space".
+    z is what h_enc makes of the content and M_(i-1) or, with `sample_z`, drawn from a Gaussian that
+    h_enc gives: the abstract's "conditional sampling in a latent space".
     """
 
-    def __init__(self, width: int, motion: int, drawn: bool = False) -> None:
+    def __init__(self, width: int, motion: int, sample_z: bool = False) -> None:
         super().__init__()
-        self.drawn = drawn
+        self.sample_z = sample_z
         self.encode = _mlp(motion, width, width)  # f_enc
-        self.change = _mlp(2 * width, width, 2 * width if drawn else width)  # h_enc
+        self.change = _mlp(2 * width, width, 2 * width if sample_z else width)  # h_enc
         self.decode = _mlp(width, width, motion)  # f_dec
-        if drawn:
-            self.seen = _mlp(2 * width, width, 2 * width)  # z of a true change M_(i) - M_(i-1)
+        if sample_z:
+            self.posterior = _mlp(2 * width, width, 2 * width)  # z seen in M_(i) - M_(i-1)
 
     def forward(self, previous: Tensor, content: Tensor, noise: Tensor | None = None) -> Tensor:
-        """F-bar_(i) = f_dec(M_(i-1) + z) (Eq. 2, in the forward direction) for F_(i-1) [..., K] and
-        the content code [..., C]; `noise` [..., C], N(0, I), draws z, without it z is the mean."""
+        """F-bar_(i) = f_dec(M_(i-1) + z) (Eq. 2, in the forward direction).
+
+        Args:
+            previous: F_(i-1) [..., K].
+            content: Content code of frame i [..., C].
+            noise: Standard normal noise [..., C] that draws z; None: z is its mean.
+        """
         latent = self.encode(previous)
         z = self.change(torch.cat([latent, content], -1))
-        if self.drawn:
-            mean, spread = z.chunk(2, -1)
-            z = mean if noise is None else mean + spread.exp() * noise
+        if self.sample_z:
+            mean, log_std = z.chunk(2, -1)
+            z = mean if noise is None else mean + log_std.exp() * noise
         return self.decode(latent + z)
 
-    def taught(
+    def from_true_change(
         self, previous: Tensor, content: Tensor, true: Tensor, noise: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """F-bar_(i) with z drawn about the change to the true frame [..., K], and how far that is
-        from what would be drawn without it: Kullback-Leibler distance, mean over numbers."""
-        latent = self.encode(previous)
-        mean, spread = self.change(torch.cat([latent, content], -1)).chunk(2, -1)
-        change = self.encode(true) - latent
-        own, width = self.seen(torch.cat([change, content], -1)).chunk(2, -1)
-        apart = spread - width + 0.5 * ((2 * width).exp() + (own - mean).square()) / (
-            2 * spread
-        ).exp() - 0.5  # fmt: skip
-        return self.decode(latent + own + width.exp() * noise), apart.mean()
+        """F-bar_(i) with z drawn from what the change to the true frame shows, while learning.
 
-    def again(self, motion: Tensor) -> Tensor:
-        """f_dec(f_enc(F)): what L_reg holds against F (Eqs. 3 and 4)."""
+        Args:
+            previous: F_(i-1) [..., K].
+            content: Content code of frame i [..., C].
+            true: F_(i) [..., K].
+            noise: Standard normal noise [..., C].
+
+        Returns: F-bar_(i) [..., K], and the Kullback-Leibler divergence of that Gaussian of z from
+        the one of `forward`, mean over numbers.
+        """
+        latent = self.encode(previous)
+        mean, log_std = self.change(torch.cat([latent, content], -1)).chunk(2, -1)
+        change = self.encode(true) - latent
+        seen, seen_log_std = self.posterior(torch.cat([change, content], -1)).chunk(2, -1)
+        divergence = log_std - seen_log_std - 0.5 + 0.5 * (
+            (2 * seen_log_std).exp() + (seen - mean).square()
+        ) / (2 * log_std).exp()  # fmt: skip
+        return self.decode(latent + seen + seen_log_std.exp() * noise), divergence.mean()
+
+    def reconstruct(self, motion: Tensor) -> Tensor:
+        """f_dec(f_enc(F)) [..., K], which L_reg holds against F (Eqs. 3 and 4)."""
         return self.decode(self.encode(motion))
 
 
 def regularity_loss(modes: PoseModes, motion: Tensor) -> Tensor:
-    """L_reg (Eq. 4) on neighbouring frames of F [B, T, K]: both are rebuilt from their latents."""
-    again = (modes.again(motion) - motion).abs()
-    return again[:, 1:].mean() + again[:, :-1].mean()
+    """L_reg (Eq. 4) on neighbouring frames of F [B, T, K]: mean absolute error of M_(i)'s and of
+    M_(i-1)'s reconstruction."""
+    error = (modes.reconstruct(motion) - motion).abs()
+    return error[:, 1:].mean() + error[:, :-1].mean()
 
 
 def independence_loss(pose: Tensor, rhythm: Tensor, literal: bool = False) -> Tensor:
-    """L_ind (Eq. 5) of F-bar and F~ [N, K].
+    """L_ind (Eq. 5) of F-bar and F~ [N, K]: mean squared cross-correlation of the two, 0 where they
+    are independent.
 
-    Minimising the printed distance would pull the branches together, against what the text wants;
-    the default is the mean squared cross-correlation of the standardised outputs. `literal` gives
-    the printed form.
+    Minimising the distance that Eq. 5 prints would pull the branches together, against what the
+    text wants; `literal` gives that distance.
     """
     if literal:
         return (rhythm - pose).norm(dim=1).mean()
@@ -148,6 +164,6 @@ def independence_loss(pose: Tensor, rhythm: Tensor, literal: bool = False) -> Te
 
 
 def correlations(a: Tensor, b: Tensor) -> Tensor:
-    """Correlation matrix [K, K] of the columns of [N, K] and [N, K]."""
+    """Correlation matrix [K, L] of the columns of [N, K] with those of [N, L]."""
     za, zb = ((x - x.mean(0)) / (x.std(0, unbiased=False) + 1e-5) for x in (a, b))
     return za.T @ zb / len(a)

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vivavoce.look.landmarks68 import ALL_68
 from vivavoce.nn.unet import UNet
 from vivavoce.render.scene import sample
 from vivavoce.types import Bytes, Float
@@ -23,14 +24,26 @@ from vivavoce.types import Bytes, Float
 GRID = 48
 """Side of the grid on which the field is computed; between its points it is bilinear."""
 NEAR = 0.04
-"""Distance, in half sides of the picture, within which a point's word is final."""
+"""Distance from a guide, in half sides of the picture, within which the field is the guide's own
+shift."""
 EDGE = 4
 """Points a side of the picture's edge that stand still."""
+GUIDES = (*ALL_68, 10, 151, 9, 50, 280, 205, 425, 187, 411, 109, 338, 67, 297, 103, 332, 54, 284)
+"""Landmarks that guide the warp: the 68, forehead and cheeks."""
+
+
+def guides(landmarks: Float, side: float) -> Tensor:
+    """The guides [T, P, 2], -1..1 over a picture `side` px wide, of landmarks [T, 478, 3] in px."""
+    points = 2 * landmarks[..., GUIDES, :2] / side - 1
+    return torch.from_numpy(points.astype(np.float32))
 
 
 def field(before: Tensor, after: Tensor) -> Tensor:
     """Where each place of the target lies in the reference [B, GRID, GRID, 2], -1..1, as
-    `grid_sample` takes it, for points [B, P, 2] before and after: inverse-distance weights."""
+    `grid_sample` takes it, for points [B, P, 2] before and after.
+
+    A place moves with the points near it, weighed by inverse distance; the edge stands still.
+    """
     line = torch.linspace(-1, 1, GRID, device=after.device)
     here = torch.stack(torch.meshgrid(line, line, indexing="xy"), -1).view(1, -1, 2)
     edge = _edge(after)
@@ -53,20 +66,24 @@ def _edge(like: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Layers:
-    """What a picture is put together from."""
+    """What pictures are put together from."""
 
     places: Tensor
     """Where each place of the target lies in the reference [B, GRID, GRID, 2], -1..1."""
     warped: Tensor
     """The reference, carried there [B, 3, S, S] in -1..1."""
     paint: Tensor
-    """What the network paints over it [B, 3, S, S]."""
+    """What the network paints over it [B, 3, S, S] in about -1..1."""
     part: Tensor
-    """How much it covers [B, 1, S, S] in 0..1."""
+    """Share of the paint at every place [B, 1, S, S]: 1 hides the warped picture, 0 shows it."""
+
+    def cpu(self) -> Layers:
+        """The same layers on the CPU."""
+        return Layers(*(value.cpu() for value in vars(self).values()))
 
 
 class LandmarkRenderer(nn.Module):
-    """Reference pictures and drawings → pictures."""
+    """Pictures from a reference picture and drawings of two sets of landmarks."""
 
     def __init__(self, widths: tuple[int, ...]) -> None:
         super().__init__()

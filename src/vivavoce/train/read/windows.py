@@ -22,6 +22,7 @@ from vivavoce.data.schema import VERSION, Sample, from_members
 from vivavoce.data.shards import ShardSet, damaged
 from vivavoce.errors import BadMedia, RequestError
 from vivavoce.listen.mel import log_mel
+from vivavoce.listen.prosody import prosody
 from vivavoce.types import FPS, MELS_PER_FRAME, SAMPLES_PER_FRAME, Bytes, Float
 
 CACHE = 1_000_000_000
@@ -50,6 +51,13 @@ class Clip:
         if self.sample.samples is None:
             raise RequestError(f"The clip {self.sample.key} has no sound; a stage needs it.")
         return log_mel(self.sample.samples)
+
+    @cached_property
+    def prosody(self) -> Float:
+        """`Cues.prosody` [T, 3] of the whole clip."""
+        if self.sample.samples is None:
+            raise RequestError(f"The clip {self.sample.key} has no sound; a stage needs it.")
+        return prosody(self.sample.samples)
 
     @cached_property
     def size(self) -> int:

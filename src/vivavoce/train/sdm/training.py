@@ -4,216 +4,258 @@
 |---|---|---|
 | coarse | f_con, f_enc, h_enc, f_dec, f_rhy: L_total (Eq. 11) | windows of speech and landmarks |
 | diffusion | the denoiser: L_diff (Eq. 9) | the same; F^aux of the frozen first stage |
-| predictor | the step predictor, after which k is chosen and kept | the same |
-| renderer | the renderer | pairs of pictures and their true landmarks |
-
-The reference frame of a clip is its first: people begin at rest, and a portrait is one.
+| predictor | the step predictor: L_step; then k is found and kept | the same |
+| renderer | the renderer: L_ren | pairs of pictures of a clip |
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.data import default_collate
 
 from vivavoce.data.shards import open_set
-from vivavoce.errors import RequestError, UnknownName
-from vivavoce.listen.prosody import ProsodyStream
+from vivavoce.errors import RequestError
 from vivavoce.measure.judges import WEIGHTS as JUDGES
 from vivavoce.measure.judges.corpus import FaceJudge
 from vivavoce.move.pose_rhythm import independence_loss, regularity_loss
-from vivavoce.move.shallow_diffusion import meeting_step, step_loss
-from vivavoce.nn.perceptual import perceptual_distance
-from vivavoce.render.landmark_drawing import draw_landmarks
-from vivavoce.systems.sdm.net import GUIDES, PRESETS, STAGES, SdmNet
+from vivavoce.move.shallow_diffusion import divergence, meeting_step, separability, step_loss
+from vivavoce.nn.perceptual import VGG19_FILE, Maps, held_vgg19, load_vgg19, perceptual_distance
+from vivavoce.nn.pictures import as_pictures
+from vivavoce.systems.sdm.net import Coarse, Heard, SdmNet
+from vivavoce.systems.sdm.settings import PRESETS, SdmSettings
 from vivavoce.systems.stage import Files, Run, Sample, Stage, Trainable, Turn
-from vivavoce.train.read.windows import Clip, Windows
-from vivavoce.types import Bytes, Float
+from vivavoce.train.read.windows import Windows
+from vivavoce.train.sdm.samples import movements_to_fit, pair_of_pictures, speech_and_movements
 
-FITTED_ON = 4000
-"""Frames on which the directions of F are fitted."""
-CHOSEN_ON = 32
-"""Windows on which k is chosen."""
-MOUTH_WEIGHT = 4.0
-"""How much more a pixel of the mouth's box counts."""
+CHOSEN_ON = 128
+"""Windows on which k is found."""
+SHOWN = 6
+"""Pictures of a strip."""
 
 
 class SdmTraining(Trainable):
-    """The system as the trainer sees it."""
+    """SDM as the trainer sees it."""
 
     system = "sdm"
+    presets = PRESETS
 
-    def __init__(self, preset: str = "tiny") -> None:
-        if preset not in PRESETS:
-            raise UnknownName("preset of sdm", preset, PRESETS)
-        self.preset = preset
-        self.stages = STAGES[preset]
-        self.net = SdmNet(PRESETS[preset])
-        self.network: nn.Module = self.net
+    def __init__(self, settings: SdmSettings, stages: Sequence[Stage]) -> None:
+        self.settings, self.stages = settings, tuple(stages)
+        self.net = SdmNet(settings)
+        parts = nn.ModuleDict(dict(self.net.named_children()))
+        if settings.perceptual == "corpus":
+            parts["eye"] = FaceJudge(JUDGES).net.requires_grad_(False)
+        elif file := held_vgg19():
+            self.borrowed = {"eye": load_vgg19(file)}
+        self.network = parts
         self.windows: Windows | None = None
-        self.eye: FaceJudge | None = None
-        self.prosody: dict[str, Float] = {}
+        self.found: dict[str, float] = {}
+
+    def check(self, stages: Sequence[Stage], run: Run) -> None:
+        """Refuse sets without sound, tracks or pictures, clips too short for the windows, and a
+        perceptual loss without its network."""
+        if run.data is None:
+            raise RequestError("SDM learns from talking clips: give shards with --data.")
+        names = {stage.name for stage in stages}
+        if "renderer" in names and self.settings.perceptual == "vgg19" and not self.borrowed:
+            raise RequestError(
+                f"The renderer's perceptual loss needs torchvision's {VGG19_FILE} in "
+                f"{torch.hub.get_dir()}/checkpoints. Put it there, or take the corpus face judge: "
+                "--set model.perceptual=corpus"
+            )
+        windows = Windows(open_set(run.data), "train", 2, ("wav", "frames", "tracks"))
+        needed = max((stage.window for stage in stages), default=0)
+        longest = max(about["frames"] for about in windows.about)
+        if longest < needed:
+            raise RequestError(
+                f"The longest clip of {run.data} has {longest} frames, and SDM learns from windows "
+                f"of {needed}. Take shorter ones: --set window={longest - longest % 4}"
+            )
+        sample = windows.clip(0).sample
+        has = {
+            "sound": sample.samples is not None or names == {"renderer"},
+            "tracks": {"landmarks", "pose"} <= sample.tracks.keys(),
+            "pictures": sample.frames is not None or "renderer" not in names,
+        }
+        missing = [what for what, there in has.items() if not there]
+        if missing:
+            raise RequestError(
+                f"The clips of {run.data} have no {' and no '.join(missing)}, which SDM learns "
+                "from. Prepare them again: vivavoce data prepare --help"
+            )
+
+    def notes(self) -> Sequence[str]:
+        """Which network the renderer's perceptual loss compares."""
+        eyes = {
+            "vgg19": "the official VGG19",
+            "corpus": "the corpus face judge, which also measures FID and CSIM by default",
+        }
+        eye = eyes[self.settings.perceptual]
+        return [f"The renderer's perceptual loss compares feature maps of {eye}."]
 
     def begin(self, stage: Stage, run: Run) -> None:
         """Open the shards; before anything is learnt, fit the directions of F."""
-        if run.data is None:
-            raise RequestError("SDM learns from talking clips: give shards with --data.")
-        pictures = stage.name == "renderer"
-        members = ("frames", "tracks") if pictures else ("wav", "tracks")
+        assert run.data is not None
+        members = ("frames", "tracks") if stage.name == "renderer" else ("wav", "tracks")
         self.windows = Windows(open_set(run.data), "train", max(stage.window, 2), members)
-        if pictures:
-            self.eye = FaceJudge(JUDGES)
         if stage.name == "coarse" and not run.resumed:
-            self.net.space.fit(self._movements(np.random.default_rng(run.seed)))
-
-    def _movements(self, rng: np.random.Generator) -> Float:
-        """Movements of frames of many clips [N, P, D]."""
-        assert self.windows is not None
-        each = max(2, FITTED_ON // len(self.windows))
-        found = []
-        for number in range(len(self.windows)):
-            moved = self._moved(self.windows.clip(number))
-            found.append(moved[rng.integers(len(moved), size=each)])
-        return np.concatenate(found)
-
-    def _moved(self, clip: Clip) -> Float:
-        marks = clip.sample.tracks["landmarks"]
-        return self.net.space.of(marks, marks[0], float(clip.sample.about["size"]))
+            rng = np.random.default_rng(run.seed)
+            size = self.settings.size
+            self.net.space.fit(movements_to_fit(self.windows, self.net.space, size, rng))
 
     def draw(self, stage: Stage, rng: np.random.Generator) -> Sample:
-        """A window of speech and F, or two pictures of a clip with their landmarks."""
+        """A window of speech and movements, or two pictures of a clip with their landmarks."""
         assert self.windows is not None
+        window, size = self.windows.draw(rng), self.settings.size
         if stage.name == "renderer":
-            return self._pictures(self.windows.draw(rng).clip, rng)
-        window = self.windows.draw(rng)
-        moved = self._moved(window.clip)
-        before = moved[max(window.start - 1, 0)][None]
-        prosody = self._prosody(window.clip)[window.span]
-        with torch.no_grad():
-            code = self.net.space.code(
-                torch.from_numpy(np.concatenate([before, moved[window.span]]))
-            )
-        return {"mel": torch.from_numpy(window.mel), "prosody": torch.from_numpy(prosody),
-                "motion": code}  # fmt: skip
-
-    def _prosody(self, clip: Clip) -> Float:
-        key = clip.sample.key
-        if key not in self.prosody:
-            assert clip.sample.samples is not None
-            self.prosody[key] = prosody_of(clip.sample.samples)
-        return self.prosody[key]
-
-    def _pictures(self, clip: Clip, rng: np.random.Generator) -> Sample:
-        packed, marks = clip.sample.frames, clip.sample.tracks["landmarks"]
-        assert packed is not None
-        # the reference is what a portrait is: mostly the clip's beginning, sometimes any frame
-        first = 0 if rng.random() < 0.7 else int(rng.integers(len(marks)))
-        pair = [first, int(rng.integers(len(marks)))]
-        side = float(clip.sample.about["size"])
-        box = clip.sample.tracks["mouth_box"][pair[1]]
-        inside = np.zeros((1, int(side), int(side)), np.float32)
-        left, top, right, bottom = (int(v) for v in np.round(box).clip(0, side))
-        inside[:, top:bottom, left:right] = 1
-        return render_inputs(np.stack([packed[i] for i in pair]), marks[pair], side) | {
-            "inside": torch.from_numpy(inside)
-        }
+            return pair_of_pictures(window.clip, size, rng)
+        return speech_and_movements(window, self.net.space, size)
 
     def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
-        """Of the stage."""
+        """The losses of a stage, by the paper's names."""
         if stage.name == "renderer":
-            return self._rendered(batch)
+            return self.l_ren(batch)
         heard = self.net.hear(batch["mel"], batch["prosody"])
-        first, truth = batch["motion"][:, 0], batch["motion"][:, 1:]
-        z = turn.normal(truth.shape[1], heard.content.shape[2]) if self.net.settings.drawn else None
+        truth = self.net.space.code(batch["movements"])  # F [B, 1 + T, K]
         if stage.name == "coarse":
-            free = turn.uniform(truth.shape[1]) < turn.setting("free", 0.0)
-            made = self.net.coarse(heard, first, truth=truth, free=free, noise=z)
-            literal = self.net.settings.literal_ind
-            found = {
-                "reg": regularity_loss(self.net.pose, batch["motion"]),
-                "ind": independence_loss(
-                    made.pose.flatten(0, 1), heard.rhythm.flatten(0, 1), literal
-                ),
-                "rec": (made.aux - truth).abs().mean(),
-            }
-            return found if made.divergence is None else found | {"z": made.divergence}
-        made = self.net.coarse(heard, first, noise=z)
-        begin = self.net.diffused(made)
-        truth = truth - (made.aux - begin)
-        t = (1 + turn.uniform() * self.net.settings.steps).long()
+            return self.l_total(heard, truth, turn)
+        coarse = self._coarse(heard, truth, turn)
+        t = (1 + turn.uniform() * self.settings.steps).long()
         if stage.name == "diffusion":
-            told = self.net.denoiser.conditions(self.net.told(heard, made.aux))
-            noise = turn.normal(*truth.shape[1:])
-            apart = self.net.diffusion.loss(
-                lambda x, t: self.net.denoiser(x, t, told), truth, noise, t
-            )
-            return {"diff": apart.mean()}
-        true, made_up = (self.net.diffusion.corrupt(x, turn.normal(*truth.shape[1:]), t)
-                         for x in (truth, begin))  # fmt: skip
-        return {"step": step_loss(self.net.predictor, true, made_up, t)}
+            return {"diff": self.l_diff(heard, coarse, truth[:, 1:], t, turn)}
+        return {"step": self.l_step(coarse, truth[:, 1:], t, turn)}
 
-    def _rendered(self, batch: Sample) -> dict[str, Tensor]:
-        assert self.eye is not None
-        made = self.net.renderer(
-            batch["reference"], batch["before"], batch["after"],
-            (batch["drawn_before"], batch["drawn_after"]),
-        )  # fmt: skip
-        apart = (made - batch["target"]).abs()
-        mouth = (apart.mean(1, keepdim=True) * batch["inside"]).sum()
+    def l_total(self, heard: Heard, truth: Tensor, turn: Turn) -> dict[str, Tensor]:
+        """The terms of L_total (Eq. 11): L_reg (Eq. 4), L_ind (Eq. 5), L_rec (Eq. 10), and the
+        divergence of the two Gaussians of z where it is drawn; F is `truth` [B, 1 + T, K]."""
+        free = turn.uniform(truth.shape[1] - 1) < turn.setting("free", 0.0)
+        made = self.net.coarse_from_truth(heard, truth, free, self._z_noise(heard, turn))
+        pose, rhythm = made.pose.flatten(0, 1), heard.rhythm.flatten(0, 1)
+        found = {
+            "reg": regularity_loss(self.net.pose, truth),
+            "ind": independence_loss(pose, rhythm, self.settings.literal_ind),
+            "rec": (made.aux - truth[:, 1:]).abs().mean(),
+        }
+        return found if made.z_divergence is None else found | {"z": made.z_divergence}
+
+    def l_diff(
+        self, heard: Heard, coarse: Coarse, truth: Tensor, t: Tensor, turn: Turn
+    ) -> Tensor:  # fmt: skip
+        """L_diff (Eq. 9): absolute error of the noise that the denoiser finds in the noised truth
+        F^t, for F [B, T, K] and steps t [B]."""
+        conditions = self.net.conditions(heard, coarse)
+        wanted = self._refined_truth(coarse, truth)
+        error = self.net.diffusion.loss(
+            lambda x, t: self.net.denoiser(x, t, conditions),
+            wanted,
+            turn.normal(*truth.shape[1:]),
+            t,
+        )
+        return error.mean()
+
+    def l_step(self, coarse: Coarse, truth: Tensor, t: Tensor, turn: Turn) -> Tensor:
+        """L_step: the step predictor tells noised truth from noised F^aux, for F [B, T, K] and
+        steps t [B]."""
+        true, made = (
+            self.net.diffusion.corrupt(x, turn.normal(*x.shape[1:]), t)
+            for x in (self._refined_truth(coarse, truth), self.net.refined_part(coarse))
+        )
+        return step_loss(self.net.predictor, true, made, t)
+
+    def l_ren(self, batch: Sample) -> dict[str, Tensor]:
+        """L_ren: absolute error of pixels, of those in the mouth's box, and perceptual distance."""
+        made = self._rendered(batch)
+        error = (made - batch["target"]).abs()
+        mouth = (error.mean(1, keepdim=True) * batch["inside"]).sum()
         return {
-            "rec": apart.mean(),
-            "mouth": MOUTH_WEIGHT * mouth / batch["inside"].sum().clamp(min=1) / 4,
-            "perceptual": perceptual_distance(self.eye.net.maps, made, batch["target"]),
+            "rec": error.mean(),
+            "mouth": mouth / batch["inside"].sum().clamp(min=1),
+            "perceptual": perceptual_distance(self._maps(), made, batch["target"]),
         }
 
+    def _coarse(self, heard: Heard, truth: Tensor, turn: Turn) -> Coarse:
+        """The coarse motion as in use: it continues its own frames."""
+        return self.net.coarse(heard, truth[:, 0], noise=self._z_noise(heard, turn))
+
+    def _z_noise(self, heard: Heard, turn: Turn) -> Tensor | None:
+        """Noise [B, T, C] that draws z; None where it is not drawn."""
+        return turn.normal(*heard.content.shape[1:]) if self.settings.sample_z else None
+
+    def _refined_truth(self, coarse: Coarse, truth: Tensor) -> Tensor:
+        """What the refined part should have been, so that the whole is the truth [B, T, K]."""
+        return truth - (coarse.aux - self.net.refined_part(coarse))
+
+    def _rendered(self, batch: Sample) -> Tensor:
+        drawn = batch["drawn_before"], batch["drawn_after"]
+        made: Tensor = self.net.renderer(
+            batch["reference"], batch["before"], batch["after"], drawn
+        )  # fmt: skip
+        return made
+
+    def _maps(self) -> Maps:
+        """What gives the feature maps of the perceptual loss."""
+        maps: Maps = self.borrowed["eye"] if self.borrowed else self.network["eye"].maps  # type: ignore[index]
+        return maps
+
     def picture(self, stage: Stage, batch: Sample) -> np.ndarray | None:
-        """Reference, target, made, side by side."""
+        """Reference, target and made picture, one below the other, of some samples."""
         if stage.name != "renderer":
             return None
-        few = {k: v[:6] for k, v in batch.items()}
-        with torch.no_grad():
-            made = self.net.renderer(
-                few["reference"], few["before"], few["after"],
-                (few["drawn_before"], few["drawn_after"]),
-            )  # fmt: skip
-        rows = [torch.cat(list(x), 2) for x in (few["reference"], few["target"], made)]
-        strip = torch.cat(rows, 1).permute(1, 2, 0)
-        return np.asarray(((strip.clamp(-1, 1) + 1) * 127.5).round().byte().cpu().numpy())
+        few = {name: value[:SHOWN] for name, value in batch.items()}
+        rows = [few["reference"], few["target"], self._rendered(few)]
+        return as_pictures(torch.cat([torch.cat(list(row), 2) for row in rows], 1))
+
+    def settle(self, stage: Stage) -> None:
+        """After the predictor has learnt: find k, which is kept with the weights."""
+        if stage.name == "predictor":
+            self.found = self.find_k(stage)
+            self.net.predictor.k.fill_(int(self.found["k"]))
 
     def figures(self, stage: Stage) -> dict[str, float]:
-        """After the predictor has learnt: k, which is kept with the weights."""
-        if stage.name != "predictor":
-            return {}
-        k, share = self.choose_k(np.random.default_rng(0))
-        self.net.k.fill_(k)
-        return {"k": float(k), "told apart at k": share}
+        """k and what it was found from."""
+        return self.found if stage.name == "predictor" else {}
 
     @torch.no_grad()
-    def choose_k(self, rng: np.random.Generator) -> tuple[int, float]:
-        """k: the rounded mean of k' over some windows; and the predictor's mean belief there."""
-        assert self.windows is not None
-        net, found, beliefs = self.net, [], []
-        for _ in range(CHOSEN_ON):
-            sample = self.draw(self.stages[0], rng)
-            batch = {name: value[None] for name, value in sample.items()}
-            heard = net.hear(batch["mel"], batch["prosody"])
-            z = normal(rng, *heard.content.shape) if net.settings.drawn else None
-            made = net.diffused(net.coarse(heard, batch["motion"][:, 0], noise=z))
-            steps = torch.arange(1, net.settings.steps + 1)
-            many = made.expand(len(steps), -1, -1)
-            noisy = net.diffusion.corrupt(many, normal(rng, *many.shape), steps)
-            belief = net.predictor(noisy, steps)
-            found.append(meeting_step(belief))
-            beliefs.append(belief)
-        k = max(1, round(float(np.mean(found))))
-        return k, float(torch.stack(beliefs)[:, k - 1].mean())
+    def find_k(self, stage: Stage) -> dict[str, float]:
+        """k: the step where truth and F^aux meet on windows of the set; beside it, at k, how often
+        the predictor tells them apart (AUC), its beliefs, and D_t in nats a number of F."""
+        rng = np.random.default_rng(0)
+        steps = torch.arange(1, self.settings.steps + 1, device=self.device)
+        true, made, d = [], [], []
+        for number in range(CHOSEN_ON):
+            batch = default_collate([self.draw(stage, rng)])
+            batch = {name: value.to(self.device) for name, value in batch.items()}
+            turn = Turn("k", 0, {}, torch.tensor([number]), 0, self.device)
+            heard = self.net.hear(batch["mel"], batch["prosody"])
+            truth = self.net.space.code(batch["movements"])
+            coarse = self._coarse(heard, truth, turn)
+            wanted = self._refined_truth(coarse, truth[:, 1:])
+            begin = self.net.refined_part(coarse)
+            true.append(self._beliefs(wanted, steps, turn))
+            made.append(self._beliefs(begin, steps, turn))
+            d.append(divergence(self.net.diffusion, begin, wanted) / begin.numel())
+        auc = separability(torch.stack(true), torch.stack(made))
+        k = meeting_step(auc)
+        at = {"AUC": auc, "belief, truth": torch.stack(true).mean(0),
+              "belief, F^aux": torch.stack(made).mean(0),
+              "D_t, nats a number": torch.stack(d).mean(0)}  # fmt: skip
+        return {"k": float(k)} | {f"{name} at k": float(v[k - 1]) for name, v in at.items()}
+
+    def _beliefs(self, motion: Tensor, steps: Tensor, turn: Turn) -> Tensor:
+        """B(F^t, t) [T] of one motion [1, T', K] that is noised to every step."""
+        noise = turn.normal(len(steps), *motion.shape[1:])[0]
+        noisy = self.net.diffusion.corrupt(motion.expand(len(steps), -1, -1), noise, steps)
+        beliefs: Tensor = self.net.predictor(noisy, steps)
+        return beliefs
 
     def config(self) -> dict[str, Any]:
         """The settings."""
-        return {"settings": self.net.settings.model_dump(mode="json")}
+        return {"settings": self.settings.model_dump(mode="json")}
 
     def files(self, stage: Stage) -> Files:
         """The whole network in half precision; the directions of F in full."""
@@ -223,31 +265,3 @@ class SdmTraining(Trainable):
             for name, value in self.net.state_dict().items()
         }  # fmt: skip
         return {"sdm.safetensors": (weights, {"part": "sdm"})}
-
-    def make_room(self, saved: Mapping[str, Tensor]) -> None:
-        """Nothing depends on the data's size."""
-
-
-def normal(rng: np.random.Generator, *shape: int) -> Tensor:
-    """Standard normal noise."""
-    return torch.from_numpy(rng.standard_normal(shape).astype(np.float32))
-
-
-def prosody_of(samples: Float) -> Float:
-    """Log-energy, F0, voicing [T, 3] of sound [640 T]."""
-    stream = ProsodyStream()
-    return np.concatenate([stream.push(samples), stream.finish()]).astype(np.float32)
-
-
-def render_inputs(pictures: Bytes, landmarks: Float, side: float) -> dict[str, Tensor]:
-    """What the renderer is told of a reference and a target: pictures [2, S, S, 3] and their points
-    [2, 478, 3] px."""
-    size = pictures.shape[1]
-    both = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
-    points = torch.from_numpy(landmarks[:, list(GUIDES), :2] * (2 / side) - 1).float()
-    drawn = [draw_landmarks(p * (size / side), size) for p in landmarks]
-    drawings = torch.from_numpy(np.stack(drawn)).permute(0, 3, 1, 2).float() / 255
-    return {
-        "reference": both[0], "target": both[1], "before": points[0], "after": points[1],
-        "drawn_before": drawings[0], "drawn_after": drawings[1],
-    }  # fmt: skip

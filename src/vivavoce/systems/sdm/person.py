@@ -10,44 +10,51 @@ from vivavoce.look import face478
 from vivavoce.look.crop import cropped, moved, squares
 from vivavoce.types import Bytes, Face, Float, Motion
 
+CROP = "portrait"
+"""The crop rule of `look.crop` by which a person is seen, in training and in use."""
+
 
 @dataclass(frozen=True)
-class Sitter:
-    """The person as the network sees them."""
+class Person:
+    """The person of a portrait as the network sees them."""
 
     face: Face
+    """The portrait and the face found in it."""
     square: Float
-    """Left, top, side in picture pixels [3]."""
+    """Left, top and side of the square [3], in px of the portrait."""
     picture: Bytes
-    """The square [S, S, 3]."""
+    """The square's pixels [S, S, 3] at the network's size."""
     landmarks: Float
-    """[478, 3] px of the square."""
+    """Landmarks [478, 3] in px of `picture`."""
 
 
-def seat(face: Face, size: int) -> Sitter:
+def crop_person(face: Face, size: int) -> Person:
     """The person of `face` in a square of `size` px."""
     height, width = face.picture.shape[:2]
-    places = squares(face.landmarks[None], width, height, "portrait")
+    places = squares(face.landmarks[None], width, height, CROP)
     picture = next(iter(cropped([face.picture], places, size)))
-    return Sitter(face, places[0], picture, moved(face.landmarks[None], places, size)[0])
+    return Person(face, places[0], picture, moved(face.landmarks[None], places, size)[0])
 
 
 def as_motion(landmarks: Float, reference: Float) -> Motion:
-    """Landmarks [T, 478, 3] as movement from the reference's [478, 3]: the common currency."""
+    """Landmarks [T, 478, 3] as ARKit coefficients and head pose, relative to the reference's
+    [478, 3]."""
     fitted = face478.fit(np.concatenate([reference[None], landmarks]))
     expression = np.clip(fitted.expression[1:] - fitted.expression[:1], 0, 1)
     pose = fitted.pose[1:] - fitted.pose[:1]
     return Motion(expression, pose, np.zeros((len(landmarks), 2), np.float32))
 
 
-def nobody(side: float) -> Float:
-    """Landmarks [478, 3] px of the mean face in a square `side` wide, as a portrait shows one."""
+def mean_face_landmarks(side: float) -> Float:
+    """Landmarks [478, 3] px of the mean face in a square `side` px wide, as a portrait shows one;
+    they stand for a person where there is no portrait."""
     points = face478.load().neutral * face478.TO_MODEL * (0.24 * side)
     return np.asarray(points + np.array([0.5, 0.5, 0]) * side, np.float32)
 
 
-def settled(landmarks: Float, reference: Float) -> Float:
-    """Landmarks [T, 478, 3] with the head where the reference's is: the face alone moves."""
+def with_head_fixed(landmarks: Float, reference: Float) -> Float:
+    """Landmarks [T, 478, 3] px with the head where it is in the reference [478, 3]: only the face
+    moves."""
     scale, rotation, shift = face478.place(np.concatenate([reference[None], landmarks]))
     seen = landmarks * face478.TO_MODEL
     local = np.einsum("tij,tvi->tvj", rotation[1:], seen - shift[1:, None])
