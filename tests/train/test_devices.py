@@ -26,14 +26,17 @@ from vivavoce.train.engine.loop import Trainer
 from vivavoce.train.engine.settings import apply
 
 NARROW = {
-    "sdm": ("size=64", "width=16", "layers=1", "renderer=[8, 8, 8, 8]"),
+    "sdm": (
+        "size=64", "width=16", "layers=1", "renderer=[8, 8, 8, 8]", "perceptual=corpus",
+    ),
     "ttsf": (
         "size=64", 'channels={"4": 16, "8": 16, "16": 12, "32": 8, "64": 8}', "code=24",
         "motions=16", "compressed=5", "mapper_width=8", "prior_width=16", "prior_layers=1",
         "prior_heads=2", "sampler_width=16", "speech.code=24", "speech.width=16", "speech.voice=8",
         "speech.layers=1", "speech.filter=16", "speech.duration_width=16",
         "speech.decoder_width=16", "speech.decoder_middle=1", "vocoder.channels=16",
-        "vocoder.critic_width=4",
+        "vocoder.critic_width=4", "learning.perceptual=corpus", "learning.identity=corpus",
+        "learning.sync=corpus",
     ),
 }  # fmt: skip
 """System → settings that make both of its presets small, without changing what they do."""
@@ -79,7 +82,7 @@ def test_every_stage_runs_on_another_device(
     torch.manual_seed(0)
     with FakeGpu():
         trainable = make(trainable_of(name), preset, NARROW.get(name, ()))
-        stages = apply(trainable.stages, ("steps=1", "batch=2"))
+        stages = apply(trainable.stages, ("steps=1", "batch=2", "workers=0"))
         train_far(trainable, stages, tmp_path / "out", data)
         assert trainable.device == FAR
     assert "could not be measured" not in capsys.readouterr().out
