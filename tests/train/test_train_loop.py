@@ -422,6 +422,27 @@ def test_what_is_settled_is_kept_and_measured(tmp_path: Path) -> None:
     assert read_state(tmp_path).figures == {"fit: chosen": 3, "gan: chosen": 6}
 
 
+def test_what_could_not_be_settled_is_settled_by_the_resumed_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    fit(toy(Settled), tmp_path / "whole", (FIT, GAN))
+    with monkeypatch.context() as broken:
+        broken.setattr(Settled, "settle", fail)
+        with pytest.raises(ZeroDivisionError):
+            fit(toy(Settled), tmp_path / "broken", (FIT, GAN))
+    state = read_state(tmp_path / "broken")
+    assert (state.stage, state.step, state.done) == ("fit", FIT.steps, [])
+    again = toy(Settled)
+    again.network.load_state_dict(state.network)
+    options = Options(tmp_path / "broken")
+    Trainer(make_fabric(options), again, state, options).run((FIT, GAN))
+    one, two = (load_file(tmp_path / n / "model.safetensors") for n in ("broken", "whole"))
+    assert all(one[name].equal(two[name]) for name in two)
+
+
 def test_a_figure_that_fails_is_a_warning_and_costs_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -303,7 +303,8 @@ class Trainable(ABC):
         """Choose what can only be chosen after the stage, such as a step to begin from or a gain.
 
         Every process runs this, with the same weights and data. The choice is kept in buffers of
-        `network` (those of the first process are then given to all), so it is saved with them.
+        `network` (those of the first process are then given to all), so it is saved with them. If
+        it fails, the run stops with all steps saved, and a resumed run settles again.
         """
 
     def figures(self, stage: Stage) -> dict[str, float]:

@@ -294,6 +294,7 @@ class StageRun:
             same_buffers(network)
         prove_frozen(network, stage, state.frozen)
         network.eval()
+        self.save()  # what follows may fail, and no step is lost then
         self.trainable.settle(stage)
         if self.fabric.world_size > 1:
             same_buffers(network)
