@@ -9,7 +9,7 @@ One time base: sound at 16 kHz, 100 mel frames a second (hop 160), 25 video fram
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -58,6 +58,17 @@ IRISES = ((468, 469, 470, 471, 472), (473, 474, 475, 476, 477))
 """Centre and four rim points of the person's right and left iris."""
 FOREHEAD, CHIN, NOSE_TIP = 10, 152, 1
 """Highest and lowest point of the face's rim, and the tip of the nose."""
+FACE_68 = (
+    127, 234, 93, 132, 58, 136, 150, 176, 152, 400, 379, 365, 288, 361, 323, 454, 356,
+    70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 168, 197, 5, 4, 75, 97, 2, 326, 305,
+    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,
+)  # fmt: skip
+"""Jaw, brows, nose and eyes: points 0 to 47 of the 68 of iBUG (Sagonas et al. 2013), which papers
+speak of, among the tracker's 478."""
+MOUTH_68 = (61, 40, 37, 0, 267, 270, 291, 321, 314, 17, 84, 91, 78, 81, 13, 311, 308, 402, 14, 178)
+"""Points 48 to 67 of the 68 of iBUG: the outer lips, then the inner ones."""
+ALL_68 = (*FACE_68, *MOUTH_68)
+"""The 68 points of iBUG: point k is the tracker's point ALL_68[k], the nearest that it has."""
 OVAL = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152,
     148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
@@ -161,17 +172,14 @@ class Speech:
     """Exact phone times where we spoke it ourselves; None for recordings."""
     features: Float | None = None
     """What the speech model knew while speaking [T, D] at 100 a second (TTSF drives lips by it)."""
-    rate: int = RATE
 
     def __post_init__(self) -> None:
         check_shape("Speech.samples", self.samples, None)
-        if self.rate != RATE:
-            raise ShapeError("Speech.rate", f"{RATE} Hz", (self.rate,))
 
     @property
     def seconds(self) -> float:
         """Length in seconds."""
-        return len(self.samples) / self.rate
+        return len(self.samples) / RATE
 
 
 @dataclass(frozen=True)
@@ -312,23 +320,6 @@ class Voice(Protocol):
 
     def speak(self, text: str, emotion: Emotion) -> Iterator[Speech]:
         """Speak `text` piece by piece (about a sentence each), with phone times per piece."""
-        ...
-
-
-class Mover(Protocol):
-    """Turns cues into motion, chunk by chunk, keeping its own state between chunks."""
-
-    needs: frozenset[str]
-    """The fields of `Cues` it reads."""
-    space: str
-    """What its `Motion.expression` means."""
-    streams: bool
-    """False: it gathers the whole clip before it gives the first motion."""
-
-    def __call__(
-        self, cues: Iterable[Cues], face: Face | None, rng: np.random.Generator
-    ) -> Iterator[Motion]:
-        """As many frames of motion as there are cues; `rng` decides what is left to chance."""
         ...
 
 

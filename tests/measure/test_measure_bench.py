@@ -10,8 +10,9 @@ import pytest
 
 from vivavoce.errors import RequestError, UnknownName, VivavoceError
 from vivavoce.measure.bench.baselines import FULL_DB, WIDEST, jaw
-from vivavoce.measure.bench.bench import Bench, run_bench
+from vivavoce.measure.bench.bench import run_bench
 from vivavoce.measure.bench.contender import film_system, stand_in
+from vivavoce.measure.bench.result import Bench
 from vivavoce.measure.bench.suite import open_suite
 
 METRICS = ("SSIM", "LMD", "LSE-D", "sync score", "offset", "head motion")

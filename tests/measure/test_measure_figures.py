@@ -10,8 +10,8 @@ import pytest
 
 from vivavoce.errors import BadMedia
 from vivavoce.measure import figures
-from vivavoce.measure.bounds.bounds import BoundsResult
 from vivavoce.measure.bounds.cases import find_cases, spread
+from vivavoce.measure.bounds.result import BoundsResult
 from vivavoce.measure.report.bounds_page import as_dict, as_page, value_words
 
 

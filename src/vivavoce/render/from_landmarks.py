@@ -16,10 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vivavoce.look.landmarks68 import ALL_68
 from vivavoce.nn.unet import UNet
 from vivavoce.render.scene import sample
-from vivavoce.types import Bytes, Float
+from vivavoce.types import ALL_68, Bytes, Float
 
 GRID = 48
 """Side of the grid on which the field is computed; between its points it is bilinear."""

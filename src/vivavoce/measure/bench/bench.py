@@ -9,7 +9,6 @@ in the same way and measured from its files.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import vivavoce
@@ -17,38 +16,16 @@ from vivavoce.errors import CannotWrite, RequestError
 from vivavoce.measure.bench.baselines import BASELINES, film_baseline
 from vivavoce.measure.bench.contender import Filmed, film_system
 from vivavoce.measure.bench.fitness import fit_or_unfit
+from vivavoce.measure.bench.result import Bench
 from vivavoce.measure.bench.suite import Case, Suite, open_suite
-from vivavoce.measure.bench.tables import Row, Table, arranged
+from vivavoce.measure.bench.tables import Row, arranged
 from vivavoce.measure.bounds import speed
 from vivavoce.measure.metrics.measured import Measured, measure_seeds, measure_views
 from vivavoce.measure.metrics.metric import METRICS, find_metric
 from vivavoce.measure.metrics.view import View
+from vivavoce.measure.report.bench_page import write_bench
 
 Told = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What came out."""
-
-    suite: Suite
-    rows: tuple[Row, ...]
-    tables: tuple[Table, ...]
-    unfit: Mapping[str, str]
-    """Metric → what it got wrong on these rows."""
-    filmed: Mapping[str, Filmed]
-    """System → time, memory, failures."""
-    failed: Mapping[str, Mapping[str, str]]
-    """Row → case → why there is no clip of it."""
-    judges: Mapping[str, str]
-    """Metric → the name of its judge."""
-    work: Path
-    """Folder of the clips, `ROW/SEED/KEY.mp4`."""
-    about: dict[str, str] = field(default_factory=dict)
-
-    def clip(self, row: str, key: str) -> Path:
-        """The clip of a row (its first seed)."""
-        return self.work / row / "0" / f"{key}.mp4"
 
 
 def run_bench(
@@ -75,8 +52,6 @@ def run_bench(
 
     Raises: RequestError: nothing to run on. UnknownName: no such metric. CannotWrite.
     """
-    from vivavoce.measure.report.bench_page import write_bench
-
     for name in metrics or ():
         find_metric(name)
     _check(count, seeds)

@@ -10,7 +10,6 @@ import sys
 import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -20,9 +19,11 @@ import numpy as np
 import vivavoce
 from vivavoce.measure.bounds import cases as stock
 from vivavoce.measure.bounds import parts, speed
+from vivavoce.measure.bounds.result import BoundsResult
 from vivavoce.measure.bounds.take import Take, film, judge, real_take, sound_of, spoken_phones
 from vivavoce.measure.figures import Figure, atleast, upto
 from vivavoce.measure.metrics import lag as sync
+from vivavoce.measure.report.bounds_page import write_report
 from vivavoce.types import FPS, RATE, Phone, Speech
 
 RECORDING_S = 8.0
@@ -30,25 +31,6 @@ RECORDING_S = 8.0
 SURE = 0.9
 """Words of recordings that are recognised with less confidence are not judged."""
 SIZE = 512
-
-
-@dataclass(frozen=True)
-class BoundsResult:
-    """Everything that a run found out."""
-
-    figures: tuple[Figure, ...]
-    takes: tuple[Take, ...]
-    failures: tuple[tuple[str, str], ...]
-    """Portraits that could not be made to speak and steps that broke, each with the reason."""
-    untracked: tuple[tuple[str, str], ...]
-    """Portraits in which `look` finds nobody to animate, each with the reason."""
-    about: dict[str, str] = field(default_factory=dict)
-    """Version, machine, judge, data, seed, length of the run."""
-
-    @property
-    def passed(self) -> bool:
-        """Whether no bound is missed and nothing broke."""
-        return not self.failures and not any(f.passed is False for f in self.figures)
 
 
 def run_bounds(
@@ -66,8 +48,6 @@ def run_bounds(
 
     Raises: BadMedia: the folder has nothing to run on. CannotWrite: `out` cannot be written.
     """
-    from vivavoce.measure.report.bounds_page import write_report
-
     started = perf_counter()
     work = _make_folder(out)
     run = _Bounds(real, work, 2 if quick else portraits, 1 if quick else recordings, quick)

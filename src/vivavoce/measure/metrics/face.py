@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from vivavoce.look import face478
-from vivavoce.look.landmarks68 import ALL_68, MOUTH_68
 from vivavoce.measure.metrics.lag import loudness
-from vivavoce.types import FPS, OUTER_EYES, SAMPLES_PER_FRAME, Float, lip_gap
+from vivavoce.types import ALL_68, FPS, MOUTH_68, OUTER_EYES, SAMPLES_PER_FRAME, Float, lip_gap
 
 SIDE = 256
 """Pictures of LMD are 256 px (SDM, sec. 7 of its specification); points are scaled to that."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from vivavoce.measure.bench.bench import Bench
+from vivavoce.measure.bench.result import Bench
 from vivavoce.measure.bench.tables import Row, Table, cell, head, markdown
 from vivavoce.measure.metrics.measured import number, plain
 from vivavoce.measure.metrics.metric import METRICS, find_metric

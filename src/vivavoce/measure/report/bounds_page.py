@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from vivavoce.measure.bounds.bounds import BoundsResult
+from vivavoce.measure.bounds.result import BoundsResult
 from vivavoce.measure.bounds.take import Take
 from vivavoce.measure.figures import Figure
 from vivavoce.measure.metrics import lips, motion
