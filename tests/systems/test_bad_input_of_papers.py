@@ -86,7 +86,7 @@ BAD = [
     (SDM + "--text hi --without poses", 2, "Did you mean 'pose'"),
     (SDM + "--text hi --render mesh", 2, "Known: own, portrait"),
     (SDM + "--text hi --steps 3", 2, "no option of sdm 'steps'"),
-    (SDM + "--text hi --motion-from {nobody}", 2, "cannot use a picture or video to take the head's pose from"),
+    (SDM + "--text hi --motion-from {nobody}", 2, "cannot use a picture or video to take"),
     (SDM + "--text hi --speech-only -o a.wav", 2, "sdm gives a video"),
     ("speak {wall} --system sdm --text hi", 2, "No face was found in {wall}"),
     ("speak {two} --system sdm --text hi --face 3", 2, "{two} shows 2 faces"),

@@ -6,6 +6,7 @@ model knew while speaking.
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +46,21 @@ class Spoken:
     """f~_t, the upsampled text feature [1, L, 80]."""
     mel: Tensor
     """Log-mel [1, L, 80]."""
+
+
+def english(text: str) -> str:
+    """The same text.
+
+    Raises: RequestError: a letter in it is of a script that English spelling does not use; it would
+    be spoken as "Chinese letter".
+    """
+    for letter in filter(str.isalpha, unicodedata.normalize("NFKC", text)):
+        if not unicodedata.name(letter, "").startswith(("LATIN", "GREEK", "MODIFIER")):
+            raise RequestError(
+                f"This voice speaks English and cannot read {letter!r}. Write it in Latin letters, "
+                "or choose another --system."
+            )
+    return text
 
 
 def phones_of(text: str, accent: str = ACCENT) -> list[str]:

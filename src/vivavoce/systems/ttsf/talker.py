@@ -8,7 +8,6 @@ text. The sound is drawn from the text alone: `seed` moves the head and leaves t
 
 from __future__ import annotations
 
-import unicodedata
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from vivavoce.errors import NoFace, RequestError
+from vivavoce.errors import NoFace
 from vivavoce.look.boxes import mouth_box
 from vivavoce.look.crop import cropped, moved, squares
 from vivavoce.look.motion_codes import hidden_mouth
@@ -32,6 +31,7 @@ from vivavoce.nn.devices import pick
 from vivavoce.nn.pictures import as_pictures, as_tensor
 from vivavoce.nn.threads import one_threaded
 from vivavoce.render.paste import paste
+from vivavoce.speak.acoustic import english
 from vivavoce.speak.text import Piece, clean_text, split_text
 from vivavoce.systems.options import Options
 from vivavoce.systems.talker import About, Request, Talker
@@ -227,21 +227,6 @@ class Ttsf(Talker[TtsfOptions]):
             return made
         how = cv2.INTER_AREA if size < made.shape[1] else cv2.INTER_CUBIC
         return np.stack([cv2.resize(p, (size, size), interpolation=how) for p in made])
-
-
-def english(text: str) -> str:
-    """The same text.
-
-    Raises: RequestError: a letter in it is of a script that English spelling does not use; it would
-    be spoken as "Chinese letter".
-    """
-    for letter in filter(str.isalpha, unicodedata.normalize("NFKC", text)):
-        if not unicodedata.name(letter, "").startswith(("LATIN", "GREEK", "MODIFIER")):
-            raise RequestError(
-                f"ttsf speaks English and cannot read {letter!r}. Write it in Latin letters, or "
-                "choose another --system."
-            )
-    return text
 
 
 class _Moves:

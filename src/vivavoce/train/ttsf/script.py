@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from vivavoce.errors import RequestError
-from vivavoce.speak.acoustic import phones_of
+from vivavoce.speak.acoustic import english, phones_of
 from vivavoce.speak.tokens import Tokens, tokens_of
 from vivavoce.types import FPS, MELS_PER_FRAME, Float
 
@@ -55,6 +55,6 @@ def _symbols(about: Mapping[str, Any]) -> tuple[list[str] | None, Float | None]:
     if not text:
         return None, None
     try:
-        return phones_of(str(text)), None
+        return phones_of(english(str(text))), None
     except RequestError:
         return None, None
