@@ -20,10 +20,8 @@ COMMANDS: dict[str, tuple[Sequence[object], ...]] = {
         ("data", "prepare", "--list"),
         ("data", "join", "clips", "clips", "-o", "both"),
         ("data", "look", "clips"),
-        ("corpus", "sheet", "-o", "sheet.png"),
         ("measure", "clips/a.mp4", "--reference", "clips/a.mp4", "-m", "MCD"),
         ("bench", "portrait", "--count", 3, "-q"),
-        ("train", "sdm", "--dry-run"),
         ("train", "sdm", "--data", "clips", "-o", "run"),
     ),
     "cluster": (

@@ -9,6 +9,7 @@ portrait = vivavoce.load("portrait")
 
 
 def serve(text: str) -> str:
+    """Make a video of one request, in whatever thread."""
     try:
         clip = portrait("me.png", text=text, size=128, seed=7)
         return f"{clip.save(f'{len(text)}.mp4').seconds:.1f} s"
