@@ -34,7 +34,7 @@ left out. The steps are the preset's, all scaled by one factor, so that they fit
 is left. `portrait` learns from real clips that a tracker has followed; it has no recipe."""
 REHEARSAL = {"people": 7, "clips": 1, "size": 128, "changes": ["batch=2", "workers=0"], "steps": 1}
 WHEELS = (
-    "annotated-types", "braceexpand", "espeakng-loader", "lightning-fabric",
+    "annotated-types", "braceexpand", "diffusers", "espeakng-loader", "lightning-fabric",
     "lightning-utilities", "pydantic", "pydantic_core", "pyworld", "setuptools", "threadpoolctl",
     "typing-inspection", "webdataset",
 )  # fmt: skip
@@ -42,13 +42,15 @@ WHEELS = (
 BUILT = ("pyworld",)
 """Those of them that have no wheel at the package index."""
 THERE = (
-    "PIL", "certifi", "charset_normalizer", "cv2", "filelock", "fsspec",
-    "functorch", "huggingface_hub", "idna", "jinja2", "llvmlite", "markdown_it", "markupsafe",
+    "PIL", "anyio", "certifi", "charset_normalizer", "cv2", "filelock", "fsspec", "functorch",
+    "h11", "httpcore", "httpcore2", "httpx", "httpx2", "huggingface_hub", "idna", "jinja2",
+    "llvmlite", "markdown_it", "markupsafe", "truststore",
     "mdurl", "mpmath", "networkx", "numba", "numpy", "packaging", "pygments", "regex", "requests",
     "rich", "safetensors", "scipy", "sympy", "torch", "torchgen", "torchvision", "tqdm",
     "typing_extensions", "urllib3", "yaml",
 )  # fmt: skip
-"""Modules that the machine has; a rehearsal hides all others that did not travel."""
+"""Modules that the machine has (some stand in for another version's, such as httpx2); a rehearsal
+hides all others that did not travel."""
 MOST_BYTES = 64 * 2**20
 """What may travel, with the files of the repository, which travel too."""
 
