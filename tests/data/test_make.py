@@ -173,7 +173,7 @@ def test_a_stopped_run_goes_on_where_it_was(folder: Path, tmp_path: Path) -> Non
     (half / "train" / ".p00001.tar.part-7").write_bytes(b"what a killed run left")
     before = (half / "train" / "p00000.tar").stat().st_mtime_ns
     told: list[str] = []
-    make_corpus(half, people=2, **SETTINGS, told=lambda done, of, line: told.append(line))
+    make_corpus(half, people=2, **SETTINGS, on_progress=lambda done, of, line: told.append(line))
     assert digests(half) == digests(folder)
     assert (half / "train" / "p00000.tar").stat().st_mtime_ns == before
     assert "was there" in told[0]

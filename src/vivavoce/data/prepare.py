@@ -19,12 +19,13 @@ from typing import Any
 
 import numpy as np
 
+from vivavoce.data.folder import claim, failure, write_json
 from vivavoce.data.layouts import find_layout
 from vivavoce.data.layouts.base import Found
 from vivavoce.data.schema import Pictures, Sample
 from vivavoce.data.shards import SPLITS, ShardSet, write_set, write_shard
 from vivavoce.data.spread import check_workers, spread
-from vivavoce.errors import BadMedia, CannotWrite, RequestError, VivavoceError, needs
+from vivavoce.errors import BadMedia, RequestError, VivavoceError, needs
 from vivavoce.look.boxes import face_box, mouth_box
 from vivavoce.look.crop import cropped, moved, squares
 from vivavoce.types import FPS, SAMPLES_PER_FRAME, Bytes, Float
@@ -38,7 +39,7 @@ LEAST_SEEN = 0.8
 EXAMPLES = 5
 """Skipped files that the report names, for each reason."""
 
-Told = Callable[[int, int, str], None]
+OnProgress = Callable[[int, int, str], None]
 """Called with shards finished, shards in all, and a line about the last one."""
 
 
@@ -80,7 +81,7 @@ def prepare(
     split: str = "all",
     limit: int | None = None,
     longest_s: float = LONGEST_S,
-    told: Told | None = None,
+    on_progress: OnProgress | None = None,
 ) -> ShardSet:
     """Make shards of the data set `name` that lies in `root`, or what of them is missing.
 
@@ -93,7 +94,7 @@ def prepare(
         split: Only this one; "all".
         limit: At most so many clips of each split: to try things out.
         longest_s: Longer clips are cut.
-        told: Hears how it goes on.
+        on_progress: Called after each shard.
 
     Raises: RequestError: a wrong root, a missing list, nothing found, or `out` holds something
     else. CannotWrite: no space. What was finished stays.
@@ -106,13 +107,13 @@ def prepare(
         raise RequestError(
             f"No clip of {layout.title} was found in {root}. Expected below it:\n{layout.tree}"
         )
-    _claim(out, {"set": layout.name, "size": size, "split": split, "limit": limit,
+    claim(out, "prepare.json", {"set": layout.name, "size": size, "split": split, "limit": limit,
                  "longest_s": longest_s, "shards": [p.name for p in plans]})  # fmt: skip
     for number, done in enumerate(spread(partial(make_shard, out, rules), plans, workers), 1):
         if done.error is not None:
-            raise _failure(done.item, done.error)
-        if told is not None:
-            told(number, len(plans), f"{done.item.name}: {_line(done.result or {})}")
+            raise failure(done.item.name, done.error)
+        if on_progress is not None:
+            on_progress(number, len(plans), f"{done.item.name}: {_line(done.result or {})}")
     report = _report(out, plans)
     about = {"name": layout.name, "title": layout.title, "size": size, "crop": layout.crop,
              "licence": layout.licence} | report["totals"]  # fmt: skip
@@ -144,9 +145,7 @@ def make_shard(out: Path, rules: Rules, plan: Plan) -> dict[str, Any]:
         write_shard(path, samples())
     reasons = {r: {"clips": len(v), "examples": v[:EXAMPLES]} for r, v in skipped.items()}
     made = {"split": plan.split, **kept, "skipped": reasons}
-    part = note.with_name(f".{note.name}.part")
-    part.write_text(json.dumps(made, indent=1) + "\n", "utf-8")
-    part.replace(note)
+    write_json(note, made)
     return made
 
 
@@ -290,42 +289,6 @@ def _plans(clips: Iterator[Found], split: str, limit: int | None) -> list[Plan]:
     ]
 
 
-def _claim(out: Path, wanted: dict[str, Any]) -> None:
-    """Make the folder ours, or find that it is.
-
-    Raises: RequestError: it holds another preparation, or something else.
-    """
-    file = out / "prepare.json"
-    try:
-        if file.is_file():
-            there = json.loads(file.read_text("utf-8"))
-            other = [k for k, v in wanted.items() if there.get(k) != v]
-            if other:
-                raise RequestError(
-                    f"{out} holds a preparation that differs in {', '.join(other)}. Give another "
-                    "folder, or the same settings to go on with it."
-                )
-            return
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise RequestError(f"{out} is there already. Give a new or an empty folder.")
-        out.mkdir(parents=True, exist_ok=True)
-        part = out / ".prepare.json.part"
-        part.write_text(json.dumps(wanted, indent=1) + "\n", "utf-8")
-        part.replace(file)
-    except OSError as error:
-        raise CannotWrite(f"{out} cannot be written: {error.strerror or error}.") from None
-    except ValueError:
-        raise RequestError(f"{file} cannot be read. Delete the folder, or give another.") from None
-
-
-def _failure(plan: Plan, error: Exception) -> VivavoceError:
-    if isinstance(error, VivavoceError):
-        return error
-    failure = VivavoceError(f"{plan.name} could not be made ({type(error).__name__}: {error}).")
-    failure.__cause__ = error
-    return failure
-
-
 def _line(made: dict[str, Any]) -> str:
     lost = sum(v["clips"] for v in made.get("skipped", {}).values())
     seconds = made.get("frames", 0) / FPS
@@ -339,15 +302,15 @@ def _report(out: Path, plans: list[Plan]) -> dict[str, Any]:
     reasons: dict[str, dict[str, Any]] = {}
     for one in made:
         clips[one["split"]] += one["clips"]
-        for reason, told in one["skipped"].items():
+        for reason, lost in one["skipped"].items():
             entry = reasons.setdefault(reason, {"clips": 0, "examples": []})
-            entry["clips"] += told["clips"]
-            entry["examples"] = (entry["examples"] + told["examples"])[:EXAMPLES]
+            entry["clips"] += lost["clips"]
+            entry["examples"] = (entry["examples"] + lost["examples"])[:EXAMPLES]
     totals = {
         "clips": dict(clips),
         "seconds": sum(one["frames"] for one in made) / FPS,
         "skipped": sum(entry["clips"] for entry in reasons.values()),
     }
     report = {"totals": totals, "skipped": reasons}
-    (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+    write_json(out / "report.json", report)
     return report

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vivavoce.data.folder import write_json
 from vivavoce.data.schema import VERSION, Sample, from_members, to_members
 from vivavoce.errors import BadMedia, CannotWrite, OutputRefused, RequestError, UnknownName, needs
 
@@ -145,10 +146,7 @@ def open_set(folder: Path | str) -> ShardSet:
 
 def write_set(folder: Path, about: dict[str, Any]) -> ShardSet:
     """Say that the set in `folder` is complete. `about` needs a `name`."""
-    text = json.dumps({"version": VERSION} | about, indent=1, ensure_ascii=False) + "\n"
-    part = folder / ".set.json.part"
-    part.write_text(text, "utf-8")
-    part.replace(folder / "set.json")
+    write_json(folder / "set.json", {"version": VERSION} | about)
     return open_set(folder)
 
 

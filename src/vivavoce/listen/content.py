@@ -18,10 +18,11 @@ from torch import Tensor, nn
 from vivavoce.errors import BadCheckpoint
 from vivavoce.listen.mel import MELS, MelStream
 from vivavoce.listen.sounds import CLASSES
-from vivavoce.nn.weights import read_weights
+from vivavoce.nn.weights import SHIPPED, read_weights
 from vivavoce.types import Float
 
-WEIGHTS = Path(__file__).parents[1] / "weights" / "portrait-tiny" / "content.safetensors"
+WEIGHTS = SHIPPED / "portrait-tiny" / "content.safetensors"
+"""The content network that ships; the portrait's checkpoint brings it."""
 RANGE = 14.0
 """Natural-log units below the voice's level that are still heard (61 dB)."""
 _FALL = 0.0025  # the level falls by 1.1 dB a second while nothing louder comes

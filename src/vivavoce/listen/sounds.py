@@ -48,8 +48,6 @@ INDEX = {name: i for i, name in enumerate(CLASSES)}
 SILENCE, CLOSED = INDEX["sil"], INDEX["pbm"]
 OPEN = (INDEX["a"], INDEX["ae"], INDEX["uh"], INDEX["aw"])
 """Columns of vowels for which the jaw opens."""
-ROUND = tuple(INDEX[name] for name in ("w", "sh", "r", "aw", "o", "u", "y"))
-"""Columns of sounds for which the lips come forward."""
 VOWELS = tuple(i for name, i in INDEX.items() if i >= INDEX["a"])
 
 _LETTER = {letter: INDEX[name] for name, letters in MEMBERS.items() for letter in letters}

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vivavoce.types import ARKIT, LIP_CORNERS, NECK, Float, rotation_angles, rotation_matrix
+from vivavoce.types import ARKIT, LIP_CORNERS, NECK, Float, rotation_angles
 
 ARRAYS = Path(__file__).with_name("face478.npz")
 TO_MODEL = np.array([1, -1, -1], np.float32)
@@ -162,11 +162,6 @@ def main(path: str) -> None:
         tiles.append(tile)
     rows = [np.hstack(tiles[i : i + 13]) for i in range(0, 52, 13)]
     cv2.imwrite(path, np.vstack(rows))
-
-
-def head_rotation(pose: Float) -> Float:
-    """Rotation matrices [..., 3, 3] of poses [..., 6]."""
-    return rotation_matrix(pose[..., :3])
 
 
 if __name__ == "__main__":

@@ -30,10 +30,6 @@ class PortraitMover:
     Its models are shared by all calls; what a clip needs to remember lives in the call.
     """
 
-    needs = frozenset({"content", "prosody", "emotion"})
-    space = "arkit52"
-    streams = True
-
     def __init__(self, lips: Lips, head: Head, eyes: EyeHabits) -> None:
         """Trained parts; `load_mover` reads them from a checkpoint."""
         self.lips, self.head, self.eyes = lips, head, eyes

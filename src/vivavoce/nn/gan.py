@@ -43,17 +43,6 @@ def r1(critic: Callable[[Tensor], Tensor], true: Tensor) -> Tensor:
     return slope.square().flatten(1).sum(1).mean()
 
 
-def gradient_penalty(
-    critic: Callable[[Tensor], Tensor], true: Tensor, made: Tensor, share: Tensor
-) -> Tensor:
-    """WGAN-GP (Gulrajani et al., NeurIPS 2017, eq. 3): (|gradient| - 1)^2 on points between true
-    and made samples; `share` [B] in 0..1 says where between."""
-    share = share.view(-1, *(1,) * (true.dim() - 1))
-    between = (share * true + (1 - share) * made).detach().requires_grad_(True)
-    (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
-    return (slope.flatten(1).norm(dim=1) - 1).square().mean()
-
-
 def feature_matching(true: list[Tensor], made: list[Tensor]) -> Tensor:
     """Mean absolute difference of the critic's inner features, summed over layers (Larsen et al.
     2016; HiFi-GAN, eq. 4); the true ones are not trained through."""

@@ -18,8 +18,6 @@ from vivavoce.errors import BadCheckpoint
 
 WINDOW = 5
 """Frames of one window, here and there: 0.2 s."""
-MEL_WINDOW = 20
-"""Mel frames of one window at 100 a second."""
 
 
 def _conv2(i: int, o: int, **how: object) -> list[nn.Module]:

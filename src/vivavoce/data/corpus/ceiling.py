@@ -126,8 +126,8 @@ def _accents(skins: np.ndarray) -> dict[str, np.ndarray]:
     density = norm.pdf(away) / rules.SKIN_SD
     density = np.where(skins[:, None] <= 0, norm.cdf(away), density)  # cut to 0..1 as drawn
     density = np.where(skins[:, None] >= 1, norm.sf(away), density)
-    told = np.log(density / density.mean(1, keepdims=True) + 1e-12)
-    return dict(zip(rules.SKIN, told.T, strict=True))
+    favour = np.log(density / density.mean(1, keepdims=True) + 1e-12)
+    return dict(zip(rules.SKIN, favour.T, strict=True))
 
 
 def _scores(
@@ -150,14 +150,14 @@ def _voice(voice: Voice) -> np.ndarray:
     grid = _grid()
     breath = np.log(voice.breathiness / (1 - voice.breathiness))
     beyond = np.log2(voice.tract_cm / grid["tract"])
-    told = (
+    terms = (
         (np.log2(voice.pitch_hz), grid["pitch"] + rules.PITCH_BY_TRACT * beyond,
          rules.PITCH_SD_OCT),
         (voice.range_st, grid["range"], rules.RANGE_SD),
         (voice.rate, grid["rate"], rules.RATE_SD),
         (breath, grid["breath"], rules.BREATH_SD),
     )  # fmt: skip
-    return np.asarray(sum(-0.5 * ((x - mean) / sd) ** 2 for x, mean, sd in told))
+    return np.asarray(sum(-0.5 * ((x - mean) / sd) ** 2 for x, mean, sd in terms))
 
 
 def _correlations(crowd: list[Person]) -> dict[str, float]:

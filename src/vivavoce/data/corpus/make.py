@@ -8,7 +8,6 @@ changes, neither do the splits.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -24,10 +23,11 @@ from vivavoce.data.corpus.people import draw_person
 from vivavoce.data.corpus.person import Person
 from vivavoce.data.corpus.script import lines
 from vivavoce.data.corpus.splits import split_of
+from vivavoce.data.folder import claim, failure, write_json
 from vivavoce.data.schema import Sample
 from vivavoce.data.shards import ShardSet, read_shard, write_set, write_shard
 from vivavoce.data.spread import check_workers, spread
-from vivavoce.errors import CannotWrite, RequestError, VivavoceError, needs
+from vivavoce.errors import RequestError, needs
 from vivavoce.media.clock import Clock
 
 REVISION = 3
@@ -38,7 +38,7 @@ MOST_PEOPLE = 100_000
 CEILING_PEOPLE = 200
 """On how many of the seed's people the best voice-to-face match is computed for `set.json`."""
 
-Told = Callable[[int, int, str], None]
+OnProgress = Callable[[int, int, str], None]
 """Called with people finished, people asked for, and a line about the last one."""
 
 
@@ -75,7 +75,7 @@ def make_corpus(
     workers: int | str = 1,
     words_share: float = 0.2,
     layers: bool = True,
-    told: Told | None = None,
+    on_progress: OnProgress | None = None,
     video: bool = True,
 ) -> ShardSet:
     """Make a corpus in `out`, or what of it is missing.
@@ -89,7 +89,7 @@ def make_corpus(
         workers: Processes, or "ray".
         words_share: How many of the clips are single words in LRW's manner, 0 to 1.
         layers: Keep masks and depth too; they cost about a third of the time and space.
-        told: Called after each person.
+        on_progress: Called after each person.
         video: Keep each clip as an MP4 too, for people; that needs PyAV.
 
     Raises: RequestError: a number out of range, or the folder holds something else. CannotWrite:
@@ -98,15 +98,15 @@ def make_corpus(
     recipe = Recipe(seed, size, clips, words_share, layers, video=video)
     _check(recipe, people)
     workers = check_workers(workers)
-    _claim(out, recipe)
+    claim(out, "corpus.json", asdict(recipe), absent={"video": True})
     start = perf_counter()
     made: list[Made] = []
     for done in spread(partial(make_person, out, recipe), range(people), workers):
         if done.error is not None or done.result is None:
-            raise _failure(done.item, done.error)
+            raise failure(f"Person {done.item} of the corpus", done.error)
         made.append(done.result)
-        if told is not None:
-            told(len(made), people, _line(done.result))
+        if on_progress is not None:
+            on_progress(len(made), people, _line(done.result))
     made.sort(key=lambda one: one.name)
     _sweep(out)
     _report(out, made, recipe, workers, perf_counter() - start)
@@ -158,49 +158,6 @@ def _check(recipe: Recipe, people: int) -> None:
         raise RequestError(f"--words-share is a number from 0 to 1, not {recipe.words_share}.")
 
 
-def _claim(out: Path, recipe: Recipe) -> None:
-    """Make the folder ours, or find that it is.
-
-    Raises: RequestError: it holds another corpus, or something else.
-    """
-    file = out / "corpus.json"
-    wanted = asdict(recipe)
-    try:
-        if file.is_file():
-            _compare(out, {"video": True, **json.loads(file.read_text("utf-8"))}, wanted)
-            return
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise RequestError(
-                f"{out} is there already and is no corpus. Give a new or an empty folder."
-            )
-        out.mkdir(parents=True, exist_ok=True)
-        part = out / ".corpus.json.part"
-        part.write_text(json.dumps(wanted, indent=1) + "\n", "utf-8")
-        part.replace(file)
-    except OSError as error:
-        raise CannotWrite(f"{out} cannot be written: {error.strerror or error}.") from None
-    except ValueError:
-        raise RequestError(f"{file} cannot be read. Delete the folder, or give another.") from None
-
-
-def _compare(out: Path, there: dict[str, Any], wanted: dict[str, Any]) -> None:
-    other = [f"{k} {there.get(k)}, not {v}" for k, v in wanted.items() if there.get(k) != v]
-    if other:
-        raise RequestError(
-            f"{out} holds a corpus made with {'; '.join(other)}. Give another folder, or the same "
-            "settings to go on with it."
-        )
-
-
-def _failure(index: int, error: Exception | None) -> VivavoceError:
-    if isinstance(error, VivavoceError):
-        return error
-    told = f"{type(error).__name__}: {error}"
-    failure = VivavoceError(f"Person {index} of the corpus could not be made ({told}).")
-    failure.__cause__ = error
-    return failure
-
-
 def _sweep(out: Path) -> None:
     """Remove what runs that were killed left beside the shards."""
     for part in out.glob("*/.p*.tar.part-*"):
@@ -246,4 +203,4 @@ def _report(out: Path, made: list[Made], recipe: Recipe, workers: int | str, wal
         if frames
         else {},
     }
-    (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+    write_json(out / "report.json", report)

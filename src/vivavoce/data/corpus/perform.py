@@ -17,7 +17,7 @@ import torch
 from vivavoce.data.corpus.articulation import articulate
 from vivavoce.data.corpus.carriage import carry
 from vivavoce.data.corpus.person import Person
-from vivavoce.listen.prosody import ProsodyStream
+from vivavoce.listen.prosody import prosody as hear_prosody
 from vivavoce.listen.sounds import CLOSED, classes_of
 from vivavoce.look.face478 import load
 from vivavoce.move.emotion import CLOSE_GAP, felt
@@ -89,12 +89,6 @@ def perform(person: Person, speech: Speech, look: Float, rng: np.random.Generato
         expression[:, ARKIT_INDEX[f"eyeWide{side}"]] *= 1 - closure
     motion = Motion(np.clip(expression, 0, 1).astype(np.float32), head.pose, gaze)
     return Performance(motion, head.pose_modes, head.rhythm)
-
-
-def hear_prosody(samples: Float) -> Float:
-    """`Cues.prosody` [T, 3] of a whole clip, as every listener measures it."""
-    stream = ProsodyStream()
-    return np.concatenate([stream.push(samples), stream.finish()])
 
 
 def speech_lips(

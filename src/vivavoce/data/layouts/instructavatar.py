@@ -35,12 +35,12 @@ def find(root: Path) -> Iterator[Found]:
     file = next((folder / name for name in FILES if (folder / name).is_file()), None)
     if file is None:
         raise RequestError(f"{folder} has no {FILES[1]}. Expected below {root}:\n{TREE}")
-    told = _read(file)
+    described = _read(file)
     units = {_place(p.parent.parent.name, p.parent.name): p
              for p in folder.glob("*/*/intersection.json")}  # fmt: skip
     for clip in mead.find(root):
         place = _place(clip.person, clip.clip.replace("/", "_"))
-        sentences = told.get(place)
+        sentences = described.get(place)
         if sentences:
             yield replace(clip, instruction=_words(clip, sentences, units.get(place)))
         else:
@@ -56,8 +56,10 @@ def _place(person: str, clip: str) -> str | None:
 def _read(file: Path) -> dict[str | None, list[str]]:
     """Sentences by place."""
     try:
-        told = json.loads(file.read_text("utf-8"))
-        lines = {k: [_NUMBER.sub("", x).strip() for x in v.splitlines()] for k, v in told.items()}
+        described = json.loads(file.read_text("utf-8"))
+        lines = {
+            k: [_NUMBER.sub("", x).strip() for x in v.splitlines()] for k, v in described.items()
+        }
     except (ValueError, AttributeError, TypeError) as error:
         raise RequestError(f"{file} cannot be read ({error}). Expected:\n{TREE}") from None
     return {_place(*k.split("_", 1)): [x for x in v if x] for k, v in lines.items() if "_" in k}

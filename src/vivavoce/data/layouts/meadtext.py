@@ -25,9 +25,9 @@ TREE = f"""{mead.TREE}
 def find(root: Path) -> Iterator[Found]:
     """MEAD's clips that have a description; those without are counted."""
     (file,) = need(root, TREE, FILE)
-    told = _read(file)
+    described = _read(file)
     for clip in mead.find(root):
-        words = told.get(f"{clip.person}/front/{clip.clip}")
+        words = described.get(f"{clip.person}/front/{clip.clip}")
         if words is None:
             yield replace(clip, flaw=clip.flaw or "no description")
         else:
@@ -35,13 +35,13 @@ def find(root: Path) -> Iterator[Found]:
 
 
 def _read(file: Path) -> dict[str, dict[str, Any]]:
-    told = {}
+    described = {}
     for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
-            told[row["clip"].removesuffix(".mp4")] = {
+            described[row["clip"].removesuffix(".mp4")] = {
                 "coarse": str(row["coarse"]), "fine": str(row["fine"]),
                 "units": dict(row.get("units", {})),
             }  # fmt: skip
@@ -49,7 +49,7 @@ def _read(file: Path) -> dict[str, dict[str, Any]]:
             raise RequestError(
                 f"{file}, line {number}, is not a description: it needs clip, coarse and fine."
             ) from None
-    return told
+    return described
 
 
 LAYOUT = Layout(
