@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import pickle
 import re
 import tomllib
@@ -89,3 +90,29 @@ def test_the_extra_that_is_named_installs_the_module() -> None:
     for module, extra in EXTRAS.items():
         project = {"piper": "piper-tts"}.get(module, module.replace("_", "-"))
         assert project in installs[extra], f"{module} is not in the extra {extra}"
+
+
+def bare_imports(tree: ast.AST) -> set[str]:
+    """The packages that a file imports, but for what only a type checker sees."""
+    found = set()
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.partition(".")[0])
+        found |= bare_imports(node)
+    return found
+
+
+def test_modules_of_extras_are_imported_by_needs() -> None:
+    source = Path(vivavoce.__file__).parent
+    found = {
+        (str(path.relative_to(source)), package)
+        for path in source.rglob("*.py")
+        for package in bare_imports(ast.parse(path.read_text("utf-8"))) & set(EXTRAS)
+    }
+    engine = {path for path, package in found if package == "lightning_fabric"}
+    assert all(path.startswith("train/engine/") for path in engine)  # `train_system` asked before
+    assert {one for one in found if one[0] not in engine} == set()
