@@ -71,8 +71,13 @@ def _counted(counts: Counter[str]) -> str:
     return ", ".join(f"{k} {n}" for k, n in counts.most_common())
 
 
-def look(shards: ShardSet, sheet: Path | None = None, count: int = 48, force: bool = False,
-         points: bool = False) -> Figures:  # fmt: skip
+def look(
+    shards: ShardSet,
+    sheet: Path | None = None,
+    count: int = 48,
+    force: bool = False,
+    points: bool = False,
+) -> Figures:
     """Read a whole set: its figures, and a contact sheet of `count` clips of different people.
 
     Raises: BadMedia: a shard is damaged. OutputRefused, CannotWrite: the sheet cannot be written.

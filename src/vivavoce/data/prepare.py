@@ -107,16 +107,31 @@ def prepare(
         raise RequestError(
             f"No clip of {layout.title} was found in {root}. Expected below it:\n{layout.tree}"
         )
-    claim(out, "prepare.json", {"set": layout.name, "size": size, "split": split, "limit": limit,
-                 "longest_s": longest_s, "shards": [p.name for p in plans]})  # fmt: skip
+    claim(
+        out,
+        "prepare.json",
+        {
+            "set": layout.name,
+            "size": size,
+            "split": split,
+            "limit": limit,
+            "longest_s": longest_s,
+            "shards": [p.name for p in plans],
+        },
+    )
     for number, done in enumerate(spread(partial(make_shard, out, rules), plans, workers), 1):
         if done.error is not None:
             raise failure(done.item.name, done.error)
         if on_progress is not None:
             on_progress(number, len(plans), f"{done.item.name}: {_line(done.result or {})}")
     report = _report(out, plans)
-    about = {"name": layout.name, "title": layout.title, "size": size, "crop": layout.crop,
-             "licence": layout.licence} | report["totals"]  # fmt: skip
+    about = {
+        "name": layout.name,
+        "title": layout.title,
+        "size": size,
+        "crop": layout.crop,
+        "licence": layout.licence,
+    } | report["totals"]
     return write_set(out, about)
 
 
@@ -171,14 +186,26 @@ def make_sample(clip: Found, rules: Rules, split: str) -> Sample:
     points = moved(landmarks, places, rules.size)
     pictures = Pictures.encode(cropped(_frames(clip, rules.longest_s), places, rules.size))
     about: dict[str, Any] = {
-        "set": rules.set, "split": split, "person": clip.person, "clip": clip.clip,
-        "frames": len(landmarks), "size": rules.size, "crop": rules.crop,
+        "set": rules.set,
+        "split": split,
+        "person": clip.person,
+        "clip": clip.clip,
+        "frames": len(landmarks),
+        "size": rules.size,
+        "crop": rules.crop,
         "licence": rules.licence,
-        **{k: v for k, v in (("text", clip.text), ("emotion", clip.emotion),
-                             ("intensity", clip.intensity), ("instruction", clip.instruction))
-           if v is not None},
+        **{
+            k: v
+            for k, v in (
+                ("text", clip.text),
+                ("emotion", clip.emotion),
+                ("intensity", clip.intensity),
+                ("instruction", clip.instruction),
+            )
+            if v is not None
+        },
         "attributes": clip.attributes,
-    }  # fmt: skip
+    }
     if clip.words:
         end = len(landmarks) / FPS
         about["words"] = [[w, a, min(b, end)] for w, a, b in clip.words if a < end]

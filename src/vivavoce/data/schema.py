@@ -162,10 +162,14 @@ class Sample:
         """Raises: ShapeError: a member's length does not agree with `frames`."""
         frames = len(self)
         if self.samples is not None and len(self.samples) != frames * SAMPLES_PER_FRAME:
-            raise ShapeError(f"{self.key}.wav", f"[{frames * SAMPLES_PER_FRAME}]",
-                             self.samples.shape)  # fmt: skip
-        for name, pictures in (("frames", self.frames), ("masks", self.masks),
-                               ("depth", self.depth)):  # fmt: skip
+            raise ShapeError(
+                f"{self.key}.wav", f"[{frames * SAMPLES_PER_FRAME}]", self.samples.shape
+            )
+        for name, pictures in (
+            ("frames", self.frames),
+            ("masks", self.masks),
+            ("depth", self.depth),
+        ):
             if pictures is not None and len(pictures) != frames:
                 raise ShapeError(f"{self.key}.{name}.npz", f"[{frames}]", (len(pictures),))
         for name, track in self.tracks.items():

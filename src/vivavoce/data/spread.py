@@ -166,9 +166,11 @@ def _over_ray(
     started = not ray.is_initialized()
     if started:
         ray.init(
-            log_to_driver=False, include_dashboard=False, configure_logging=False,
+            log_to_driver=False,
+            include_dashboard=False,
+            configure_logging=False,
             runtime_env={"env_vars": dict.fromkeys(THREAD_SETTINGS, "1")},
-        )  # fmt: skip
+        )
     try:
         task: Any = ray.remote(num_cpus=1)(_attempt)
         limit = max(1, int(ray.cluster_resources().get("CPU", 1))) * _AHEAD

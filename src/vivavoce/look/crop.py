@@ -46,8 +46,9 @@ def squares(landmarks: Float, width: int, height: int, rule: str) -> Float:
         side = wide * max(right - left, bottom - top)
         side = min(side, 1.25 * max(width, height))
         eyes = np.median(landmarks[:, list(OUTER_EYES), :2].mean(1), 0)
-        return np.tile([(left + right) / 2 - side / 2, eyes[1] - height_of_eyes * side, side],
-                       (frames, 1))  # fmt: skip
+        return np.tile(
+            [(left + right) / 2 - side / 2, eyes[1] - height_of_eyes * side, side], (frames, 1)
+        )
     if rule == "tracked":
         half = (boxes[:, 2:] - boxes[:, :2]).max(1) / 2
         middle = (boxes[:, :2] + boxes[:, 2:]) / 2
@@ -70,8 +71,12 @@ def cropped(frames: Iterable[Bytes], places: Float, size: int) -> Iterator[Bytes
             frame = np.asarray(small, np.uint8)
             matrix[:, :2] /= half
         flags = cv2.INTER_LINEAR if shrink == cv2.INTER_AREA else cv2.INTER_CUBIC
-        yield np.asarray(cv2.warpAffine(frame, matrix, (size, size), flags=flags,
-                                        borderMode=cv2.BORDER_REPLICATE), np.uint8)  # fmt: skip
+        yield np.asarray(
+            cv2.warpAffine(
+                frame, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE
+            ),
+            np.uint8,
+        )
 
 
 def moved(landmarks: Float, places: Float, size: int) -> Float:

@@ -75,9 +75,13 @@ class _Convolution(nn.Module):
 
 def _feed_forward(width: int, dropout: float) -> nn.Sequential:
     return nn.Sequential(
-        nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.SiLU(), nn.Dropout(dropout),
-        nn.Linear(4 * width, width), nn.Dropout(dropout),
-    )  # fmt: skip
+        nn.LayerNorm(width),
+        nn.Linear(width, 4 * width),
+        nn.SiLU(),
+        nn.Dropout(dropout),
+        nn.Linear(4 * width, width),
+        nn.Dropout(dropout),
+    )
 
 
 class ConformerBlock(nn.Module):

@@ -71,10 +71,13 @@ class PatchCritic(nn.Module):
         layers = [nn.Sequential(nn.Conv2d(inputs, widths[0], 4, 2, 1), nn.LeakyReLU(0.2))]
         for i in range(1, strides + 1):
             stride = 2 if i < strides else 1
-            layers.append(nn.Sequential(
-                nn.Conv2d(widths[i - 1], widths[i], 4, stride, 1), nn.InstanceNorm2d(widths[i]),
-                nn.LeakyReLU(0.2),
-            ))  # fmt: skip
+            layers.append(
+                nn.Sequential(
+                    nn.Conv2d(widths[i - 1], widths[i], 4, stride, 1),
+                    nn.InstanceNorm2d(widths[i]),
+                    nn.LeakyReLU(0.2),
+                )
+            )
         layers.append(nn.Sequential(nn.Conv2d(widths[-1], 1, 4, 1, 1)))
         self.layers = nn.ModuleList(layers)
 

@@ -27,9 +27,7 @@ def leaky(x: Tensor) -> Tensor:
 class EqualLinear(nn.Linear):
     """Linear layer with an equalised learning rate; `start` is what its bias begins with."""
 
-    def __init__(
-        self, inputs: int, outputs: int, start: float = 0.0, gain: float = 1.0
-    ) -> None:  # fmt: skip
+    def __init__(self, inputs: int, outputs: int, start: float = 0.0, gain: float = 1.0) -> None:
         super().__init__(inputs, outputs)
         nn.init.normal_(self.weight)
         nn.init.constant_(self.bias, start)

@@ -80,9 +80,14 @@ class FlowUNet(nn.Module):
     """[B, T, inputs] and times [B] → [B, T, outputs], any length T."""
 
     def __init__(
-        self, inputs: int, outputs: int, width: int = 256, levels: int = 2, heads: int = 2,
+        self,
+        inputs: int,
+        outputs: int,
+        width: int = 256,
+        levels: int = 2,
+        heads: int = 2,
         middle: int = 2,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         time = 4 * width
         self.width, self.levels = width, levels
@@ -90,18 +95,18 @@ class FlowUNet(nn.Module):
         self.down = nn.ModuleList(
             _Level(inputs if i == 0 else width, width, heads, time) for i in range(levels)
         )
-        self.shrink = nn.ModuleList(
-            ConvAlong(width, width, 3, 2, 1) for _ in range(levels - 1)
-        )  # fmt: skip
+        self.shrink = nn.ModuleList(ConvAlong(width, width, 3, 2, 1) for _ in range(levels - 1))
         self.middle = nn.ModuleList(_Level(width, width, heads, time) for _ in range(middle))
         self.up = nn.ModuleList(_Level(2 * width, width, heads, time) for _ in range(levels))
         self.grow = nn.ModuleList(
             nn.ConvTranspose1d(width, width, 4, 2, 1) for _ in range(levels - 1)
         )
         self.last = nn.Sequential(
-            ConvAlong(width, width, 3, padding=1), nn.LayerNorm(width),
-            nn.Mish(), ConvAlong(width, outputs, 1),
-        )  # fmt: skip
+            ConvAlong(width, width, 3, padding=1),
+            nn.LayerNorm(width),
+            nn.Mish(),
+            ConvAlong(width, outputs, 1),
+        )
 
     def forward(self, x: Tensor, t: Tensor, mask: Tensor | None = None) -> Tensor:
         """`mask` [B, T] is false where a clip has ended."""

@@ -19,9 +19,14 @@ class Modulated(nn.Module):
     """
 
     def __init__(
-        self, inputs: int, outputs: int, kernel: int, style: int, up: bool = False,
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        style: int,
+        up: bool = False,
         demodulate: bool = True,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
         self.modulation = EqualLinear(style, inputs, start=1.0)

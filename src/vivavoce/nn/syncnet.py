@@ -34,13 +34,16 @@ class SyncNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.netcnnaud = nn.Sequential(
-            *_conv2(1, 64, kernel_size=3, padding=1), nn.MaxPool2d(1, 1),
-            *_conv2(64, 192, kernel_size=3, padding=1), nn.MaxPool2d(3, (1, 2)),
+            *_conv2(1, 64, kernel_size=3, padding=1),
+            nn.MaxPool2d(1, 1),
+            *_conv2(64, 192, kernel_size=3, padding=1),
+            nn.MaxPool2d(3, (1, 2)),
             *_conv2(192, 384, kernel_size=3, padding=1),
             *_conv2(384, 256, kernel_size=3, padding=1),
-            *_conv2(256, 256, kernel_size=3, padding=1), nn.MaxPool2d(3, 2),
+            *_conv2(256, 256, kernel_size=3, padding=1),
+            nn.MaxPool2d(3, 2),
             *_conv2(256, 512, kernel_size=(5, 4)),
-        )  # fmt: skip
+        )
         self.netfcaud = _head()
         self.netfclip = _head()
         wide = {"kernel_size": (1, 3, 3), "padding": (0, 1, 1)}
@@ -49,10 +52,12 @@ class SyncNet(nn.Module):
             nn.MaxPool3d((1, 3, 3), (1, 2, 2)),
             *_conv3(96, 256, kernel_size=(1, 5, 5), stride=(1, 2, 2), padding=(0, 1, 1)),
             nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)),
-            *_conv3(256, 256, **wide), *_conv3(256, 256, **wide), *_conv3(256, 256, **wide),
+            *_conv3(256, 256, **wide),
+            *_conv3(256, 256, **wide),
+            *_conv3(256, 256, **wide),
             nn.MaxPool3d((1, 3, 3), (1, 2, 2)),
             *_conv3(256, 512, kernel_size=(1, 6, 6)),
-        )  # fmt: skip
+        )
 
     def hear(self, mfcc: Tensor) -> Tensor:
         """[B, 1024] from 13 MFCCs at 100 a second [B, 1, 13, 20]."""
@@ -96,17 +101,23 @@ class LipSync(nn.Module):
     def __init__(self, points: int = 42, width: int = 96, size: int = 96) -> None:
         super().__init__()
         self.lips = nn.Sequential(
-            nn.Conv1d(points, width, 3, padding=1), nn.GELU(),
-            nn.Conv1d(width, width, 3), nn.GELU(),
-            nn.Conv1d(width, 2 * width, 3), nn.GELU(),
+            nn.Conv1d(points, width, 3, padding=1),
+            nn.GELU(),
+            nn.Conv1d(width, width, 3),
+            nn.GELU(),
+            nn.Conv1d(width, 2 * width, 3),
+            nn.GELU(),
             nn.Conv1d(2 * width, size, 1),
-        )  # fmt: skip
+        )
         self.sound = nn.Sequential(
-            nn.Conv1d(80, 2 * width, 5), nn.GELU(),
-            nn.Conv1d(2 * width, 2 * width, 4, stride=2), nn.GELU(),
-            nn.Conv1d(2 * width, 2 * width, 4), nn.GELU(),
+            nn.Conv1d(80, 2 * width, 5),
+            nn.GELU(),
+            nn.Conv1d(2 * width, 2 * width, 4, stride=2),
+            nn.GELU(),
+            nn.Conv1d(2 * width, 2 * width, 4),
+            nn.GELU(),
             nn.Conv1d(2 * width, size, 4, stride=2),
-        )  # fmt: skip
+        )
         self.sharpness = nn.Parameter(torch.tensor(2.3))
 
     def see(self, lips: Tensor) -> Tensor:

@@ -37,12 +37,8 @@ class UNet(nn.Module):
     ) -> None:
         """`widths` from the full resolution down; `condition`: length of a condition vector."""
         super().__init__()
-        self.down = nn.ModuleList(
-            _Block(i, o, condition) for i, o in pairwise((inputs, *widths))
-        )  # fmt: skip
-        self.up = nn.ModuleList(
-            _Block(i + o, o, condition) for i, o in pairwise(reversed(widths))
-        )  # fmt: skip
+        self.down = nn.ModuleList(_Block(i, o, condition) for i, o in pairwise((inputs, *widths)))
+        self.up = nn.ModuleList(_Block(i + o, o, condition) for i, o in pairwise(reversed(widths)))
         self.last = nn.Conv2d(widths[0], outputs, 3, padding=1)
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:

@@ -58,9 +58,12 @@ class Eye:
         py = back[1, 0] * (x - shift[0]) + back[1, 1] * (y - shift[1])
         px, py = self._unlook(px, py, look)
         ball = cv2.remap(
-            self.plate, px - self.corner[0], py - self.corner[1], cv2.INTER_LINEAR,
+            self.plate,
+            px - self.corner[0],
+            py - self.corner[1],
+            cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REPLICATE,
-        )  # fmt: skip
+        )
         blend(frame[top:bottom, left:right], ball, mask)
 
     def _ball(self, pose: Float) -> tuple[np.ndarray, np.ndarray]:

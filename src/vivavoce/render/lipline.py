@@ -49,9 +49,11 @@ def _best_line(dark: Float) -> Float:
     not far from the tracked line."""
     x = np.linspace(-1, 1, 9)
     shift, tilt, bend = np.meshgrid(
-        np.linspace(-0.045, 0.045, 19), np.linspace(-0.02, 0.02, 5), np.linspace(-0.03, 0.03, 7),
+        np.linspace(-0.045, 0.045, 19),
+        np.linspace(-0.02, 0.02, 5),
+        np.linspace(-0.03, 0.03, 7),
         indexing="ij",
-    )  # fmt: skip
+    )
     lines = shift[..., None] + tilt[..., None] * x + bend[..., None] * (x**2 - 0.4)
     lines = lines.reshape(-1, 9).clip(-REACH, REACH)
     steps = np.round((lines / REACH + 1) / 2 * (STEPS - 1)).astype(int)

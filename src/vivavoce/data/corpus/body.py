@@ -53,10 +53,12 @@ class Body:
         self.normals = _stack([head.rest, *outwards, *(p.normals for p in parts)])
         counts = [len(head.rest), *map(len, balls), *(len(p.vertices) for p in parts)]
         self.starts = np.cumsum([0, *counts])
-        self.stay = _stack([head.arrays.masks["head"], *(np.ones(len(b)) for b in balls),
-                            *map(_stay, parts)])  # fmt: skip
-        bound = [(s, p) for s, p in zip(self.starts[3:-1], parts, strict=True)
-                 if p.bind is not None]  # fmt: skip
+        self.stay = _stack(
+            [head.arrays.masks["head"], *(np.ones(len(b)) for b in balls), *map(_stay, parts)]
+        )
+        bound = [
+            (s, p) for s, p in zip(self.starts[3:-1], parts, strict=True) if p.bind is not None
+        ]
         rows = [s + np.arange(len(p.vertices)) for s, p in bound]
         self.bound = np.concatenate(rows).astype(np.int64)
         self.bind = np.concatenate([p.bind for _, p in bound if p.bind is not None])
@@ -91,8 +93,16 @@ class Body:
         points[self.bound] = self.bound_at + face[self.bind]
         small, moved = BODY_FOLLOWS
         body_turn = np.eye(3, dtype=np.float32) + small * (turn - np.eye(3, dtype=np.float32))
-        return two_poses(points, normals, self.stay, NECK_CM, turn, shift,
-                         body_turn.astype(np.float32), np.float32(moved) * shift)  # fmt: skip
+        return two_poses(
+            points,
+            normals,
+            self.stay,
+            NECK_CM,
+            turn,
+            shift,
+            body_turn.astype(np.float32),
+            np.float32(moved) * shift,
+        )
 
 
 def _stay(part: Part) -> Float:

@@ -136,8 +136,9 @@ def _scores(
     """score(v, f) [faces] of one voice, up to log p(v), which all faces share: subtracted after."""
     voice, axes, grid = speaker.voice, rules.shape_axes(), _grid()
     own = _voice(voice)
-    faces = np.array([(p.looks.identity @ axes["length"], p.looks.identity @ axes["jaw"])
-                      for p in crowd])  # fmt: skip
+    faces = np.array(
+        [(p.looks.identity @ axes["length"], p.looks.identity @ axes["jaw"]) for p in crowd]
+    )
     more = ((faces[:, None, None] - grid["rest"]) * grid["gain"]).sum(-1)  # [n, sex, age] cm
     heard = norm.logpdf(voice.tract_cm, grid["tract"] + more, rules.TRACT_SD_CM) + own
     match = logsumexp(looks + heard, axis=(1, 2))
@@ -151,12 +152,15 @@ def _voice(voice: Voice) -> np.ndarray:
     breath = np.log(voice.breathiness / (1 - voice.breathiness))
     beyond = np.log2(voice.tract_cm / grid["tract"])
     terms = (
-        (np.log2(voice.pitch_hz), grid["pitch"] + rules.PITCH_BY_TRACT * beyond,
-         rules.PITCH_SD_OCT),
+        (
+            np.log2(voice.pitch_hz),
+            grid["pitch"] + rules.PITCH_BY_TRACT * beyond,
+            rules.PITCH_SD_OCT,
+        ),
         (voice.range_st, grid["range"], rules.RANGE_SD),
         (voice.rate, grid["rate"], rules.RATE_SD),
         (breath, grid["breath"], rules.BREATH_SD),
-    )  # fmt: skip
+    )
     return np.asarray(sum(-0.5 * ((x - mean) / sd) ** 2 for x, mean, sd in terms))
 
 

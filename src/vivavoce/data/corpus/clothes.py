@@ -49,8 +49,10 @@ def clothes(person: Person, head: Head) -> list[Part]:
     looks, colour = person.looks, linear(person.looks.clothes_colour)
     if looks.clothes == "blazer":
         shirt = np.array([0.72, 0.72, 0.74]) if looks.texture_seed % 3 else colour[::-1] * 0.6 + 0.3
-        return [_piece(person, head, CUTS["collar"], shirt, 0.0, 0),
-                _piece(person, head, CUTS["blazer"], colour * 0.75, 0.7, 0)]  # fmt: skip
+        return [
+            _piece(person, head, CUTS["collar"], shirt, 0.0, 0),
+            _piece(person, head, CUTS["blazer"], colour * 0.75, 0.7, 0),
+        ]
     return [_piece(person, head, CUTS[looks.clothes], colour, 0.2, looks.texture_seed % 5)]
 
 
@@ -84,10 +86,14 @@ def _piece(
     albedo = _patterned(albedo, points, pattern)
     inner = np.interp(np.repeat(share, AROUND), [0, 0.06, 0.2], [0.55, 0.85, 1.0])
     return Part(
-        points, triangles, normals.astype(np.float32),
+        points,
+        triangles,
+        normals.astype(np.float32),
         np.clip(albedo * inner[:, None], 0, 0.9).astype(np.float32),
-        np.full(len(points), 0.04, np.float32), LABEL_INDEX["clothes"], "body",
-    )  # fmt: skip
+        np.full(len(points), 0.04, np.float32),
+        LABEL_INDEX["clothes"],
+        "body",
+    )
 
 
 def _turn(around: np.ndarray) -> np.ndarray:
@@ -103,8 +109,9 @@ def _breadth(person: Person) -> float:
 
 def _shoulder(far: np.ndarray, around: np.ndarray, scale: float) -> np.ndarray:
     """Height of the shoulders at a distance from the neck's axis."""
-    sides = np.interp(far, [6, 8.5, 12, 17, 21, 24, 27],
-                      [-14.6, -15.6, -17.2, -18.6, -20.3, -23.5, -30.0])  # fmt: skip
+    sides = np.interp(
+        far, [6, 8.5, 12, 17, 21, 24, 27], [-14.6, -15.6, -17.2, -18.6, -20.3, -23.5, -30.0]
+    )
     front = np.interp(far, [6, 9, 13, 18, 27], [-15.2, -17.8, -20.6, -24.5, -33.0])
     much = np.cos(around)[None] ** 2
     low = np.where(np.cos(around)[None] > 0, front, sides + 0.5)

@@ -60,8 +60,11 @@ ACTIONS = {
     "jawForward": ("thrusts the jaw forward", "juts the jaw out"),
 }
 """Unit → the ways to say it; no way is part of another's."""
-HOW = ((0.18, ("slightly", "a touch", "faintly")), (0.42, ("", "moderately", "somewhat")),
-       (9.9, ("strongly", "hard", "markedly")))  # fmt: skip
+HOW = (
+    (0.18, ("slightly", "a touch", "faintly")),
+    (0.42, ("", "moderately", "somewhat")),
+    (9.9, ("strongly", "hard", "markedly")),
+)
 """Up to a strength, the words for it."""
 FINE = (
     "The person {list}.",

@@ -68,22 +68,43 @@ class Painter:
         body = self.body
         vertices, normals = body.posed(face, gaze, turn, shift.astype(np.float32))
         colour = np.empty_like(vertices)
-        shade(vertices, normals, body.albedo, body.gloss, body.sky(expression), body.kind,
-              self.lights, colour)  # fmt: skip
+        shade(
+            vertices,
+            normals,
+            body.albedo,
+            body.gloss,
+            body.sky(expression),
+            body.kind,
+            self.lights,
+            colour,
+        )
         side = self.size * FINER
         pixels = project(vertices, side)
         canvas = self.backdrop.copy()
         depth = np.full((side, side), -1e9, np.float32)
         labels = np.zeros((side, side), np.uint8)
-        fill(pixels, vertices[:, 2], body.triangles, colour, body.label, body.alpha, canvas, depth,
-             labels)  # fmt: skip
+        fill(
+            pixels,
+            vertices[:, 2],
+            body.triangles,
+            colour,
+            body.label,
+            body.alpha,
+            canvas,
+            depth,
+            labels,
+        )
         self._highlights(gaze, turn, shift, canvas, labels)
         picture = finish(canvas, FINER, film(EXPOSURE))
         marks = project(placed(points, turn, shift), self.size)
         marks[:, 2] = -points_depth(points, turn) * self.size / SPAN_CM
         far = np.where(depth > -1e8, np.clip((CAMERA_CM - depth) * 100, 0, 65535), 0)
-        return Drawn(picture, labels[::FINER, ::FINER].copy(),
-                     far[::FINER, ::FINER].astype(np.uint16), marks.astype(np.float32))  # fmt: skip
+        return Drawn(
+            picture,
+            labels[::FINER, ::FINER].copy(),
+            far[::FINER, ::FINER].astype(np.uint16),
+            marks.astype(np.float32),
+        )
 
     def _highlights(
         self, gaze: Float, turn: Float, shift: Float, canvas: Float, labels: Bytes
@@ -132,10 +153,12 @@ def _lights(person: Person) -> Float:
     hard = 1 - k.light_softness
     rows = np.zeros((5, 6))
     for row, direction, colour in (
-        (0, key, warm * (0.62 + 0.62 * hard)), (1, fill, cool * (0.20 - 0.06 * hard)),
-        (2, rim, cool * 0.42), (3, (0, 1, 0), np.array([1.0, 1.0, 1.03]) * (0.50 - 0.20 * hard)),
+        (0, key, warm * (0.62 + 0.62 * hard)),
+        (1, fill, cool * (0.20 - 0.06 * hard)),
+        (2, rim, cool * 0.42),
+        (3, (0, 1, 0), np.array([1.0, 1.0, 1.03]) * (0.50 - 0.20 * hard)),
         (4, (0, -1, 0), np.array([0.95, 0.86, 0.80]) * (0.24 - 0.08 * hard)),
-    ):  # fmt: skip
+    ):
         rows[row, :3] = np.asarray(direction) / np.linalg.norm(direction)
         rows[row, 3:] = colour
     return rows.astype(np.float32)

@@ -29,9 +29,14 @@ def brows(person: Person, head: Head) -> Part:
         middle = _along(line, at) + np.array([0, -0.12, 0])
         offset = rng.uniform(-0.5, 0.5, count) * spread
         root = _onto(head, middle + offset[:, None] * [0, 1, 0])
-        lean = np.stack([side * np.interp(at, [0, 1], [0.95, 0.35]),
-                         np.interp(at, [0, 0.6, 1], [-0.35, 0.25, 0.9]) - offset * 0.8,
-                         np.full(count, 0.12)], 1)  # fmt: skip
+        lean = np.stack(
+            [
+                side * np.interp(at, [0, 1], [0.95, 0.35]),
+                np.interp(at, [0, 0.6, 1], [-0.35, 0.25, 0.9]) - offset * 0.8,
+                np.full(count, 0.12),
+            ],
+            1,
+        )
         length = rng.uniform(0.55, 0.85, count) * (0.8 + 0.35 * looks.brows) * head.scale
         t = np.linspace(0, 1, _STEPS)[None, :, None]
         curves.append(root[0][:, None] + unit(lean)[:, None] * (length[:, None, None] * t))
@@ -39,8 +44,16 @@ def brows(person: Person, head: Head) -> Part:
         bind.append(root[2])
     colour = tinted(linear(looks.hair_colour) * 0.62, 2 * count, rng)
     width = np.full(2 * count, 0.055 + 0.035 * looks.brows)
-    return ribbons(_float(curves), _float(out), width, colour, 0.1, LABEL_INDEX["brow"],
-                   bind=np.concatenate(bind), roots=0.9)  # fmt: skip
+    return ribbons(
+        _float(curves),
+        _float(out),
+        width,
+        colour,
+        0.1,
+        LABEL_INDEX["brow"],
+        bind=np.concatenate(bind),
+        roots=0.9,
+    )
 
 
 def lashes(person: Person, head: Head) -> Part:
@@ -64,8 +77,16 @@ def lashes(person: Person, head: Head) -> Part:
         bind.append(nearest)
     colour = np.tile(np.minimum(linear(person.looks.hair_colour) * 0.3, 0.02), (2 * count, 1))
     outward = np.tile([0, 1.0, 0.6], (2 * count, 1))
-    return ribbons(_float(curves), unit(outward), np.full(2 * count, 0.05), _float([colour]), 0.0,
-                   LABEL_INDEX["brow"], bind=np.concatenate(bind), roots=1.0)  # fmt: skip
+    return ribbons(
+        _float(curves),
+        unit(outward),
+        np.full(2 * count, 0.05),
+        _float([colour]),
+        0.0,
+        LABEL_INDEX["brow"],
+        bind=np.concatenate(bind),
+        roots=1.0,
+    )
 
 
 def beard(person: Person, head: Head) -> list[Part]:
@@ -85,8 +106,18 @@ def beard(person: Person, head: Head) -> list[Part]:
     t = np.linspace(0, 1, _STEPS)[None, :, None]
     curves = root[:, None] + 0.03 * out[:, None] + lean[:, None] * length[:, None, None] * t
     colour = tinted(linear(person.looks.hair_colour) * [0.95, 0.82, 0.72], count, rng)
-    return [ribbons(_float([curves]), out, np.full(count, 0.08), colour, 0.2, LABEL_INDEX["beard"],
-                    bind=nearest, roots=0.7)]  # fmt: skip
+    return [
+        ribbons(
+            _float([curves]),
+            out,
+            np.full(count, 0.08),
+            colour,
+            0.2,
+            LABEL_INDEX["beard"],
+            bind=nearest,
+            roots=0.7,
+        )
+    ]
 
 
 def beard_area(kind: str, head: Head) -> np.ndarray:

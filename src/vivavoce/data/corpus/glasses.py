@@ -23,8 +23,12 @@ def glasses(person: Person, head: Head) -> list[Part]:
     colour, label = linear(looks.glasses_colour), LABEL_INDEX["glasses"]
     marks = head.landmarks(head.rest, np.zeros(2, np.float32))
     rims = [_rim(looks.glasses, eye.centre, marks, head.scale) for eye in head.eyes]
-    tubes = [_tube(r[: _AROUND // 2 + 1] if looks.glasses == "half" else r, thick,
-                   looks.glasses != "half") for r in rims]  # fmt: skip
+    tubes = [
+        _tube(
+            r[: _AROUND // 2 + 1] if looks.glasses == "half" else r, thick, looks.glasses != "half"
+        )
+        for r in rims
+    ]
     right, left = rims
     inner_right, inner_left = right[right[:, 0].argmax()], left[left[:, 0].argmin()]
     arch = (inner_right + inner_left) / 2 + [0, 0.35, 0.25]
@@ -90,9 +94,15 @@ def _joined(
     vertices = np.concatenate([t[0] for t in tubes]).astype(np.float32)
     triangles = np.concatenate([t[1] + s for t, s in zip(tubes, starts, strict=False)])
     normals = np.concatenate([t[2] for t in tubes]).astype(np.float32)
-    return Part(vertices, triangles.astype(np.int32), normals,
-                np.tile(colour, (len(vertices), 1)).astype(np.float32),
-                np.full(len(vertices), 0.8, np.float32), label, "head")  # fmt: skip
+    return Part(
+        vertices,
+        triangles.astype(np.int32),
+        normals,
+        np.tile(colour, (len(vertices), 1)).astype(np.float32),
+        np.full(len(vertices), 0.8, np.float32),
+        label,
+        "head",
+    )
 
 
 def _lens(rim: np.ndarray, label: int) -> Part:
@@ -101,6 +111,13 @@ def _lens(rim: np.ndarray, label: int) -> Part:
     i = np.arange(len(rim))
     triangles = np.stack([np.zeros_like(i), i + 1, (i + 1) % len(rim) + 1], 1).astype(np.int32)
     normals = unit(np.array([0, 0.1, 1.0]) + 0.12 * (vertices - vertices[0])).astype(np.float32)
-    return Part(vertices, triangles, normals, np.full((len(vertices), 3), 0.2, np.float32),
-                np.full(len(vertices), 0.9, np.float32), label, "head",
-                opacity=LENS_OPACITY)  # fmt: skip
+    return Part(
+        vertices,
+        triangles,
+        normals,
+        np.full((len(vertices), 3), 0.2, np.float32),
+        np.full(len(vertices), 0.9, np.float32),
+        label,
+        "head",
+        opacity=LENS_OPACITY,
+    )

@@ -86,8 +86,9 @@ def hair(person: Person, head: Head) -> list[Part]:
     width = style.width * rng.uniform(0.7, 1.25, len(roots))
     light = _shading(person, curves)
     parts = [_shell(person, head, lift)] if style.tufts else []
-    strands = ribbons(curves, _outward(curves, out), width, colour, 0.55, LABEL_INDEX["hair"],
-                      light=light)  # fmt: skip
+    strands = ribbons(
+        curves, _outward(curves, out), width, colour, 0.55, LABEL_INDEX["hair"], light=light
+    )
     hanging = np.clip((-6 * head.scale - strands.vertices[:, 1]) / 9, 0, 0.85)
     parts += [replace(strands, sway=hanging.astype(np.float32))]
     if looks.hair in ("bun", "ponytail"):
@@ -190,9 +191,15 @@ def _shell(person: Person, head: Head, lift: float) -> Part:
     edge = np.clip((head.rest[rows, 1] / head.scale + 7) / 9, 0.35, 1)
     out = head.rest[rows] + away * (0.55 * lift * edge * grown[rows])[:, None]
     colour = np.tile(0.55 * linear(person.looks.hair_colour), (len(rows), 1))
-    return Part(out.astype(np.float32), triangles, away.astype(np.float32),
-                colour.astype(np.float32), np.zeros(len(rows), np.float32),
-                LABEL_INDEX["hair"], "head")  # fmt: skip
+    return Part(
+        out.astype(np.float32),
+        triangles,
+        away.astype(np.float32),
+        colour.astype(np.float32),
+        np.zeros(len(rows), np.float32),
+        LABEL_INDEX["hair"],
+        "head",
+    )
 
 
 def _combed(comb: str, roots: np.ndarray, out: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -266,8 +273,13 @@ def _outward(curves: np.ndarray, out: np.ndarray) -> np.ndarray:
 def _shading(person: Person, curves: np.ndarray) -> np.ndarray:
     """How much of the main light each point gets [N, S]: strands have no surface that would say."""
     k = person.looks
-    key = np.array([np.sin(k.light_yaw) * np.cos(k.light_pitch), np.sin(k.light_pitch),
-                    np.cos(k.light_yaw) * np.cos(k.light_pitch)])  # fmt: skip
+    key = np.array(
+        [
+            np.sin(k.light_yaw) * np.cos(k.light_pitch),
+            np.sin(k.light_pitch),
+            np.cos(k.light_yaw) * np.cos(k.light_pitch),
+        ]
+    )
     outwards = unit(curves - CENTRE)
     lit = np.clip((outwards @ key + 0.5) / 1.5, 0, 1)
     level = 0.55 + 0.75 * lit
@@ -295,5 +307,12 @@ def _gathered(person: Person, head: Head, rng: np.random.Generator) -> Part:
             + np.sin(spin)[None, :, None] * other[:, None]
         )
     colour = tinted(linear(person.looks.hair_colour), count, rng)
-    return ribbons(curves.astype(np.float32), away.astype(np.float32), np.full(count, 0.5), colour,
-                   0.55, LABEL_INDEX["hair"], light=_shading(person, curves))  # fmt: skip
+    return ribbons(
+        curves.astype(np.float32),
+        away.astype(np.float32),
+        np.full(count, 0.5),
+        colour,
+        0.55,
+        LABEL_INDEX["hair"],
+        light=_shading(person, curves),
+    )

@@ -67,10 +67,19 @@ def arrays() -> Arrays:
             if k.startswith("mask_")
         }
         return Arrays(
-            z["neutral"], z["triangles"], identity.reshape(len(identity), -1),
-            expression.reshape(len(expression), -1), z["corners"], z["weights"], z["points68"],
-            z["part"], tuple(map(str, z["part_names"])), z["tongue"], z["open"], masks,
-        )  # fmt: skip
+            z["neutral"],
+            z["triangles"],
+            identity.reshape(len(identity), -1),
+            expression.reshape(len(expression), -1),
+            z["corners"],
+            z["weights"],
+            z["points68"],
+            z["part"],
+            tuple(map(str, z["part_names"])),
+            z["tongue"],
+            z["open"],
+            masks,
+        )
 
 
 class Head:
@@ -129,9 +138,13 @@ class _Eye:
         degrees, radii = np.array(EYE_PROFILE).T
         radius = np.interp(np.degrees(self.angle), degrees, radii) * self.scale
         direction = np.stack(
-            [np.sin(self.angle) * np.cos(around), np.sin(self.angle) * np.sin(around),
-             np.cos(self.angle)], 1,
-        )  # fmt: skip
+            [
+                np.sin(self.angle) * np.cos(around),
+                np.sin(self.angle) * np.sin(around),
+                np.cos(self.angle),
+            ],
+            1,
+        )
         self.local: Float = (direction * radius[:, None]).astype(np.float32)
         """[E, 3] around the centre, looking ahead."""
         self.triangles = _rings(len(rings), EYE_SEGMENTS)

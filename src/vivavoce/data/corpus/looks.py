@@ -14,7 +14,11 @@ from vivavoce.data.corpus.scene import Part
 def parts_of(person: Person, head: Head) -> list[Part]:
     """Every part of a person besides the head itself; see-through ones last."""
     parts = [
-        *clothes(person, head), *hair(person, head), brows(person, head), lashes(person, head),
-        *beard(person, head), *glasses(person, head),
-    ]  # fmt: skip
+        *clothes(person, head),
+        *hair(person, head),
+        brows(person, head),
+        lashes(person, head),
+        *beard(person, head),
+        *glasses(person, head),
+    ]
     return sorted(parts, key=lambda part: part.opacity < 1)

@@ -132,8 +132,16 @@ def shape_axes() -> dict[str, np.ndarray]:
     model = load()
 
     def sizes(v: np.ndarray) -> np.ndarray:
-        d = [(10, 152), (172, 397), (234, 454), (17, 152), (159, 145), (33, 263), (168, 2),
-             (129, 358)]  # fmt: skip
+        d = [
+            (10, 152),
+            (172, 397),
+            (234, 454),
+            (17, 152),
+            (159, 145),
+            (33, 263),
+            (168, 2),
+            (129, 358),
+        ]
         top, jaw, cheeks, chin, lid, eyes, nose, wide = (np.linalg.norm(v[a] - v[b]) for a, b in d)
         return np.log([top / cheeks, jaw / cheeks, chin / top, lid / eyes, nose / top, wide / eyes])
 
@@ -147,10 +155,11 @@ def shape_axes() -> dict[str, np.ndarray]:
         return (total / np.linalg.norm(total)).astype(np.float32)
 
     return {
-        "length": mixed(length), "jaw": mixed(jaw),
+        "length": mixed(length),
+        "jaw": mixed(jaw),
         "male": mixed(jaw, chin, -lid, 0.5 * length, 0.6 * wide),
         "child": mixed(-length, lid, -nose, -0.7 * chin, -0.3 * jaw),
-    }  # fmt: skip
+    }
 
 
 def mean_shape(sex: str, age: float) -> np.ndarray:
@@ -227,8 +236,15 @@ def _draw_looks(sex: str, age: float, accent: str, rng: np.random.Generator) -> 
 def _hair_colour(age: float, skin: float, rng: np.random.Generator) -> tuple[float, float, float]:
     """sRGB: from blond (or red) to black with the skin's melanin, then grey with age."""
     dark = np.clip(skin * 1.5 + rng.normal(0.15, 0.28), 0, 1)
-    stops = np.array([(0.86, 0.70, 0.44), (0.62, 0.42, 0.22), (0.34, 0.21, 0.12),
-                      (0.15, 0.10, 0.08), (0.06, 0.05, 0.05)])  # fmt: skip
+    stops = np.array(
+        [
+            (0.86, 0.70, 0.44),
+            (0.62, 0.42, 0.22),
+            (0.34, 0.21, 0.12),
+            (0.15, 0.10, 0.08),
+            (0.06, 0.05, 0.05),
+        ]
+    )
     colour = np.array([np.interp(dark * 4, range(5), stops[:, k]) for k in range(3)])
     if dark < 0.5 and rng.random() < 0.15:
         colour = 0.35 * colour + 0.65 * np.array([0.66, 0.30, 0.12])
@@ -238,9 +254,11 @@ def _hair_colour(age: float, skin: float, rng: np.random.Generator) -> tuple[flo
 
 
 def _hsv(
-    rng: np.random.Generator, hue: tuple[float, float], strong: tuple[float, float],
+    rng: np.random.Generator,
+    hue: tuple[float, float],
+    strong: tuple[float, float],
     bright: tuple[float, float],
-) -> tuple[float, float, float]:  # fmt: skip
+) -> tuple[float, float, float]:
     """An sRGB colour drawn evenly from ranges of hue, saturation and brightness."""
     return colorsys.hsv_to_rgb(*(float(rng.uniform(*span)) for span in (hue, strong, bright)))
 

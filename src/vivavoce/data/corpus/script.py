@@ -63,10 +63,15 @@ def lines(person: Person, clips: int, words_share: float) -> list[Line]:
     rng = person.rng("script")
     sentences, words = rng.permutation(len(SENTENCES)), rng.permutation(len(WORDS))
     return [
-        _line(person, number, words_share, int(sentences[number % len(sentences)]),
-              int(words[number % len(words)]))
+        _line(
+            person,
+            number,
+            words_share,
+            int(sentences[number % len(sentences)]),
+            int(words[number % len(words)]),
+        )
         for number in range(clips)
-    ]  # fmt: skip
+    ]
 
 
 def _line(person: Person, number: int, words_share: float, sentence: int, word: int) -> Line:

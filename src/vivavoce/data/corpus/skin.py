@@ -40,8 +40,12 @@ def paint(person: Person, head: Head) -> tuple[np.ndarray, np.ndarray]:
     albedo, gloss = _skin(person, head)
     under = 0.85 * covered(person, head)[:, None]
     albedo += under * (0.6 * linear(person.looks.hair_colour) - albedo)
-    inner = (("teeth", TOOTH, 0.5), ("gums_tongue", GUM, 0.4), ("mouth_socket", THROAT, 0.1),
-             ("lacrimal", None, 0.5))  # fmt: skip
+    inner = (
+        ("teeth", TOOTH, 0.5),
+        ("gums_tongue", GUM, 0.4),
+        ("mouth_socket", THROAT, 0.1),
+        ("lacrimal", None, 0.5),
+    )
     for part, colour, shine in inner:
         rows = a.is_part(part)
         albedo[rows] = tone(person.looks.skin) * [0.9, 0.66, 0.62] if colour is None else colour

@@ -24,7 +24,7 @@ def on_surface(
     """`count` random points of a mesh, likelier where `density` [V] is high.
 
     Returns: points [N, 3], outward normals [N, 3], and each point's nearest corner vertex [N].
-    """  # fmt: skip
+    """
     corners = vertices[triangles]
     cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     weight = np.linalg.norm(cross, axis=1) * density[triangles].min(1)
@@ -63,7 +63,7 @@ def ribbons(
         bind: [N] head vertex that each strand moves along with.
         roots: Brightness at the root against the tip's.
         light: [N, S] further brightness, e.g. how shaded each point lies.
-    """  # fmt: skip
+    """
     count, steps, _ = curves.shape
     tangent = unit(np.gradient(curves, axis=1)).astype(np.float32)
     side = unit(np.cross(tangent, outward[:, None]))
@@ -74,14 +74,21 @@ def ribbons(
     bright = np.interp(along, [0, 0.5, 1], [roots, 0.95, 1.08])[None]
     if light is not None:
         bright = bright * light
-    albedo = np.repeat((colour[:, None] * np.broadcast_to(bright, (count, steps))[..., None])
-                       .reshape(-1, 3), 2, 0)  # fmt: skip
+    albedo = np.repeat(
+        (colour[:, None] * np.broadcast_to(bright, (count, steps))[..., None]).reshape(-1, 3), 2, 0
+    )
     return Part(
-        vertices.astype(np.float32), _faces(count, steps),
-        np.repeat(tangent.reshape(-1, 3), 2, 0), np.clip(albedo, 0, 1).astype(np.float32),
-        np.full(len(vertices), gloss, np.float32), label, follows, True, 1.0,
+        vertices.astype(np.float32),
+        _faces(count, steps),
+        np.repeat(tangent.reshape(-1, 3), 2, 0),
+        np.clip(albedo, 0, 1).astype(np.float32),
+        np.full(len(vertices), gloss, np.float32),
+        label,
+        follows,
+        True,
+        1.0,
         None if bind is None else np.repeat(bind, 2 * steps),
-    )  # fmt: skip
+    )
 
 
 def _faces(count: int, steps: int) -> NDArray[np.int32]:

@@ -60,9 +60,14 @@ class Colour:
     def scaled(self, much: float) -> Colour:
         """The same at strength `much`, 0..1."""
         return Colour(
-            self.pitch_st * much, 1 + (self.range - 1) * much, 1 + (self.rate - 1) * much,
-            self.loud_db * much, self.tilt_db * much, self.breath * much, self.tremor_st * much,
-        )  # fmt: skip
+            self.pitch_st * much,
+            1 + (self.range - 1) * much,
+            1 + (self.rate - 1) * much,
+            self.loud_db * much,
+            self.tilt_db * much,
+            self.breath * much,
+            self.tremor_st * much,
+        )
 
 
 COLOURS = {
@@ -102,8 +107,9 @@ def say(person: Person, text: str, feeling: Emotion, rng: np.random.Generator) -
     phones = phones_from_starts(starts, sound, hz)
     samples = voiced(_resampled(sound, hz), person, colour, rng)
     length = len(samples) / RATE
-    kept = tuple(Phone(p.symbol, p.start_s, min(p.end_s, length)) for p in phones
-                 if p.start_s < length)  # fmt: skip
+    kept = tuple(
+        Phone(p.symbol, p.start_s, min(p.end_s, length)) for p in phones if p.start_s < length
+    )
     words = _words(text, places, hz, kept)
     return Said(Speech(samples, text, kept), words)
 

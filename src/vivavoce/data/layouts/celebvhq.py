@@ -62,10 +62,18 @@ def _found(root: Path, name: str, about: dict[str, Any], split: str, names: Name
     if whole.is_file():
         return Found(key, split, person, name, whole, emotion=emotion, attributes=attributes)
     return Found(
-        key, split, person, name, raw, start_s=start, end_s=end, emotion=emotion,
-        attributes=attributes, box=(left, top, right, bottom),
+        key,
+        split,
+        person,
+        name,
+        raw,
+        start_s=start,
+        end_s=end,
+        emotion=emotion,
+        attributes=attributes,
+        box=(left, top, right, bottom),
         flaw=None if raw.is_file() else "video not fetched",
-    )  # fmt: skip
+    )
 
 
 def _video(root: Path, kind: str, name: str) -> Path:

@@ -32,9 +32,14 @@ def find(root: Path) -> Iterator[Found]:
         sex = {"men": "male", "women": "female"}.get(gender.lower())
         for video in sorted(person.glob("*.mp4")):
             yield Found(
-                plain(person.name, video.stem), split, person.name, video.stem, video,
-                attributes={"sex": sex, "group": group}, flaw=None if sex else "unknown gender",
-            )  # fmt: skip
+                plain(person.name, video.stem),
+                split,
+                person.name,
+                video.stem,
+                video,
+                attributes={"sex": sex, "group": group},
+                flaw=None if sex else "unknown gender",
+            )
 
 
 def split_of(person: str) -> str:

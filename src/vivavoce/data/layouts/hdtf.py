@@ -65,13 +65,20 @@ def person_of(subset: str, name: str) -> str:
 
 
 def _found(
-    root: Path, subset: str, split: str, person: str, stem: str, i: int, interval: str,
+    root: Path,
+    subset: str,
+    split: str,
+    person: str,
+    stem: str,
+    i: int,
+    interval: str,
     box: tuple[float, float, float, float] | None,
-) -> Found:  # fmt: skip
+) -> Found:
     key, clip = plain(subset, stem, str(i)), f"{stem}_{i}"
     cut = [root / "clips" / f"{clip}.mp4", root / f"{subset}_{stem}_{i:03d}.mp4"]
-    whole = [root / f / f"{n}.mp4" for f in ("videos", "_videos_raw")
-             for n in (f"{subset}_{stem}", stem)]  # fmt: skip
+    whole = [
+        root / f / f"{n}.mp4" for f in ("videos", "_videos_raw") for n in (f"{subset}_{stem}", stem)
+    ]
     finished = next((p for p in cut if p.is_file()), None)
     if finished is not None:
         return Found(key, split, person, clip, finished)

@@ -36,8 +36,9 @@ def find(root: Path) -> Iterator[Found]:
     if file is None:
         raise RequestError(f"{folder} has no {FILES[1]}. Expected below {root}:\n{TREE}")
     described = _read(file)
-    units = {_place(p.parent.parent.name, p.parent.name): p
-             for p in folder.glob("*/*/intersection.json")}  # fmt: skip
+    units = {
+        _place(p.parent.parent.name, p.parent.name): p for p in folder.glob("*/*/intersection.json")
+    }
     for clip in mead.find(root):
         place = _place(clip.person, clip.clip.replace("/", "_"))
         sentences = described.get(place)
@@ -70,8 +71,12 @@ def _words(clip: Found, sentences: list[str], file: Path | None) -> dict[str, An
         seen = next(iter(json.loads(file.read_text("utf-8")).values())) if file else []
     except (OSError, ValueError, StopIteration):
         seen = []
-    return {"coarse": clip.emotion, "fine": sentences[0], "variants": sentences[1:],
-            "units": {str(unit): 1.0 for unit in seen}}  # fmt: skip
+    return {
+        "coarse": clip.emotion,
+        "fine": sentences[0],
+        "variants": sentences[1:],
+        "units": {str(unit): 1.0 for unit in seen},
+    }
 
 
 LAYOUT = Layout(

@@ -32,8 +32,16 @@ def find(root: Path) -> Iterator[Found]:
             video = tree / f"{place}.mp4"
             text, words, flaw = transcript(video)
             programme, _, clip = place.partition("/")
-            yield Found(plain(name, programme, clip), split, programme, place, video, text=text,
-                        words=words, flaw=flaw)  # fmt: skip
+            yield Found(
+                plain(name, programme, clip),
+                split,
+                programme,
+                place,
+                video,
+                text=text,
+                words=words,
+                flaw=flaw,
+            )
 
 
 LAYOUT = Layout(

@@ -29,9 +29,16 @@ def find(root: Path) -> Iterator[Found]:
                 split = "val" if held_out(lot(talk.name), VALIDATION) else "train"
             for video in sorted(talk.glob("*.mp4")):
                 text, words, flaw = transcript(video)
-                yield Found(plain(part, talk.name, video.stem), split, talk.name,
-                            f"{talk.name}/{video.stem}", video, text=text, words=words,
-                            flaw=flaw)  # fmt: skip
+                yield Found(
+                    plain(part, talk.name, video.stem),
+                    split,
+                    talk.name,
+                    f"{talk.name}/{video.stem}",
+                    video,
+                    text=text,
+                    words=words,
+                    flaw=flaw,
+                )
 
 
 LAYOUT = Layout(

@@ -51,12 +51,17 @@ def _found(actor: Path, split: str, video: Path) -> Found:
     number = level.removeprefix("level_")
     known = emotion in EMOTIONS and number.isdecimal() and 1 <= int(number) <= 3
     return Found(
-        plain(actor.name, emotion, level, video.stem), split, actor.name, clip, video,
+        plain(actor.name, emotion, level, video.stem),
+        split,
+        actor.name,
+        clip,
+        video,
         sound if sound.is_file() else None,
-        emotion=EMOTIONS.get(emotion), intensity=int(number) if known else None,
+        emotion=EMOTIONS.get(emotion),
+        intensity=int(number) if known else None,
         attributes={"sex": "female" if actor.name.startswith("W") else "male"},
         flaw=None if known else "unknown emotion or level",
-    )  # fmt: skip
+    )
 
 
 LAYOUT = Layout(

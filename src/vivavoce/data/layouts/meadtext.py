@@ -42,9 +42,10 @@ def _read(file: Path) -> dict[str, dict[str, Any]]:
         try:
             row = json.loads(line)
             described[row["clip"].removesuffix(".mp4")] = {
-                "coarse": str(row["coarse"]), "fine": str(row["fine"]),
+                "coarse": str(row["coarse"]),
+                "fine": str(row["fine"]),
                 "units": dict(row.get("units", {})),
-            }  # fmt: skip
+            }
         except (ValueError, KeyError, AttributeError, TypeError):
             raise RequestError(
                 f"{file}, line {number}, is not a description: it needs clip, coarse and fine."

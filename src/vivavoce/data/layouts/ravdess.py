@@ -44,17 +44,29 @@ def _found(video: Path, codes: list[str]) -> Found:
     bad = len(codes) != 7 or not codes[6].isdecimal()
     bad = bad or codes[2] not in EMOTIONS or codes[3] not in LEVELS or codes[4] not in STATEMENTS
     if bad:
-        return Found(f"{actor}_{video.stem}", "train", actor, video.stem, video,
-                     flaw="name with unknown codes")  # fmt: skip
+        return Found(
+            f"{actor}_{video.stem}",
+            "train",
+            actor,
+            video.stem,
+            video,
+            flaw="name with unknown codes",
+        )
     number = int(codes[6])
     attributes = {"sex": "male" if number % 2 else "female"}
     if codes[2] == "02":
         attributes["emotion_in_set"] = "calm"
     return Found(
-        f"{actor}_{video.stem}", split_of(number), actor, video.stem, video,
-        text=STATEMENTS[codes[4]], emotion=EMOTIONS[codes[2]], intensity=LEVELS[codes[3]],
+        f"{actor}_{video.stem}",
+        split_of(number),
+        actor,
+        video.stem,
+        video,
+        text=STATEMENTS[codes[4]],
+        emotion=EMOTIONS[codes[2]],
+        intensity=LEVELS[codes[3]],
         attributes=attributes,
-    )  # fmt: skip
+    )
 
 
 def split_of(actor: int) -> str:

@@ -24,8 +24,10 @@ def find(root: Path) -> Iterator[Found]:
     (meta,) = need(root, TREE, "vox2_meta.csv")
     people = sorted(rows(meta), key=lambda r: r.get("VoxCeleb2 ID", ""))
     sexes = {r.get("VoxCeleb2 ID", ""): r.get("Gender", "") for r in people}
-    order = {speaker: i for i, speaker in enumerate(r["VoxCeleb2 ID"] for r in people if
-             r.get("Set") == "dev")}  # fmt: skip
+    order = {
+        speaker: i
+        for i, speaker in enumerate(r["VoxCeleb2 ID"] for r in people if r.get("Set") == "dev")
+    }
     need(root, TREE, "test/mp4")
     for part in ("dev", "test"):
         speakers = sorted(p for p in (root / part / "mp4").glob("id*") if p.is_dir())
@@ -42,10 +44,14 @@ def _found(
     sound = (root / part / "aac" / speaker / video.parent.name / video.name).with_suffix(".m4a")
     sex = {"m": "male", "f": "female"}.get(sexes.get(speaker, "").lower())
     return Found(
-        plain(speaker, video.parent.name, video.stem), split, speaker,
-        f"{video.parent.name}/{video.stem}", video, sound if sound.is_file() else None,
+        plain(speaker, video.parent.name, video.stem),
+        split,
+        speaker,
+        f"{video.parent.name}/{video.stem}",
+        video,
+        sound if sound.is_file() else None,
         attributes={"sex": sex} if sex else {},
-    )  # fmt: skip
+    )
 
 
 LAYOUT = Layout(
