@@ -226,6 +226,11 @@ def test_points_without_a_movement_go_along_with_their_neighbours(golden: Golden
     assert np.abs(found[0, [33, 263]]).max() < 0.5
     assert found[0, 14, 1] > found[0, 4, 1] > found[0, 168, 1]
     golden("everywhere", brief(found), atol=0.01)
+    code = torch.from_numpy(numbers(4, 6, seed=3))
+    torch.testing.assert_close(
+        torch.from_numpy(space.landmarks(code, reference, 640)),
+        torch.from_numpy(space.everywhere(space.movements(code).numpy(), reference, 640)),
+    )
     whole = LandmarkMotion(tuple(range(478)), 2, 20)
     moves = numbers(1, 478, 2, seed=2)
     apart = whole.everywhere(moves, reference, 640)[..., :2] - reference[:, :2]

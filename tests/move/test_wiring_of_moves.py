@@ -32,7 +32,13 @@ from vivavoce.move.lips import (
     control_matrix,
     stack_cues,
 )
-from vivavoce.move.motion_sampler import MotionNormaliser, MotionPrior, MotionSampler, prior_loss
+from vivavoce.move.motion_sampler import (
+    Level,
+    MotionNormaliser,
+    MotionPrior,
+    MotionSampler,
+    prior_loss,
+)
 from vivavoce.move.mover import PortraitMover
 from vivavoce.move.pose_rhythm import (
     ContentEncoder,
@@ -48,6 +54,7 @@ from vivavoce.move.shallow_diffusion import (
     StepPredictor,
     divergence,
     meeting_step,
+    separability,
     step_loss,
 )
 from vivavoce.nn.diffusion import Diffusion
@@ -399,6 +406,27 @@ def test_the_motion_sampler(golden: Golden) -> None:
     assert float(prior_loss(f_c, mu)) == pytest.approx(float(likely), rel=1e-5)
 
 
+def test_levels_are_running_means_of_all_that_was_seen() -> None:
+    level = Level(3, momentum=0.25)
+    first, second = 3 + 2 * tensor(40, 3), tensor(40, 3, seed=1) - 1
+    level.eval()
+    torch.testing.assert_close(level(first), first * (1 + 1e-5) ** -0.5)  # nothing seen yet
+    level.train()
+    level(first[None])
+    torch.testing.assert_close(level.running_mean, first.mean(0))
+    with torch.no_grad():
+        level(second)  # no gradients, no learning
+    torch.testing.assert_close(level.running_mean, first.mean(0))
+    level(second)
+    torch.testing.assert_close(level.running_mean, (first.mean(0) + second.mean(0)) / 2)
+    for _ in range(100):
+        level(second)
+    torch.testing.assert_close(level.running_mean, second.mean(0), atol=1e-3, rtol=1e-3)
+    made = level.eval()(second)
+    torch.testing.assert_close(made.mean(0), torch.zeros(3), atol=1e-2, rtol=0)
+    torch.testing.assert_close(made.std(0, unbiased=False), torch.ones(3), atol=1e-2, rtol=0)
+
+
 def test_coarse_motion(golden: Golden) -> None:
     mel, prosody = tensor(2, 40, 80), tensor(2, 10, 3, seed=1)
     windows = mel_windows(mel)
@@ -426,17 +454,17 @@ def test_pose_modes(drawn: bool, golden: Golden) -> None:
     noise = tensor(5, 6, seed=3)
     with torch.no_grad():
         golden(f"modes, {drawn}", modes(previous, content))
-        golden(f"modes again, {drawn}", modes.again(true))
+        golden(f"modes again, {drawn}", modes.reconstruct(true))
         golden(f"regularity, {drawn}", float(regularity_loss(modes, tensor(2, 5, 4))))
         if drawn:
             golden("modes, with noise", modes(previous, content, noise))
-            found, apart = modes.taught(previous, content, true, noise)
+            found, apart = modes.from_true_change(previous, content, true, noise)
             golden("modes, taught", found)
             latent = modes.encode(previous)
             mean, spread = modes.change(torch.cat([latent, content], -1)).chunk(2, -1)
-            own, width = modes.seen(torch.cat([modes.encode(true) - latent, content], -1)).chunk(
-                2, -1
-            )
+            own, width = modes.posterior(
+                torch.cat([modes.encode(true) - latent, content], -1)
+            ).chunk(2, -1)
             kept = torch.distributions.Normal
             wanted = torch.distributions.kl_divergence(
                 kept(own, width.exp()), kept(mean, spread.exp())
@@ -457,7 +485,7 @@ def test_independence() -> None:
 
 
 def test_refinement(golden: Golden) -> None:
-    net, predictor = filled(Denoiser(4, 5, 8, 5)), filled(StepPredictor(4, 8))
+    net, predictor = filled(Denoiser(4, 5, 8, 5)), filled(StepPredictor(4, 8, 20))
     noisy, told, t = tensor(2, 12, 4), tensor(2, 12, 5, seed=1), torch.tensor([3, 17])
     with torch.no_grad():
         conditions = net.conditions(told)
@@ -474,11 +502,12 @@ def test_refinement(golden: Golden) -> None:
 
 
 def test_where_truth_and_coarse_motion_meet() -> None:
-    beliefs = torch.cat([torch.full((30,), 0.02), torch.full((70,), 0.45)])
-    assert meeting_step(beliefs) == 28  # of the 73 steps from 28 on 70 are alike: 0.959
-    assert meeting_step(torch.full((50,), 0.01)) == 50
-    assert meeting_step(torch.full((50,), 0.99)) == 50
+    auc = torch.cat([torch.full((30,), 0.98), torch.full((70,), 0.55)])
+    assert meeting_step(auc) == 28  # of the 73 steps from 28 on 70 are alike: 0.959
+    assert meeting_step(torch.full((50,), 0.9)) == 50
     assert meeting_step(torch.full((50,), 0.5)) == 1
+    truth, coarse = torch.tensor([[0.9, 0.5], [0.7, 0.5]]), torch.tensor([[0.8, 0.5], [0.1, 0.4]])
+    assert separability(truth, coarse).tolist() == pytest.approx([0.75, 0.75])
     coarse, truth, diffusion = tensor(6, 4), tensor(6, 4, seed=1), Diffusion(20)
     found = divergence(diffusion, coarse, truth)
     kept = diffusion.kept.double()

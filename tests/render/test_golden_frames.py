@@ -15,9 +15,11 @@ from vivavoce.data.corpus.draw import Painter
 from vivavoce.data.corpus.people import draw_person
 from vivavoce.look.boxes import face_box
 from vivavoce.look.face478 import fit, load
+from vivavoce.look.landmarks68 import ALL_68
 from vivavoce.render.flow_generator import FlowGenerator, fuse, slots_of
-from vivavoce.render.from_landmarks import GRID, LandmarkRenderer, enlarged, field
+from vivavoce.render.from_landmarks import GRID, GUIDES, LandmarkRenderer, enlarged, field, guides
 from vivavoce.render.landmark_drawing import draw_landmarks, face_mask
+from vivavoce.render.light import measure
 from vivavoce.render.lipline import snap
 from vivavoce.render.paste import paste
 from vivavoce.render.repair import REGIONS, RepairNet, stack
@@ -70,7 +72,9 @@ def renderer(closed: Face) -> Renderer:
     return Renderer(closed, load(), SIDE)
 
 
-def motion(pose: tuple[float, ...] = (), gaze: tuple[float, float] = (0, 0), **doing: float):
+def motion(
+    pose: tuple[float, ...] = (), gaze: tuple[float, float] = (0, 0), **doing: float
+) -> Motion:
     row = np.zeros((1, len(ARKIT)), np.float32)
     for name, value in doing.items():
         row[0, ARKIT_INDEX[name]] = value
@@ -130,6 +134,16 @@ def test_what_a_renderer_is_made_of(mouth: str, closed: Face, opened: Face, gold
     golden(f"{mouth}, follow", brief(rig.follow_map), 5e-3)
     golden(f"{mouth}, skin", brief(rig.skin), 5e-3)
     golden(f"{mouth}, deformed", brief(rig.deform(points, MOTIONS["turned"].pose)), 2.0)
+
+
+def test_who_sleeps_in_the_picture_goes_on_sleeping(golden: Golden) -> None:
+    sleeping = drawn(eyeBlinkLeft=1.0, eyeBlinkRight=1.0)
+    renderer = Renderer(sleeping, load(), SIDE)
+    assert all(eye.asleep for eye in renderer.eyes)
+    rest = renderer.shape.moved(motion())
+    blink = renderer.shape.moved(motion(eyeBlinkLeft=1.0, eyeBlinkRight=1.0))
+    assert np.abs(blink - rest)[0, [159, 386]].max() < 0.02
+    golden("sleeping", brief(renderer.render(MOTIONS["speaks and turns"])[0]), 1.0)
 
 
 def test_the_whole_picture_and_what_lies_beyond_its_edge(closed: Face, golden: Golden) -> None:
@@ -270,6 +284,23 @@ def test_the_field_goes_from_the_target_to_the_reference(golden: Golden) -> None
     assert corner == pytest.approx([-1, -1], abs=0.05)
     same = field(before, before)
     assert same[0, 3, 40].numpy() == pytest.approx([line[40], line[3]], abs=1e-3)
+
+
+def test_guides_are_places_in_the_square(closed: Face) -> None:
+    found = guides(closed.landmarks[None], 256)[0]
+    assert found.shape == (len(GUIDES), 2)
+    wanted = closed.landmarks[list(GUIDES), :2] / 128 - 1
+    assert found.numpy() == pytest.approx(wanted, abs=1e-5)
+    assert found[0, 0] < 0 < found[16, 0]  # the ends of the jaw: left, right
+    assert len(set(GUIDES)) == len(GUIDES)
+    assert GUIDES[:68] == ALL_68
+    assert sum(GUIDES[68:]) == 3_312
+
+
+def test_light_of_a_large_picture(closed: Face, golden: Golden) -> None:
+    large = cv2.resize(closed.picture, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
+    found = measure(large, closed.landmarks * 4, 4 * 71.87)
+    golden("light, large", [*found.teeth, *found.flesh, *found.cavity, found.blur], 0.01)
 
 
 def test_pictures_from_landmarks(golden: Golden) -> None:
