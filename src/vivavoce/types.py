@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from vivavoce.errors import RequestError, ShapeError, UnknownName
 
 RATE = 16_000
-"""Samples a second, everywhere."""
+"""Sampling rate of all sound inside the package, in samples a second."""
 FPS = 25
-"""Video frames a second, everywhere."""
+"""Frame rate of all motion and video inside the package, in frames a second."""
 HOP = 160
 """Samples from one mel frame to the next: 100 mel frames a second."""
 SAMPLES_PER_FRAME = RATE // FPS
@@ -167,11 +167,12 @@ class Speech:
     samples: Float
     """Mono sound [n] in [-1, 1] at 16 kHz."""
     text: str | None = None
-    """The words that are spoken, if known."""
+    """Text that is spoken; None: not known."""
     phones: tuple[Phone, ...] | None = None
     """Exact phone times where we spoke it ourselves; None for recordings."""
     features: Float | None = None
-    """What the speech model knew while speaking [T, D] at 100 a second (TTSF drives lips by it)."""
+    """Hidden features of the speech model [T, D], 100 rows a second, from which TTSF moves the
+    lips; None: the speech was not made by such a model."""
 
     def __post_init__(self) -> None:
         check_shape("Speech.samples", self.samples, None)
@@ -225,9 +226,9 @@ class Cues:
     octaves (0 where unvoiced), voicing in [0, 1]."""
     emotion: Emotion = field(default_factory=Emotion)
     identity: Float | None = None
-    """Who speaks [D]."""
+    """Vector that tells who speaks [D]; None: not known."""
     instruction: str | None = None
-    """What the face is asked to do, in words."""
+    """Description in words of what the face shall do; None: nothing is asked for."""
 
     def __post_init__(self) -> None:
         check_shape("Cues.content", self.content, None, None)
@@ -269,7 +270,7 @@ class Face:
 
 @dataclass(frozen=True)
 class Motion:
-    """How a face moves, a row a video frame (25 a second)."""
+    """Movement of a face, one row a video frame (25 a second)."""
 
     expression: Float
     """[T, E] in the named `space`; for "arkit52" values in [0, 1], 0 = the relaxed face."""
@@ -279,7 +280,9 @@ class Motion:
     gaze: Float
     """[T, 2]: yaw, pitch of both eyes in radians relative to the head; 0 = as in the picture."""
     space: str = "arkit52"
-    """What `expression` means."""
+    """Name of the coordinates of `expression`: "arkit52" for ARKit coefficients, or the name that a
+    system gives its own (its page says what they are). Renderers refuse a space they do not
+    know."""
 
     def __post_init__(self) -> None:
         check_shape("Motion.expression", self.expression, None, None)
@@ -311,10 +314,11 @@ class Chunk:
 
 
 class Voice(Protocol):
-    """Speaks. A new kind of voice (a learned one, a cloned one) implements this and no more."""
+    """Anything that speaks a text. A new kind of voice (a learned one, a cloned one) implements
+    this and no more."""
 
     name: str
-    """What `--voice` takes."""
+    """Name of the voice, as `--voice` takes it."""
     language: str
     """BCP-47 tag, e.g. "en-gb"."""
 
@@ -328,23 +332,25 @@ class FaceModel(Protocol):
 
     @property
     def neutral(self) -> Float:
-        """[V, 3] in outer-eye distances: x to the picture's right, y up, z toward the viewer."""
+        """Mean face at rest [V, 3] in outer-eye distances: x to the picture's right, y up, z toward
+        the viewer."""
 
     @property
     def identity(self) -> Float:
-        """[I, V, 3]: one standard deviation each."""
+        """Displacement of every vertex by one standard deviation of each identity direction
+        [I, V, 3]."""
 
     @property
     def expression(self) -> Float:
-        """[E, V, 3]: the full action each."""
+        """Displacement of every vertex by the full action of each expression [E, V, 3]."""
 
     @property
     def expression_names(self) -> tuple[str, ...]:
-        """E names."""
+        """Names of the E expressions; those of ARKit where the model has them."""
 
     @property
     def triangles(self) -> NDArray[np.int32]:
-        """[F, 3] vertex indices, counter-clockwise seen from outside."""
+        """Vertex indices of the triangles [F, 3], counter-clockwise seen from outside."""
 
     def vertices(self, identity: Float, expression: Float) -> Float:
         """The face with these coefficients [V, 3] (or [T, V, 3] for [T, E] expression)."""
@@ -352,4 +358,5 @@ class FaceModel(Protocol):
 
 
 Progress: TypeAlias = Callable[[float, str], None]
-"""Called with seconds of clip finished and the name of the step."""
+"""Function that is called with the seconds of the clip that are finished and the name of the
+step."""

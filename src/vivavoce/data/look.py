@@ -18,23 +18,29 @@ from vivavoce.types import Bytes
 TILE = 128
 """Side of a picture on the sheet, in px."""
 DRAWN = (61, 291, 0, 17, 13, 14, 33, 133, 362, 263, 468, 473, 1, 152, 10, 234, 454)
-"""Points that are marked."""
+"""Tracker points that are marked on the sheet: mouth, eyes, irises and rim of the face."""
 
 
 @dataclass
 class Figures:
-    """What a set holds."""
+    """Counts of what a set of shards holds."""
 
     clips: Counter[str] = field(default_factory=Counter)
+    """Clips of each split."""
     seconds: dict[str, float] = field(default_factory=dict)
+    """Seconds of video of each split."""
     people: dict[str, set[str]] = field(default_factory=dict)
+    """Names of the people of each split."""
     emotions: Counter[str] = field(default_factory=Counter)
+    """Clips of each emotion; "-": not labelled."""
     sexes: Counter[str] = field(default_factory=Counter)
+    """Clips of people of each sex; "-": not labelled."""
     keys: Counter[str] = field(default_factory=Counter)
     """How many clips have each key of `schema.TABLE`."""
     lengths: list[float] = field(default_factory=list)
+    """Length of each clip in seconds."""
     seen: list[float] = field(default_factory=list)
-    """Share of frames in which the tracker saw the face, a clip each."""
+    """Share of each clip's frames in which the tracker saw the face."""
 
     def add(self, split: str, sample: Sample) -> None:
         """Count one more clip."""
@@ -49,7 +55,7 @@ class Figures:
             self.seen.append(float(np.mean(sample.tracks["seen"])))
 
     def rows(self) -> list[tuple[str, str]]:
-        """Lines for people."""
+        """Lines of a table: a name and what is to be said of it."""
         found = []
         for split in SPLITS:
             if self.clips[split]:

@@ -31,16 +31,18 @@ from vivavoce.look.crop import cropped, moved, squares
 from vivavoce.types import FPS, SAMPLES_PER_FRAME, Bytes, Float
 
 CLIPS_A_SHARD = 200
+"""Clips in one shard."""
 LONGEST_S = 20.0
-"""Of a sample; what is longer is cut there (STFM, sec. 4.1)."""
+"""Longest sample in seconds; what is longer is cut there (STFM, sec. 4.1)."""
 SHORTEST_S = 0.48
+"""Shortest sample in seconds (12 frames); a shorter clip is skipped."""
 LEAST_SEEN = 0.8
 """Share of the frames in which the tracker must see a face."""
 EXAMPLES = 5
 """Skipped files that the report names, for each reason."""
 
 OnProgress = Callable[[int, int, str], None]
-"""Called with shards finished, shards in all, and a line about the last one."""
+"""Function that is called with shards finished, shards in all, and a line about the last one."""
 
 
 class Skipped(Exception):
@@ -49,27 +51,35 @@ class Skipped(Exception):
 
 @dataclass(frozen=True)
 class Plan:
-    """One shard to be made."""
+    """Plan of one shard: which clips go into it."""
 
     split: str
+    """One of `shards.SPLITS`."""
     number: int
+    """Place of the shard in its split, from 0."""
     clips: tuple[Found, ...]
+    """Clips that go into it, in order."""
 
     @property
     def name(self) -> str:
-        """Its path below the set."""
+        """Path of the shard below the set."""
         return f"{self.split}/{self.number:05d}.tar"
 
 
 @dataclass(frozen=True)
 class Rules:
-    """How clips become samples."""
+    """Rules by which the clips of a set become samples."""
 
     set: str
+    """Name of the layout."""
     crop: str
+    """Rule of the square that is kept, one of `look.crop.RULES`."""
     licence: str
+    """Licence of the set, as every sample repeats it."""
     size: int
+    """Side of the pictures in px."""
     longest_s: float = LONGEST_S
+    """Length in seconds at which longer clips are cut."""
 
 
 def prepare(

@@ -24,13 +24,14 @@ from vivavoce.errors import ShapeError
 from vivavoce.types import RATE, SAMPLES_PER_FRAME, Float
 
 VERSION = 1
-"""Of this table; a reader refuses shards of another one."""
+"""Version of this table; a reader refuses shards of another one."""
 JPEG_QUALITY = 92
+"""Quality of stored colour pictures, 0 to 100."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One row of the table."""
+    """One row of the table of what a sample may hold."""
 
     member: str
     key: str
@@ -39,7 +40,7 @@ class Entry:
     unit: str
     meaning: str
     sets: str = "all"
-    """Which sets have it."""
+    """Sets that have this entry; "all": every set."""
 
 
 _ABOUT = "corpus, MEAD, MeadText, RAVDESS, InstructAvatar"
@@ -95,9 +96,9 @@ class Pictures:
     """Encoded pictures of one clip; indexing decodes only what is asked for."""
 
     data: NDArray[np.uint8]
-    """All files, one after the other [bytes]."""
+    """Bytes of all files, one after the other."""
     ends: NDArray[np.int64]
-    """Where each ends [T]."""
+    """Offset in bytes at which each file ends [T]."""
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -140,7 +141,7 @@ class Sample:
     key: str
     """Unique in its set; no dots and no slashes."""
     about: dict[str, Any]
-    """The `json` member."""
+    """Contents of the `json` member: labels, words, licence (see `TABLE`)."""
     samples: Float | None = None
     """Sound [640 T] in [-1, 1], 16 kHz."""
     frames: Pictures | None = None
@@ -150,16 +151,19 @@ class Sample:
     video: bytes | None = None
 
     def __len__(self) -> int:
-        """Frames T."""
+        """Number of frames T."""
         return int(self.about["frames"])
 
     @cached_property
     def seconds(self) -> float:
-        """Duration."""
+        """Length of the clip in seconds."""
         return len(self) * SAMPLES_PER_FRAME / RATE
 
     def check(self) -> None:
-        """Raises: ShapeError: a member's length does not agree with `frames`."""
+        """Check that all members are as long as the clip.
+
+        Raises: ShapeError: a member's length does not agree with `frames`.
+        """
         frames = len(self)
         if self.samples is not None and len(self.samples) != frames * SAMPLES_PER_FRAME:
             raise ShapeError(
@@ -178,7 +182,7 @@ class Sample:
 
 
 def to_members(sample: Sample) -> Iterator[tuple[str, bytes]]:
-    """The files of a sample: (suffix, bytes)."""
+    """Files of a sample, each as its suffix and its bytes."""
     sample.check()
     about = {"version": VERSION} | sample.about
     yield "json", json.dumps(about, ensure_ascii=False, sort_keys=True).encode()
@@ -195,7 +199,7 @@ def to_members(sample: Sample) -> Iterator[tuple[str, bytes]]:
 
 
 def from_members(key: str, members: dict[str, bytes]) -> Sample:
-    """The sample of these files; the other way round than `to_members`."""
+    """Sample with the name `key` that these files (suffix → bytes) hold; undoes `to_members`."""
     packs = {}
     for name in ("frames", "masks", "depth"):
         if f"{name}.npz" in members:

@@ -21,12 +21,13 @@ from vivavoce.data.schema import VERSION, Sample, from_members, to_members
 from vivavoce.errors import BadMedia, CannotWrite, OutputRefused, RequestError, UnknownName, needs
 
 SPLITS = ("train", "val", "test")
+"""Splits that a set may have."""
 MEMBERS = ("wav", "frames", "tracks", "masks", "depth", "mp4")
-"""What may be left unread; `json` always comes."""
+"""Members of a sample that may be left unread; `json` is always read."""
 
 
 def write_shard(path: Path, samples: Iterable[Sample]) -> int:
-    """Write a whole shard, or nothing; how many samples it holds.
+    """Write a whole shard, or nothing; the result is the number of samples in it.
 
     Raises: CannotWrite: no space, no permission.
     """
@@ -83,19 +84,20 @@ def read_shard(path: Path, members: Collection[str] = MEMBERS) -> Iterator[Sampl
 
 @dataclass(frozen=True)
 class ShardSet:
-    """A prepared data set, or a corpus."""
+    """Set of samples on disk: a prepared data set, a corpus, or several of them joined."""
 
     folder: Path
+    """Folder that holds `set.json`."""
     about: dict[str, Any]
-    """`set.json`: name, size, seed or source, and what else its maker says."""
+    """Contents of `set.json`: name, size, seed or source, and what else its maker says."""
 
     @property
     def name(self) -> str:
-        """Of the set, for figures."""
+        """Name of the set, as figures and cards give it."""
         return str(self.about["name"])
 
     def shards(self, split: str) -> list[Path]:
-        """The shards of a split, in order; "all": of every split.
+        """Paths of the shards of a split, in order; "all" gives those of every split.
 
         Raises: UnknownName: no such split. RequestError: it has no shards.
         """
@@ -110,7 +112,7 @@ class ShardSet:
 
     @property
     def splits(self) -> list[str]:
-        """The splits that have shards."""
+        """Splits that have shards, in the order of `SPLITS`."""
         return [name for name in SPLITS if self._of(name)]
 
     def _of(self, split: str) -> list[Path]:
@@ -120,7 +122,7 @@ class ShardSet:
         return [p for part in parts for p in part._of(split)]
 
     def samples(self, split: str = "all", members: Collection[str] = MEMBERS) -> Iterator[Sample]:
-        """The samples of a split, in order; see `read_shard`."""
+        """Samples of a split, in order, with these members only; see `read_shard`."""
         for path in self.shards(split):
             yield from read_shard(path, members)
 
@@ -192,7 +194,7 @@ def _people(shards: ShardSet) -> list[str]:
 
 
 def damaged(path: Path, error: Exception) -> BadMedia:
-    """What to say of a shard that cannot be read."""
+    """Error that says that the shard at `path` cannot be read, and what to do."""
     return BadMedia(
         f"The shard {path} is damaged ({error}). Delete it and run the command that made it "
         "again: it makes only what is missing."

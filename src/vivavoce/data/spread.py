@@ -20,7 +20,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 RAY = "ray"
-"""What `workers` is called for a Ray cluster."""
+"""Value of `workers` that asks for a Ray cluster."""
 THREAD_SETTINGS = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS",
 )  # fmt: skip
@@ -31,12 +31,14 @@ _AHEAD = 2  # items a worker has waiting, so that none idles and a long list is 
 
 @dataclass(frozen=True)
 class Done(Generic[Item, Result]):
-    """What became of one item."""
+    """Outcome of one item of work: a result or an error."""
 
     item: Item
+    """Item that was worked on."""
     result: Result | None = None
+    """What the function gave back; None where it raised."""
     error: Exception | None = None
-    """What the function raised for this item; the others go on."""
+    """Error that the function raised for this item; None: it did not. Other items go on."""
 
 
 def spread(

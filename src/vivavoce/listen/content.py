@@ -34,9 +34,9 @@ class ContentSettings:
     """The sizes of the network."""
 
     width: int = 160
-    """Channels."""
+    """Channels of every layer."""
     dilations: tuple[int, ...] = (1, 2, 4, 8, 1, 2, 4, 8)
-    """Of each layer, in frames of 20 ms."""
+    """Dilation of each layer, in frames of 20 ms."""
     ahead: tuple[int, ...] = (1, 2, 4, 0, 1, 0, 0, 0)
     """Frames that each layer looks ahead."""
 
@@ -70,7 +70,8 @@ class Layer(nn.Module):
         self.mix = nn.Conv1d(width, width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, W, before + T + ahead] → [B, W, T]."""
+        """Features [B, W, T] of T frames from [B, W, before + T + ahead], which holds their
+        surroundings too."""
         out = self.mix(torch.relu(self.conv(self.norm(x))))
         return x[..., self.before : self.before + out.shape[-1]] + out
 
@@ -79,7 +80,7 @@ class ContentModel(nn.Module):
     """Log-mel rows (levelled) → logits of the sound classes, both at 100 a second."""
 
     def __init__(self, settings: ContentSettings | None = None) -> None:
-        """Build with random weights."""
+        """Build the network with random weights."""
         super().__init__()
         self.settings = settings or ContentSettings()
         width = self.settings.width
@@ -103,7 +104,7 @@ class ContentModel(nn.Module):
 
     @property
     def sequence(self) -> list[Layer]:
-        """The layers in order."""
+        """Layers of the network, from the sound to the classes."""
         return [layer for layer in self.layers if isinstance(layer, Layer)]
 
     def _logits(self, x: Tensor) -> Tensor:
@@ -111,7 +112,7 @@ class ContentModel(nn.Module):
         return out.reshape(len(out), -1, len(CLASSES))
 
     def packed(self) -> tuple[dict[str, Tensor], dict[str, str]]:
-        """Weights (half precision) and metadata of its file."""
+        """Weights in half precision, and the metadata of a file that keeps them."""
         sizes = {k: repr(v) for k, v in asdict(self.settings).items()}
         weights = {
             k: v.half() if v.is_floating_point() else v for k, v in self.state_dict().items()
@@ -119,7 +120,7 @@ class ContentModel(nn.Module):
         return weights, {**sizes, "part": "content", "classes": " ".join(CLASSES)}
 
     def save(self, path: Path) -> None:
-        """Write one safetensors file."""
+        """Write weights and settings to one safetensors file at `path`."""
         weights, note = self.packed()
         save_file(weights, path, note)
 

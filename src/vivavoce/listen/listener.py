@@ -29,7 +29,7 @@ CHUNK = 10
 
 
 class Listener:
-    """Hears speech piece by piece and tells what the lips must do.
+    """Listener that hears speech piece by piece and tells what the lips must do.
 
     Exact phones are believed where the speech has them; otherwise the network listens. Frame i of
     the clip covers samples [640 i, 640 i + 640) of the whole sound, whatever the pieces' lengths,
@@ -37,7 +37,8 @@ class Listener:
     """
 
     def __init__(self, model: ContentModel | None = None) -> None:
-        """`model`: another content network; None: the one that ships, loaded when needed."""
+        """Build a listener with the content network `model`; None: the one that ships, loaded when
+        it is needed first."""
         self._model = model
 
     def __call__(
@@ -74,7 +75,8 @@ def _parts(piece: Speech) -> Iterator[Speech]:
 
 
 class _Hearing:
-    """What has been heard and not been taken yet; `start` is the first such frame of the clip."""
+    """Cues that have been heard and not been taken yet; `start` is the first such frame of the
+    clip."""
 
     def __init__(self, model: ContentModel | None) -> None:
         self._given_model = model
@@ -90,11 +92,11 @@ class _Hearing:
 
     @property
     def ready(self) -> int:
-        """Frames whose content and prosody are complete."""
+        """Number of frames whose content and prosody are complete."""
         return min(int(self._known // SAMPLES_PER_FRAME) - self._start, len(self._prosody))
 
     def add(self, piece: Speech) -> None:
-        """Hear a piece."""
+        """Hear one more piece of speech."""
         begin = self._total
         self._total += len(piece.samples)
         self._samples = np.concatenate([self._samples, piece.samples])

@@ -9,8 +9,9 @@ import numpy as np
 from vivavoce.types import HOP, RATE, Float
 
 MELS = 80
+"""Rows of the spectrogram: mel bands from 0 to 8 kHz."""
 FLOOR = 1e-9
-"""Energies below this are as good as digital silence."""
+"""Smallest energy that the logarithm is taken of; anything below is as good as digital silence."""
 
 
 @cache
@@ -51,7 +52,7 @@ class MelStream:
     """`log_mel` for sound that arrives in parts; gives the same rows."""
 
     def __init__(self, window: int = 640) -> None:
-        """Begin. `window` is its length in samples."""
+        """Begin a spectrogram with Hann windows of `window` samples."""
         self._window = np.hanning(window + 1)[:-1].astype(np.float32)
         self._fft = 1 << (window - 1).bit_length()
         self._side = (window - HOP) // 2
@@ -64,7 +65,7 @@ class MelStream:
         return self._rows(samples)
 
     def finish(self) -> Float:
-        """The rows that wait for sound after the end."""
+        """Rows [T, 80] that still wait for sound, as if silence followed the end."""
         rows = self._rows(np.zeros(self._side + HOP, np.float32))
         return rows[: self._seen // HOP - (self._given - len(rows))]
 

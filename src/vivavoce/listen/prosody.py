@@ -9,6 +9,7 @@ import numpy as np
 from vivavoce.types import RATE, SAMPLES_PER_FRAME, Float
 
 LOWEST_HZ, HIGHEST_HZ = 60, 450
+"""Range in which F0 is looked for, in Hz."""
 _WINDOW = 1280  # two periods of the lowest voice, and some
 _SIDE = (_WINDOW - SAMPLES_PER_FRAME) // 2
 _SHORT, _LONG = RATE // HIGHEST_HZ, RATE // LOWEST_HZ

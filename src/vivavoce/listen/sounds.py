@@ -45,10 +45,13 @@ MEMBERS: dict[str, str] = {
 CLASSES = tuple(MEMBERS)
 """The names of the classes, in the order of the columns of `Cues.content`."""
 INDEX = {name: i for i, name in enumerate(CLASSES)}
+"""Column of each class in `Cues.content`."""
 SILENCE, CLOSED = INDEX["sil"], INDEX["pbm"]
+"""Columns of silence and of the sounds with closed lips (p, b, m)."""
 OPEN = (INDEX["a"], INDEX["ae"], INDEX["uh"], INDEX["aw"])
 """Columns of vowels for which the jaw opens."""
 VOWELS = tuple(i for name, i in INDEX.items() if i >= INDEX["a"])
+"""Columns of the vowels."""
 
 _LETTER = {letter: INDEX[name] for name, letters in MEMBERS.items() for letter in letters}
 _STOPS = "tdʈɖ"
@@ -82,7 +85,8 @@ def classes_of(symbol: str) -> tuple[tuple[int, float], ...]:
 
 
 def spans(phones: Iterable[Phone]) -> Iterable[tuple[float, float, int]]:
-    """(start in s, end in s, class) of every part of every phone."""
+    """Start and end in seconds and the class of every part of every phone, in order; a diphthong
+    has two parts."""
     for phone in phones:
         at = phone.start_s
         for index, share in classes_of(phone.symbol):

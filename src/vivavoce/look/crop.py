@@ -21,13 +21,15 @@ from vivavoce.look.boxes import face_box
 from vivavoce.types import OUTER_EYES, Bytes, Float
 
 RULES = ("portrait", "close", "tracked", "lrs")
+"""Names of the crop rules."""
 STILL = {"portrait": (2.05, 0.44), "close": (1.45, 0.42)}
 """Side of the still squares over the face box's larger side; height of the eyes in them, from the
 top."""
 TRACKED_MARGIN = 0.4
-"""Of the box, at the sides and, twice, below (run_pipeline.py of joonson/syncnet_python)."""
+"""How far the square reaches beyond the face's box, as a share of it, at the sides and twice below
+(run_pipeline.py of joonson/syncnet_python)."""
 SMOOTHED = 13
-"""Frames of the median filter over tracked boxes, as there."""
+"""Length in frames of the median filter over tracked boxes, as in syncnet_python."""
 
 
 def squares(landmarks: Float, width: int, height: int, rule: str) -> Float:
@@ -80,7 +82,8 @@ def cropped(frames: Iterable[Bytes], places: Float, size: int) -> Iterator[Bytes
 
 
 def moved(landmarks: Float, places: Float, size: int) -> Float:
-    """The points in the pixels of their squares [T, 478, 3]."""
+    """Points [T, 478, 3] in the pixels of their squares `places` [T, 3], which are `size` px
+    wide."""
     scale = (size / places[:, 2])[:, None]
     out = landmarks.astype(np.float32).copy()
     out[..., 0] = (landmarks[..., 0] - places[:, :1]) * scale

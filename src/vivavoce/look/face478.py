@@ -23,7 +23,7 @@ ARRAYS = Path(__file__).with_name("face478.npz")
 TO_MODEL = np.array([1, -1, -1], np.float32)
 """Picture axes (y down, z away) to model axes (y up, z toward the viewer), and back."""
 DEPTH_WEIGHT = 0.35
-"""The tracker's depth is a guess; it counts this much against x and y."""
+"""Weight of the tracker's depth against x and y: it is a guess of the tracker's network."""
 RIDGE_IDENTITY, RIDGE_EXPRESSION = 0.02, 0.006
 """Pull of the coefficients toward 0, in squared outer-eye distances per point set."""
 STABLE = (
@@ -35,15 +35,19 @@ STABLE = (
 
 @dataclass(frozen=True)
 class Face478:
-    """The model's arrays; see `types.FaceModel`."""
+    """Linear face model on the tracker's points; a `types.FaceModel`."""
 
     neutral: Float
+    """Mean face at rest [478, 3] in outer-eye distances."""
     identity: Float
+    """Displacement by a standard deviation of each identity direction [I, 478, 3]."""
     expression: Float
+    """Displacement by the full action of each ARKit expression [52, 478, 3]."""
     triangles: NDArray[np.int32]
-    """[852, 3], counter-clockwise seen from outside; eyes and mouth are open holes."""
+    """Vertex indices [852, 3], counter-clockwise seen from outside; eyes and mouth are open
+    holes."""
     mirror: NDArray[np.int32]
-    """[478]: the point on the other side of the face."""
+    """Index of the point on the other side of the face [478]."""
     expression_names: tuple[str, ...] = ARKIT
 
     def vertices(self, identity: Float, expression: Float) -> Float:
@@ -64,16 +68,17 @@ class Fit:
     """What `fit` finds for a sequence of T tracked pictures of one person."""
 
     identity: Float
-    """[I] in standard deviations."""
+    """Identity coefficients [I] in standard deviations, one row for all frames."""
     expression: Float
-    """[T, 52] in [0, 1]."""
+    """ARKit coefficients [T, 52] in [0, 1]."""
     pose: Float
-    """[T, 6]: yaw, pitch, roll in radians; x, y, z of the neck in outer-eye distances from the
-    picture's top left corner (x right, y up)."""
+    """Head pose [T, 6]: yaw, pitch, roll in radians; x, y, z of the neck in outer-eye distances
+    from the picture's top left corner (x right, y up)."""
     scale: Float
-    """[T]: pixels to one outer-eye distance."""
+    """Pixels to one outer-eye distance [T]."""
     residual: Float
-    """[T]: root mean square distance of the model to the points in x and y, outer-eye distances."""
+    """Misfit [T]: root mean square distance of the model to the points in x and y, outer-eye
+    distances."""
 
 
 def fit(landmarks: Float, rounds: int = 4) -> Fit:

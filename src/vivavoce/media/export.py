@@ -19,6 +19,7 @@ from vivavoce.types import ARKIT, FPS, FaceModel, Float, Motion
 __all__ = ["MOTION_SUFFIXES", "read_csv", "read_glb", "read_npz", "write_motion"]
 
 MOTION_SUFFIXES = (".csv", ".npz", ".glb")
+"""Suffixes that a motion file may have; they choose its format."""
 
 ROTATIONS = (
     "HeadYaw", "HeadPitch", "HeadRoll", "LeftEyeYaw", "LeftEyePitch", "LeftEyeRoll",
@@ -30,11 +31,14 @@ COLUMNS = tuple(name[0].upper() + name[1:] for name in ARKIT) + ROTATIONS
 
 @dataclass(frozen=True)
 class Written:
-    """A motion file that was written."""
+    """Facts about a motion file that was written."""
 
     path: Path
+    """Place of the file."""
     seconds: float
+    """Length of the motion in seconds."""
     frames: int
+    """Number of frames, 25 a second."""
 
 
 def write_motion(

@@ -29,7 +29,7 @@ from vivavoce.types import (
 )
 
 METRES = 0.09
-"""One outer-eye distance of an adult, for glTF's unit."""
+"""Length of an outer-eye distance of an adult in metres, glTF's unit."""
 FULL_GAZE = np.float32(np.radians(30))
 """The eyes' turn at which ARKit's eyeLook coefficients are 1 here (Apple states no angle)."""
 

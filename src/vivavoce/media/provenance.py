@@ -15,14 +15,14 @@ SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmic
 
 @dataclass(frozen=True)
 class Provenance:
-    """How a clip was made."""
+    """What a file says about the way it was made."""
 
     model: str
-    """The system and checkpoint, e.g. "portrait"."""
+    """Name of the system and its checkpoint, e.g. "portrait"."""
     seed: int | None = None
     """The seed that makes it again; None where nothing is drawn."""
     version: str = vivavoce.__version__
-    """Version of vivavoce."""
+    """Version of vivavoce that made the clip."""
 
     def tags(self) -> dict[str, str]:
         """The metadata of a file: plain words for people, keys for programs."""

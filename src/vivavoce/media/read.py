@@ -39,11 +39,12 @@ CANCELS = 0.05
 
 @dataclass(frozen=True)
 class SpeechLimits:
-    """What a recording may be; checked before any work."""
+    """Limits of a recording that is accepted; checked before any work."""
 
     max_seconds: float = 12 * 3600.0
-    """Length of the recording in seconds."""
+    """Greatest length of the recording in seconds."""
     min_seconds: float = MIN_SPEECH_S
+    """Least length of the recording in seconds."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,9 @@ class ClipInfo:
     fps: float
     """Frames a second of the file itself."""
     seconds: float
-    """Length of the picture track."""
+    """Length of the picture track in seconds."""
     sound_seconds: float | None
-    """Length of the sound track; None if there is none."""
+    """Length of the sound track in seconds; None: there is none."""
 
 
 # ---------------------------------------------------------------- speech

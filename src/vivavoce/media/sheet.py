@@ -13,6 +13,7 @@ from vivavoce.media.read import SpeechLimits, read_clip_info, read_speech, read_
 from vivavoce.types import FPS, RATE, Bytes, Float
 
 SHEET_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+"""Suffixes that a contact sheet may have; they choose its format."""
 
 TILE_PX = 256
 """Width of one frame on the sheet, in pixels."""

@@ -29,6 +29,7 @@ SOUND_RATE = 48_000
 """AAC's first frame is 1024 samples of run-in that careless players play: 21 ms here, but 64 ms at
 16 kHz, more than sound and picture may be apart."""
 SOUND_BITS = 96_000
+"""Bit rate of the AAC track, in bits a second."""
 
 BT709: dict[str, Any] = {
     "dst_colorspace": Colorspace.ITU709,

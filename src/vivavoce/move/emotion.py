@@ -36,24 +36,24 @@ LIP_GAP = {
 }
 """How much each full coefficient opens the lips in `face478`, in outer-eye distances."""
 CLOSE_GAP = 0.424
-"""How much mouthClose closes them."""
+"""How much a full mouthClose brings the lips together in `face478`, in outer-eye distances."""
 _BLEND_S = 0.25
 
 
 @dataclass(frozen=True)
 class Look:
-    """An emotion at full intensity."""
+    """What an emotion at full intensity does to a face and its movement."""
 
     shape: dict[str, float]
     """Coefficients that are added; a name without Left or Right stands for both sides."""
     speech: float = 1.0
-    """Times the lips' movement."""
+    """Factor on the movement of the lips; 1 leaves it as it is."""
     head: float = 1.0
-    """Times the head's movement."""
+    """Factor on the movement of the head; 1 leaves it as it is."""
     pose_deg: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    """Added to yaw, pitch, roll."""
+    """Degrees that are added to the head's yaw, pitch and roll."""
     gaze_deg: tuple[float, float] = field(default=(0.0, 0.0))
-    """Added to the gaze's yaw, pitch."""
+    """Degrees that are added to the yaw and pitch of the gaze."""
 
 
 LOOKS: dict[str, Look] = {
@@ -106,7 +106,7 @@ LOOKS: dict[str, Look] = {
         speech=0.95, head=0.85, pose_deg=(-1.5, 2.5, 1.5),
     ),
 }  # fmt: skip
-"""Emotion → what it does; `EMOTIONS` are its keys."""
+"""What each of `EMOTIONS` does at full intensity."""
 
 _EXTRA = 7  # speech, head, yaw, pitch, roll, gaze yaw, gaze pitch
 _GAPS = np.array([LIP_GAP.get(name, 0.0) for name in ARKIT], np.float32)
@@ -114,7 +114,8 @@ _PARTS = np.array([n in LIP_GAP and not n.startswith("nose") for n in ARKIT], np
 
 
 def look_of(emotion: Emotion) -> Float:
-    """[52 + 7]: the coefficients of an emotion, then speech, head, pose (rad), gaze (rad).
+    """Row [52 + 7] that describes an emotion at its intensity: ARKit coefficients to add, factors
+    on speech and head movement, yaw, pitch and roll of the pose, yaw and pitch of the gaze (rad).
 
     Raises: UnknownName: the emotion is not one of `EMOTIONS`.
     """
@@ -150,7 +151,8 @@ class EmotionStream:
 
 
 def felt(lips: Float, closed: Float, looks: Float) -> Float:
-    """Lips [T, 52] with emotion [T, 52 + 7]; where the lips are closed [T] they stay closed.
+    """Coefficients [T, 52] of speaking `lips` [T, 52] with an emotion (rows `looks` [T, 52 + 7] of
+    `look_of`); where the lips are `closed` [T] in [0, 1] they stay closed.
 
     What parts the lips fades with the closure; what the nose still lifts, `mouthClose` gives back,
     so that a disgusted p is a p.

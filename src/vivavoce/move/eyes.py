@@ -14,14 +14,16 @@ from vivavoce.types import ARKIT_INDEX, FPS, Float
 SINCE_S = (0.5, 1.0, 2.0, 3.0, 4.5, 6.0)
 """Borders of the bins of time since the last blink."""
 REFRACTORY_S, LONGEST_S = 0.8, 7.0
-"""No blink sooner than the first after another, none later than the second."""
+"""Shortest and longest time between the beginnings of two blinks, in seconds."""
 PEAK = 4
 """Column of the blink's shape at which the eye is shut."""
 LOOK_RAD = 0.55
-"""Turn of the eye that eyeLook coefficients of 1 stand for."""
+"""Turn of an eye in radians for which an eyeLook coefficient is 1."""
 VESTIBULO_OCULAR = 0.6
 """Part of the head's turn that the eyes take back to stay with the viewer."""
 GAZE_LIMIT = 0.24
+"""Furthest turn of the eyes in radians (14 degrees) to each side, up and down; chosen, not
+measured."""
 _SACCADE = np.array([0.35, 0.85, 1.0])  # of the way, frame by frame: about 80 ms for 5 degrees
 _LOUD, _PAUSE_S = 0.3, 0.1  # energy above which somebody speaks; longest closure of a stop
 
@@ -33,7 +35,7 @@ def since_bin(seconds: float) -> int:
 
 @dataclass(frozen=True)
 class EyeHabits:
-    """What was measured on real eyes."""
+    """Statistics of blinks and glances, measured on real clips (or invented for corpus people)."""
 
     hazard: Float
     """Log-odds of a blink's beginning in a frame [7 bins of time since the last, 2]; the column
@@ -43,11 +45,14 @@ class EyeHabits:
     targets: Float
     """Where people look between two saccades [N, 2]: yaw, pitch in radians from the viewer."""
     stays: Float
-    """For how long [N], in seconds."""
+    """How long the eyes stay at each of `targets` [N], in seconds."""
 
     @classmethod
     def load(cls, file: Path) -> EyeHabits:
-        """Raises: BadCheckpoint: `file` is missing, damaged or not ours."""
+        """Habits that are stored in the head's checkpoint `file` (safetensors).
+
+        Raises: BadCheckpoint: the file is missing, damaged, or of another part or version.
+        """
         tensors, _ = read_weights(file, "head")
         try:
             return cls(*(tensors[f"eyes.{n}"].numpy() for n in cls.__dataclass_fields__))

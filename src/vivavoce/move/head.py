@@ -24,19 +24,21 @@ STEP = 4
 TAIL = 12
 """Knots of motion that the next one depends on."""
 DIMS = ("yaw", "pitch", "roll", "x", "y", "brow")
-"""What is drawn; angles in radians, x and y in outer-eye distances, brows as a coefficient: raised
-above 0, lowered below."""
+"""What one knot holds; angles in radians, x and y in outer-eye distances, brows as a coefficient:
+raised above 0, lowered below."""
 PROSODY_KNOTS = 4
 """Knots over which the prosody before a knot is summed up."""
 CUES = 3 * PROSODY_KNOTS + 2
 """Numbers that tell a knot about prosody: the last four knots', the last seconds' loudness, and
 whether prosody is known at all."""
 EULER_STEPS = 8
+"""Euler steps in which a knot is carried from noise to data; chosen, not measured. Each step costs
+two passes of the network."""
 GUIDANCE = 2.5
 """How far the flow with prosody is followed past the flow without (Ho & Salimans, "Classifier-free
 diffusion guidance", 2022); 1 is what was learned, more makes prosody matter more."""
 LIMITS = np.array([0.22, 0.15, 0.14, 0.10, 0.08, 0.7])
-"""No motion goes beyond these, whatever is drawn."""
+"""Largest size of each of `DIMS` (radians, outer-eye distances, coefficient), whatever is drawn."""
 SLOW_KNOTS = 40
 """Knots (6.4 s) over which the mean that pulls the head back is taken."""
 _SPLINE = np.array([[1, 4, 1, 0], [-3, 0, 3, 0], [3, -6, 3, 0], [-1, 3, -3, 1]]) / 6
@@ -71,7 +73,8 @@ class HeadNet(nn.Module):
         return self.velocity(x, times(t), self.past(past))
 
     def velocity(self, x: Tensor, time: Tensor, past: Tensor) -> Tensor:
-        """The same with `times(t)` and the past's own layer done, once for all steps of a knot."""
+        """Velocity [B, 6] at x [B, 6] from `times(t)` [B, 4] and from the first layer's answer
+        about the past [B, width], which is made once for all steps of a knot."""
         return self.layers(self.now(torch.cat([x, time], 1)) + past)
 
 
@@ -93,21 +96,27 @@ def knot_cues(prosody: np.ndarray, slow_loudness: float) -> np.ndarray:
 
 
 class Head:
-    """A trained `HeadNet` at work."""
+    """Trained head network, with the scales it is used with; draws knots of head and brow
+    motion."""
 
     def __init__(self, net: HeadNet, spread: Float, step_spread: Float, gain: float) -> None:
         self.net = net.eval()
         self.spread = spread
         """Standard deviation of the training motion [6]."""
         self.step_spread = step_spread
-        """Standard deviation of its steps from knot to knot [6], in units of `spread`."""
+        """Standard deviation of the training motion's steps from knot to knot [6], in units of
+        `spread`."""
         self.gain = gain
-        """Factor on the motion that gives the amount of movement we want."""
+        """Factor on the drawn motion, set after training so that heads move as much as real ones
+        do."""
         self._times = [times(torch.full((2, 1), i / EULER_STEPS)) for i in range(EULER_STEPS)]
 
     @classmethod
     def load(cls, file: Path) -> Head:
-        """Raises: BadCheckpoint: `file` is missing, damaged or not ours."""
+        """Head with the weights in `file` (safetensors).
+
+        Raises: BadCheckpoint: the file is missing, damaged, or of another part or version.
+        """
         tensors, metadata = read_weights(file, "head")
         try:
             net = HeadNet(int(metadata["width"]))
@@ -131,7 +140,7 @@ class Head:
         return x[0].numpy() * self.step_spread
 
     def stream(self, rng: np.random.Generator) -> HeadStream:
-        """A new clip."""
+        """Stream of head and brow motion for a new clip; `rng` decides what is left to chance."""
         return HeadStream(self, rng)
 
 
@@ -163,7 +172,7 @@ class HeadStream:
         return np.concatenate(out)
 
     def finish(self, frames: int) -> Float:
-        """The last `frames` rows, as if silence followed."""
+        """Motion [frames, 6] of the last `frames` frames, as if silence followed."""
         return self.push(np.zeros((frames + STEP, 3), np.float32))[:frames]
 
     def _draw(self, heard: np.ndarray) -> None:

@@ -48,7 +48,7 @@ _SURE, _UNSURE = 0.50, 0.20  # above: fully sealed (or at rest); below: not at a
 
 
 def control_matrix() -> Float:
-    """[14, 52]: ARKit coefficients of the controls."""
+    """Matrix [14, 52] that turns lip controls into ARKit coefficients."""
     matrix = np.zeros((len(CONTROLS), len(ARKIT)), np.float32)
     for row, names in enumerate(CONTROLS.values()):
         matrix[row, [ARKIT_INDEX[name] for name in names]] = 1
@@ -83,7 +83,8 @@ class LipNet(nn.Module):
 
 
 def certain(logits: Tensor) -> Tensor:
-    """Probability, stretched so that the likely is exactly 1 and the unlikely exactly 0."""
+    """Probability in [0, 1] of `logits`, stretched so that 0.5 and more gives exactly 1 and 0.2 and
+    less exactly 0."""
     return ((torch.sigmoid(logits) - _UNSURE) / (_SURE - _UNSURE)).clamp(0, 1)
 
 
@@ -111,7 +112,7 @@ def compose(free: Tensor, closed: Tensor, rest: Tensor, to_arkit: Tensor) -> Ten
 
 
 def stack_cues(cues: Cues) -> Float:
-    """What the network reads [T, C + 3]."""
+    """Content and prosody of `cues` side by side [T, C + 3], as the lip network reads them."""
     return np.concatenate([cues.content, cues.prosody], 1).astype(np.float32)
 
 
@@ -123,7 +124,7 @@ def quiet_cues(frames: int, classes: int) -> Float:
 
 
 class Lips:
-    """A trained `LipNet` at work."""
+    """Trained lip network, with the gain it is used with; turns cues into ARKit coefficients."""
 
     def __init__(self, net: LipNet, gain: float = 1.0) -> None:
         self.net = net.eval()
@@ -133,7 +134,10 @@ class Lips:
 
     @classmethod
     def load(cls, file: Path) -> Lips:
-        """Raises: BadCheckpoint: `file` is missing, damaged or not ours."""
+        """Lips with the weights in `file` (safetensors).
+
+        Raises: BadCheckpoint: the file is missing, damaged, or of another part or version.
+        """
         tensors, metadata = read_weights(file, "lips")
         try:
             net = LipNet(int(metadata["classes"]), int(metadata["width"]))
@@ -143,7 +147,7 @@ class Lips:
             raise BadCheckpoint(f"{file} does not fit this version ({error}).") from None
 
     def stream(self) -> LipStream:
-        """A new clip."""
+        """Stream of lip movements for a new clip."""
         return LipStream(self)
 
     @torch.inference_mode()
@@ -156,7 +160,8 @@ class Lips:
 
 
 class LipStream:
-    """One clip, piece by piece; together the pieces give what the whole would give."""
+    """Lip movements of one clip, piece by piece; the pieces together are bit for bit what the whole
+    clip would give."""
 
     def __init__(self, lips: Lips) -> None:
         self._lips = lips
@@ -172,5 +177,6 @@ class LipStream:
         return result
 
     def finish(self) -> tuple[Float, Float]:
-        """The last frames, as if silence followed."""
+        """Coefficients [m, 52] and closure [m] of the frames that still wait, as if silence
+        followed."""
         return self.push(quiet_cues(AHEAD, self._lips.net.classes))

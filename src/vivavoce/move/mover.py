@@ -25,13 +25,13 @@ _BROWS = {
 
 
 class PortraitMover:
-    """Cues → motion of a face, a chunk at a time; it looks 5 frames (0.2 s) ahead.
+    """Maker of a face's motion from cues, a chunk at a time; it looks 5 frames (0.2 s) ahead.
 
     Its models are shared by all calls; what a clip needs to remember lives in the call.
     """
 
     def __init__(self, lips: Lips, head: Head, eyes: EyeHabits) -> None:
-        """Trained parts; `load_mover` reads them from a checkpoint."""
+        """Build a mover of trained parts; `load_mover` reads them from a checkpoint."""
         self.lips, self.head, self.eyes = lips, head, eyes
 
     def __call__(
@@ -41,7 +41,8 @@ class PortraitMover:
         rng: np.random.Generator,
         still: bool = False,
     ) -> Iterator[Motion]:
-        """As many frames of motion as there are cues, in order; memory does not grow.
+        """Motion in ARKit coefficients, as many frames as there are cues, in order; memory does not
+        grow.
 
         Args:
             cues: In pieces of any length; the motion does not depend on how they are cut.

@@ -16,7 +16,7 @@ class ConvAlong(nn.Conv1d):
     """`nn.Conv1d` (without groups; the same weights under the same names) for [B, T, C]."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, T', O] of [B, T, C]."""
+        """Convolution of `x` [B, T, C] along time: [B, T', O], T' as stride and padding give it."""
         (kernel,), (dilation,), (stride,) = self.kernel_size, self.dilation, self.stride
         assert isinstance(self.padding, tuple)
         if kernel == 1 and stride == 1:

@@ -28,7 +28,8 @@ class RelativeAttention(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """[B, T, D] of [B, T, D]; frames where `mask` [B, T] is false are not listened to."""
+        """Features [B, T, D] of x [B, T, D]; frames where `mask` [B, T] is false are not listened
+        to."""
         batch, frames, width = x.shape
         split = (batch, frames, self.heads, -1)
         q, k, v = (f(x).view(split).transpose(1, 2) for f in (self.ask, self.key, self.value))
@@ -99,7 +100,8 @@ class ConformerBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """[B, T, D]."""
+        """Features [B, T, D] of x [B, T, D]; `mask` [B, T] is false where a clip has ended; None:
+        nowhere."""
         x = x + 0.5 * self.first(x)
         x = x + self.dropout(self.attention(self.attention_norm(x), mask))
         x = x + self.dropout(self.convolution(self.convolution_norm(x), mask))
@@ -120,7 +122,8 @@ class Conformer(nn.Module):
         )
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """`mask` [B, T] is false where a clip has ended."""
+        """Features [B, T, D] of x [B, T, D]; `mask` [B, T] is false where a clip has ended; None:
+        nowhere."""
         for block in self.blocks:
             x = block(x, mask)
         return x

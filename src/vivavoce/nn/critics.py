@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from vivavoce.nn.equalised import GAIN, EqualConv2d, EqualLinear, halve, leaky
 
 GROUP = 4
-"""Pictures over which a batch's deviation is taken."""
+"""Number of pictures over which `batch_deviation` is taken."""
 
 
 class _Block(nn.Module):
@@ -44,7 +44,7 @@ class PictureCritic(nn.Module):
         self.logit = EqualLinear(channels[4], 1)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Positive where it believes them true."""
+        """Logits [B] of pictures [B, 3, S, S]; positive: believed to be true."""
         x = self.blocks(leaky(self.first(pictures)))
         x = leaky(self.last(torch.cat([x, batch_deviation(x)], 1)))
         out: Tensor = self.logit(leaky(self.whole(x.flatten(1))))
@@ -82,7 +82,8 @@ class PatchCritic(nn.Module):
         self.layers = nn.ModuleList(layers)
 
     def forward(self, pictures: Tensor) -> list[Tensor]:
-        """Feature maps; the last are logits."""
+        """Feature maps of all layers for pictures [B, C, H, W]; the last are the logits [B, 1, h,
+        w]."""
         found, x = [], pictures
         for layer in self.layers:
             x = layer(x)
@@ -99,7 +100,7 @@ class MultiScaleCritic(nn.Module):
         self.critics = nn.ModuleList(PatchCritic(inputs, width, strides) for _ in range(scales))
 
     def forward(self, pictures: Tensor) -> list[list[Tensor]]:
-        """What each scale's critic gives, the full size first."""
+        """Feature maps of the critic of each scale, the full size first."""
         found, x = [], pictures
         for critic in self.critics:
             found.append(critic(x))

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 
 Denoiser = Callable[[Tensor, Tensor], Tensor]
-"""Of noisy x_t [B, ...] and steps t [B] (1..T) the noise in it."""
+"""Function that gives the noise in x_t [B, ...] at steps t [B] (1..T), shaped as x_t."""
 Noise = Callable[[int], Tensor]
-"""Of a step t the noise eta that is added on the way back from it, shaped as x."""
+"""Function that gives the noise eta, shaped as x, that is added on the way back from a step t."""
 
 
 class Diffusion:
-    """A noise schedule, forwards and backwards.
+    """Noise schedule of a diffusion, forwards and backwards.
 
     Names are DDPM's: `betas` [T] are the added variances (SDM calls them alpha), `kept` [T] the
     running products of 1 - beta.

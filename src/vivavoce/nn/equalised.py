@@ -14,8 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 SLOPE = 0.2
+"""Slope of `leaky` below 0."""
 GAIN = math.sqrt(2)
-"""Of a layer whose output goes through `leaky`."""
+"""Gain of a layer whose output goes through `leaky`."""
 
 
 def leaky(x: Tensor) -> Tensor:
@@ -34,7 +35,7 @@ class EqualLinear(nn.Linear):
         self._scale = gain / math.sqrt(inputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[..., outputs] of [..., inputs]."""
+        """Outputs [..., outputs] of x [..., inputs]."""
         return F.linear(x, self.weight * self._scale, self.bias)
 
 
@@ -60,12 +61,12 @@ class EqualConv2d(nn.Conv2d):
         self._scale = gain / math.sqrt(inputs * kernel**2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, outputs, h, w] of [B, inputs, H, W]."""
+        """Maps [B, outputs, h, w] of x [B, inputs, H, W]."""
         return F.conv2d(x, self.weight * self._scale, self.bias, self.stride, self.padding)
 
 
 def halve(x: Tensor) -> Tensor:
-    """Half the resolution [B, C, H / 2, W / 2] by the filter [1, 3, 3, 1]."""
+    """Maps at half the resolution [B, C, H / 2, W / 2], by the filter [1, 3, 3, 1]."""
     channels = x.shape[1]
     row = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=x.dtype, device=x.device) / 8
     kernel = (row[:, None] * row).expand(channels, 1, 4, 4)
@@ -73,5 +74,5 @@ def halve(x: Tensor) -> Tensor:
 
 
 def double(x: Tensor) -> Tensor:
-    """Twice the resolution [B, C, 2 H, 2 W]; bilinear is the filter [1, 3, 3, 1]."""
+    """Maps at twice the resolution [B, C, 2 H, 2 W]; bilinear is the filter [1, 3, 3, 1]."""
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)

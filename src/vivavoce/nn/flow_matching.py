@@ -15,7 +15,7 @@ SIGMA_MIN = 1e-4
 """How much of the noise is left at the end of a path."""
 
 Field = Callable[[Tensor, Tensor], Tensor]
-"""Of points x_t [B, ...] and times t [B] in 0..1 the velocity [B, ...]."""
+"""Function that gives the velocity [B, ...] at points x_t [B, ...] and times t [B] in 0..1."""
 
 
 def path(x0: Tensor, x1: Tensor, t: Tensor, sigma: float = SIGMA_MIN) -> Tensor:
@@ -35,7 +35,7 @@ def flow_loss(
     """Mean squared error of the field on the paths from noise to data (Eq. 6).
 
     Args:
-        field: What is trained.
+        field: The vector field that is trained.
         x1: Data [B, T, C].
         x0: Noise of the same shape, N(0, I).
         t: Times [B], uniform in 0..1.

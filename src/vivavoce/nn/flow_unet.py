@@ -27,14 +27,14 @@ class _Ends:
     mask: Tensor | None
 
     def kept(self, x: Tensor) -> Tensor:
-        """[B, T, C] with nothing beyond the ends."""
+        """Features [B, T, C] with zeros beyond the ends of the clips."""
         if self.mask is not None:
             return x * self.mask
         more = x.shape[1] - self.frames
         return F.pad(x[:, : self.frames], (0, 0, 0, more)) if more else x
 
     def halved(self) -> _Ends:
-        """The same at half the resolution."""
+        """Ends of the same clips at half the resolution in time."""
         mask = None if self.mask is None else self.mask[:, ::2]
         return _Ends(-(-self.frames // 2), mask)
 
@@ -109,7 +109,8 @@ class FlowUNet(nn.Module):
         )
 
     def forward(self, x: Tensor, t: Tensor, mask: Tensor | None = None) -> Tensor:
-        """`mask` [B, T] is false where a clip has ended."""
+        """Outputs [B, T, outputs] of x [B, T, inputs] at times t [B] in 0..1; `mask` [B, T] is
+        false where a clip has ended; None: nowhere."""
         frames = x.shape[1]
         more = -frames % 2 ** (self.levels - 1)
         x = F.pad(x, (0, 0, 0, more))

@@ -10,28 +10,31 @@ from torch import Tensor
 
 
 def critic_loss(true: Tensor, made: Tensor) -> Tensor:
-    """softplus(-D(true)) + softplus(D(made)) (Goodfellow et al. 2014; TTSF, Eq. 2), of logits of
-    any shape."""
+    """Logistic loss of a critic, softplus(-D(true)) + softplus(D(made)) (Goodfellow et al. 2014;
+    TTSF, Eq. 2), of logits of any shape."""
     return F.softplus(-true).mean() + F.softplus(made).mean()
 
 
 def maker_loss(made: Tensor) -> Tensor:
-    """softplus(-D(made)): the non-saturating form (Goodfellow et al. 2014, sec. 3)."""
+    """Logistic loss of a generator, softplus(-D(made)): the non-saturating form (Goodfellow et al.
+    2014, sec. 3)."""
     return F.softplus(-made).mean()
 
 
 def hinge_critic_loss(true: Tensor, made: Tensor) -> Tensor:
-    """max(0, 1 - D(true)) + max(0, 1 + D(made)) (Lim & Ye 2017; SPADE, S2TF's baselines)."""
+    """Hinge loss of a critic, max(0, 1 - D(true)) + max(0, 1 + D(made)) (Lim & Ye 2017; SPADE,
+    S2TF's baselines)."""
     return F.relu(1 - true).mean() + F.relu(1 + made).mean()
 
 
 def least_squares_critic_loss(true: Tensor, made: Tensor) -> Tensor:
-    """(D(true) - 1)^2 + D(made)^2 (Mao et al., ICCV 2017; HiFi-GAN, eq. 1)."""
+    """Least-squares loss of a critic, (D(true) - 1)^2 + D(made)^2 (Mao et al., ICCV 2017; HiFi-GAN,
+    eq. 1)."""
     return (true - 1).square().mean() + made.square().mean()
 
 
 def least_squares_maker_loss(made: Tensor) -> Tensor:
-    """(D(made) - 1)^2 (the same, eq. 2)."""
+    """Least-squares loss of a generator, (D(made) - 1)^2 (HiFi-GAN, eq. 2)."""
     return (made - 1).square().mean()
 
 

@@ -34,8 +34,8 @@ class Modulated(nn.Module):
         self._scale = 1 / math.sqrt(inputs * kernel**2)
 
     def forward(self, x: Tensor, style: Tensor, bias: Tensor | None = None) -> Tensor:
-        """[B, outputs, H, W] (twice as large with `up`) of [B, inputs, H, W], styles [B, D]; `bias`
-        [outputs, 1, 1] is added in the same pass over the maps."""
+        """Maps [B, outputs, H, W] (twice as large with `up`) of [B, inputs, H, W], styles [B, D];
+        `bias` [outputs, 1, 1] is added in the same pass over the maps."""
         s = self.modulation(style)
         weight = self.weight * self._scale
         x = x * s[:, :, None, None].to(x.dtype)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from vivavoce.errors import BadCheckpoint
 
 WINDOW = 5
-"""Frames of one window, here and there: 0.2 s."""
+"""Video frames of one window, of lips and of sound alike: 0.2 s."""
 
 
 def _conv2(i: int, o: int, **how: object) -> list[nn.Module]:
@@ -29,7 +29,7 @@ def _conv3(i: int, o: int, **how: object) -> list[nn.Module]:
 
 
 class SyncNet(nn.Module):
-    """The published network: 1024 numbers for 5 frames, and for 0.2 s of sound."""
+    """Published network of Chung & Zisserman: 1024 numbers for 5 frames, and for 0.2 s of sound."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,19 +60,19 @@ class SyncNet(nn.Module):
         )
 
     def hear(self, mfcc: Tensor) -> Tensor:
-        """[B, 1024] from 13 MFCCs at 100 a second [B, 1, 13, 20]."""
+        """Features [B, 1024] of 0.2 s of sound from 13 MFCCs at 100 a second [B, 1, 13, 20]."""
         out: Tensor = self.netfcaud(self.netcnnaud(mfcc).flatten(1))
         return out
 
     def see(self, frames: Tensor) -> Tensor:
-        """[B, 1024] from face crops in 0..255, blue first as OpenCV reads them
+        """Features [B, 1024] of 5 frames from face crops in 0..255, blue first as OpenCV reads them
         [B, 3, 5, 224, 224]."""
         out: Tensor = self.netfclip(self.netcnnlip(frames).flatten(1))
         return out
 
     @classmethod
     def load(cls, path: Path) -> SyncNet:
-        """The published weights, a plain state dict.
+        """Network with the published weights in `path`, a plain state dict.
 
         Raises: BadCheckpoint: they are none.
         """

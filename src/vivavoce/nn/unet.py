@@ -30,7 +30,8 @@ class _Block(nn.Module):
 
 
 class UNet(nn.Module):
-    """[B, inputs, H, W] → [B, outputs, H, W]; H and W divide by 2^(levels - 1)."""
+    """U-Net from pictures [B, inputs, H, W] to [B, outputs, H, W]; H and W divide by
+    2^(levels - 1)."""
 
     def __init__(
         self, inputs: int, outputs: int, widths: tuple[int, ...] = (32, 64, 128), condition: int = 0
@@ -42,7 +43,8 @@ class UNet(nn.Module):
         self.last = nn.Conv2d(widths[0], outputs, 3, padding=1)
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """`condition` [B, K]."""
+        """Pictures [B, outputs, H, W] of x [B, inputs, H, W] under a `condition` [B, K]; None:
+        without."""
         skips = []
         for i, block in enumerate(self.down):
             x = block(x if i == 0 else F.avg_pool2d(x, 2), condition)

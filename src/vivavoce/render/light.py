@@ -11,8 +11,11 @@ from vivavoce.render.shape import LOWER_LIDS, UPPER_LIDS
 from vivavoce.types import EYE_CORNERS, IRISES, Bytes, Float
 
 LUMA = np.asarray([0.299, 0.587, 0.114], np.float32)
+"""Weights of red, green and blue in brightness (ITU-R BT.601)."""
 CHEEKS = (50, 280, 101, 330, 205, 425, 36, 266)
+"""Points on the cheeks where the skin's colour is read."""
 LIPS = (15, 16, 85, 315, 86, 316, 11, 12, 72, 302)
+"""Points on both lips where their colour is read."""
 
 
 @dataclass(frozen=True)
@@ -20,11 +23,11 @@ class Light:
     """The person's colours, RGB in [0, 1], and the picture's blur."""
 
     teeth: Float
-    """Teeth in the light that falls on this face [3]."""
+    """Colour of teeth in the light that falls on this face [3]."""
     flesh: Float
-    """Gums and tongue [3], from the lips."""
+    """Colour of gums and tongue [3], derived from the lips."""
     cavity: Float
-    """The dark of the mouth [3]."""
+    """Colour of the dark behind the teeth [3]."""
     blur: float
     """Standard deviation of the picture's own blur in scene pixels."""
 

@@ -13,6 +13,7 @@ from vivavoce.types import CHIN, FOREHEAD, OUTER_EYES, Bytes, Float
 REACH = 0.06
 """How far from the tracked line the dark line is looked for, in outer-eye distances."""
 STEPS = 25
+"""Places across the lips, from `-REACH` to `REACH`, at which darkness is read."""
 FOLLOW = (0.8, 0.5, 0.15)
 """How much the rings of both lips, from inside to outside, go along."""
 

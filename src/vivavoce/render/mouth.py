@@ -24,12 +24,14 @@ EDGE_BELOW = 0.06
 BEHIND = 0.03
 """The front teeth lie this far behind that line."""
 DEPTH = 0.5
-"""Depth of the rows of teeth is drawn flatter: a sprite has no inner side to show."""
+"""Factor on the depth of the rows of teeth: a sprite has no inner side to show, so they are drawn
+flatter."""
 OUTLINE = [LIP_CORNERS[0], *UPPER, LIP_CORNERS[1], *LOWER[::-1]]
 CHIN_POINTS = (152, 148, 377)
 """Three points whose mean tells how far the jaw has moved."""
 JAW_FOLLOW = (1.0, 1.22, 0.9)
-"""How far the lower teeth go when the chin goes by 1: they are nearer to the lip."""
+"""Movement of the lower teeth (x, y, z) for a movement of the chin by 1; they are nearer to the
+lip."""
 LOWER_TEETH = 0.034
 """The lower teeth are this much higher than baked: their edge just behind the lower lip."""
 

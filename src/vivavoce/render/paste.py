@@ -1,4 +1,4 @@
-"""A square that was made, put back into the whole picture."""
+"""Put a rendered square back into the whole picture."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from vivavoce.types import Bytes, Float
 
 FEATHER = 0.06
-"""Of the square's side, over which it blends into the picture."""
+"""Width of the edge that blends into the picture, as a share of the square's side."""
 
 
 def paste(picture: Bytes, square: Float, made: Bytes) -> Bytes:

@@ -28,6 +28,7 @@ SIDES = {"mouth": 96, "eye": 64}
 REACH = {"mouth": 0.46, "eye": 0.27}
 """Half of what a crop shows, in outer-eye distances."""
 WIDTHS = (16, 32, 64, 96)
+"""Channels of the network at 1/2, 1/4, 1/8 of the crop's side, and inside."""
 STRENGTH = {"mouth": 0.5, "eye": 1.0}
 """How much of the network's answer is used. It leans to the mean of all mouths; half of it keeps
 three quarters of the gain in error and the dark of an open mouth."""
@@ -160,7 +161,7 @@ def stack(rendered: np.ndarray, picture: np.ndarray, mask: np.ndarray, eye: bool
 
 
 class Repair:
-    """The network at work on one picture."""
+    """Repair network at work on the frames of one picture."""
 
     def __init__(self, net: RepairNet, scene: Scene, shape: HeadShape) -> None:
         self.net, self.unit = net, shape.unit

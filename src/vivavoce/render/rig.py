@@ -31,11 +31,13 @@ SPACING = 0.17
 BAND = 0.4
 """Width of the strip around the person that gives way, in outer-eye distances."""
 HAIR = (0.75, 2.0)
-"""Up to the first distance from the face all of the person follows, beyond the second nothing."""
+"""Up to the first distance from the face all of the person follows the head, beyond the second
+nothing, in outer-eye distances."""
 NECK_FADE = (0.05, 1.5)
-"""The same, downward from the chin."""
+"""Up to the first distance below the chin all of the person follows the head, beyond the second
+nothing, in outer-eye distances."""
 SKIN_FADE = 0.22
-"""How far outside the face's rim its expression is felt."""
+"""Distance from the face's rim at which its expression is felt at 1/e, in outer-eye distances."""
 GRID = 160
 """Side of the small picture in which weights are computed."""
 

@@ -22,7 +22,7 @@ class Scene:
     image: Bytes
     """RGB [H, W, 3]; for a square render it reaches beyond the frame on all sides."""
     matte: Float
-    """How much each pixel of `image` belongs to the person [H, W]."""
+    """How much each pixel of `image` belongs to the person [H, W] in [0, 1]."""
     landmarks: Float
     """The tracker's points [478, 3] in pixels of `image`."""
     window: tuple[int, int, int, int]

@@ -38,6 +38,7 @@ LOWER_RINGS = (
     (77, 90, 180, 85, 16, 315, 404, 320, 307),
     (146, 91, 181, 84, 17, 314, 405, 321, 375),
 )
+"""Rings of the lower lip from inside to outside, behind `INNER_LOWER_LIP`."""
 RING_FOLLOW = (0.92, 0.8, 0.68)
 """How much each ring goes along when lips are brought together."""
 UPPER_LIDS = (
@@ -51,9 +52,11 @@ LOWER_LIDS = (
     ((7, 163, 144, 145, 153, 154, 155), (25, 110, 24, 23, 22, 26, 112)),
     ((249, 390, 373, 374, 380, 381, 382), (255, 339, 254, 253, 252, 256, 341)),
 )
+"""Points of the person's right and left eye: the edge of the lower lid and its crease."""
 LID_FOLLOW = (1.0, 0.6, 0.15)
 """How much edge, crease and socket rim of the upper lid go along with a blink."""
 LOWER_FOLLOW = (1.0, 0.45)
+"""How much edge and crease of the lower lid go along with its part of a blink."""
 LOWER_SHARE = 0.1
 """The lower lid's part of a blink."""
 LID_GAZE = 1.3
@@ -67,6 +70,7 @@ KEPT = {"eyeBlink": 1.0, "eyeLook": 1.0, "eyeSquint": 0.7, "eyeWide": 0.5, "brow
         "mouthLowerDown": 0.0, "mouthUpperUp": 0.0, "mouthClose": 0.0}  # fmt: skip
 """How much of the picture's own expression stays: its character, not its speech."""
 KEPT_ELSE = 0.5
+"""How much stays of the coefficients that `KEPT` does not name."""
 KEPT_CLOSED = 0.85
 """Least that stays of mouth and jaw where the picture's lips are closed: they are at rest."""
 EDGE_ON = 0.3
@@ -92,7 +96,7 @@ def _flatten_hidden(seen: Float, triangles: np.ndarray) -> Float:
 
 
 class HeadShape:
-    """One person's points and how they move."""
+    """Points of one person's face and the way they move."""
 
     def __init__(self, face: Face, landmarks: Float, model: FaceModel) -> None:
         """Take `face`'s pose and expression with its `landmarks` [478, 3] in scene pixels."""
@@ -161,7 +165,8 @@ class HeadShape:
         return both[0], both[1]
 
     def moved(self, motion: Motion) -> Float:
-        """The points [T, 478, 3] in the head's frame."""
+        """Points of the face [T, 478, 3] in the head's frame with the expression and gaze of
+        `motion`; the head's own turn comes in `place`."""
         change = motion.expression - self.own
         points = self.source + np.tensordot(change, self.basis, 1).astype(np.float32)
         points = self._lips(points, motion.expression)

@@ -10,6 +10,7 @@ import numpy as np
 from vivavoce.types import Float, Phone
 
 PAUSE = "_"
+"""Symbol of a pause between phones."""
 STOPS = ("p", "b", "t", "d", "k", "ɡ", "g", "q", "c", "ʈ", "ɖ", "ɟ", "ʔ", "ɓ", "ɗ", "ɠ")
 """Sounds that begin with a closure; affricates begin with one of them."""
 _CLOSURE_S = 0.08
@@ -29,7 +30,7 @@ def phones_from_starts(
     Args:
         starts: (IPA, first sample), in order; "" begins a pause.
         sound: The piece [n] in [-1, 1].
-        rate: Of `sound`, in Hz.
+        rate: Sampling rate of `sound`, in Hz.
     """
     marks = [
         (symbol or PAUSE, min(start, len(sound)))

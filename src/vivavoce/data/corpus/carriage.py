@@ -31,7 +31,7 @@ outer-eye distances. Within one sentence that is about 3.5 degrees; real clips: 
 REST_STD = np.array([0.045, 0.035, 0.030, 0.020, 0.015, 0.040])
 """How far the resting poses of people lie apart."""
 LIMITS = np.array([0.30, 0.20, 0.17, 0.14, 0.09, 0.16])
-"""No head leaves these, whatever is drawn."""
+"""Largest size of each number of a pose (rad, outer-eye distances), whatever is drawn."""
 BROW_LIMIT = 0.5
 _WAVES = 2  # sine waves in a mode: enough that it does not look like a pendulum
 _FAST, _SLOW = 1.7, 9.0  # frames: smoothing that bounds the band of the rhythm, about 3 and 0.7 Hz
@@ -42,9 +42,9 @@ class HeadHabits:
     """How one person moves the head; drawn once for each person."""
 
     rest: Float
-    """Resting pose [6]."""
+    """Pose [6] at rest."""
     amount: float
-    """Times the modes."""
+    """Factor of this person on the size of the pose modes."""
     energy_gain: Float
     """Pose [6] that one unit of loudness accent brings; a nod lowers the chin."""
     pitch_gain: Float
@@ -56,7 +56,7 @@ class HeadHabits:
 
     @classmethod
     def of(cls, person: Person) -> HeadHabits:
-        """Those of `person`."""
+        """Habits of `person`, drawn from the person's own seed."""
         rng = person.rng("head habits")
         gain = np.clip(rng.normal(1, 0.35), 0.3, 1.8)
         aside = rng.normal(0, 1, 2)
@@ -72,7 +72,7 @@ class HeadHabits:
 
 @dataclass(frozen=True)
 class Carriage:
-    """The head of one clip."""
+    """Head and brow movement of one clip."""
 
     pose_modes: Float
     """Slow part [T, 6], the resting pose included."""
@@ -83,7 +83,7 @@ class Carriage:
 
     @property
     def pose(self) -> Float:
-        """[T, 6]: the sum of the two."""
+        """Head pose [T, 6]: the sum of modes and rhythm."""
         return self.pose_modes + self.rhythm
 
 

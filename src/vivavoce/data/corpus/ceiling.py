@@ -25,6 +25,7 @@ from vivavoce.data.corpus.person import BEARDS, HAIR_STYLES, SEXES, Person, Voic
 from vivavoce.data.matching import HELD, alike, auc, recall
 
 AGES = np.arange(6.5, 90.0, 1.0)
+"""Ages in years over which hidden ages are summed."""
 
 
 @dataclass(frozen=True)

@@ -21,18 +21,18 @@ REACH = 27.0
 
 @dataclass(frozen=True)
 class Cut:
-    """How a piece is cut at the neck."""
+    """Cut of a piece of clothing at the neck."""
 
     neck: float
-    """Distance of its edge from the axis at the sides, cm."""
+    """Distance of the neckline from the neck's axis at the sides, cm."""
     front: float
-    """How much further the edge lies in front."""
+    """How much further from the axis the neckline lies in front, cm."""
     sharp: float
     """Width of the opening in front, rad."""
     stand: float
-    """How high the collar stands."""
+    """Height of the collar, cm."""
     roll: float
-    """How thick its edge is."""
+    """Thickness of the neckline's edge, cm."""
 
 
 CUTS = {

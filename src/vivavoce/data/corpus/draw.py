@@ -32,24 +32,26 @@ CAMERA_CM = 120.0
 FINER = 2
 """Sub-pixels along each side of a pixel."""
 EXPOSURE = 1.25
+"""Factor on the light before it meets the film; chosen, not measured."""
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """One frame."""
+    """Drawn frame with everything that is known of its pixels."""
 
     picture: Bytes
-    """RGB [H, W, 3]."""
+    """Picture, RGB [H, W, 3]."""
     labels: Bytes
-    """[H, W], indices of `scene.LABELS`."""
+    """What each pixel shows [H, W]: indices of `scene.LABELS`."""
     depth: NDArray[np.uint16]
-    """[H, W], distance to the camera in 0.1 mm; 0 = backdrop."""
+    """Distance of each pixel from the camera [H, W] in 0.1 mm; 0 = backdrop."""
     landmarks: Float
-    """[478, 3] px; z away from the viewer, 0 at the head's middle, like the tracker's."""
+    """Tracker points [478, 3] in px; z away from the viewer, 0 at the head's middle, like the
+    tracker's."""
 
 
 class Painter:
-    """Draws one person; made once for all their clips."""
+    """Painter of one person, made once for all their clips."""
 
     def __init__(self, person: Person, size: int) -> None:
         self.size = size

@@ -21,9 +21,9 @@ from vivavoce.types import Bytes, Chunk, Float, Motion
 
 SET = "corpus"
 CROP = "portrait"
-"""The whole picture: head and shoulders."""
+"""Crop rule that a corpus picture follows: the whole picture, head and shoulders."""
 LICENCE = "CC0-1.0"
-"""Nobody in it exists, and every word of it was written for it."""
+"""Licence of the corpus: nobody in it exists, and every word of it was written for it."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Studio:
     painter: Painter
     split: str
     seed: int
-    """Of the corpus; the video says it."""
+    """Seed of the corpus, which the video's metadata names."""
     layers: bool
     """Whether masks and depth are kept."""
     clock: Clock

@@ -25,10 +25,10 @@ CENTRE = np.array([0.0, 2.0, -6.5], np.float32)
 
 @dataclass(frozen=True)
 class Style:
-    """How hair is worn."""
+    """Way in which hair is worn."""
 
     length: float
-    """cm of an average strand."""
+    """Length of an average strand in cm."""
     comb: str
     """"crown" outwards from the crown, "side" from a parting, "back", "out" straight out."""
     fall: float
@@ -38,7 +38,7 @@ class Style:
     count: int = 1500
     width: float = 0.34
     curl: float = 0.0
-    """Radius of curls in cm."""
+    """Radius of curls in cm; 0: straight hair."""
     tufts: bool = False
     """Short curls that fill a volume, instead of strands from the scalp."""
     line: float = 0.0

@@ -17,26 +17,27 @@ from numpy.typing import NDArray
 from vivavoce.types import IRISES, Float, rotation_matrix
 
 EYES = ("right", "left")
-"""The person's; the order of the tracker's outer eye corners."""
+"""Eyes by the person's own sides, in the order of the tracker's outer eye corners."""
 EYE_PROFILE = ((0, 1.63), (18, 1.62), (25, 1.565), (35, 1.52), (50, 1.487), (110, 1.457))
 """Degrees from the optical axis → distance from the eye's centre, cm: the cornea bulges."""
 EYE_RINGS_DEG = (0, 6.4, 7.4, 11, 15, 19.4, 22.2, 23.6, 28, 36, 48, 62, 78, 96)
 """Rings of the eye's mesh: narrow ones at the pupil's edge and at the limbus keep them sharp."""
 EYE_SEGMENTS = 40
+"""Vertices on each ring of the eye's mesh."""
 _LID_GAP = 0.035  # cm between a lid and the eyeball under it
 
 
 @dataclass(frozen=True)
 class Arrays:
-    """What `head.npz` holds, unpacked once."""
+    """Contents of `head.npz`, unpacked once."""
 
     neutral: Float
-    """[V, 3]"""
+    """Vertices of the mean head [V, 3] in cm."""
     triangles: NDArray[np.int32]
     identity: Float
-    """[40, V * 3]"""
+    """Displacement by a standard deviation of each identity direction [40, V * 3] in cm."""
     expression: Float
-    """[52, V * 3]"""
+    """Displacement by the full action of each ARKit expression [52, V * 3] in cm."""
     corners: NDArray[np.int32]
     """[478, 3] vertices, with `weights` [478, 3]: where the tracker's points lie."""
     weights: Float
@@ -83,7 +84,7 @@ def arrays() -> Arrays:
 
 
 class Head:
-    """One person's head."""
+    """Head of one person: its mesh, its eyes, and where they go."""
 
     def __init__(self, identity: Float, scale: float = 1.0) -> None:
         """`identity` [40] as in `face478`; `scale` makes the whole head smaller or larger."""

@@ -31,15 +31,17 @@ from vivavoce.errors import RequestError, needs
 from vivavoce.media.clock import Clock
 
 REVISION = 3
-"""Of everything that decides the bits besides the recipe: raised when people, voices, movement or
-pictures change, so that one folder never mixes two kinds."""
+"""Number of the rules that decide the bits besides the recipe: it rises when people, voices,
+movement or pictures change, so that one folder never mixes two kinds."""
 SIZES = (128, 256, 512)
+"""Sides of pictures that a corpus may have, in px."""
 MOST_PEOPLE = 100_000
+"""Most people of one corpus."""
 CEILING_PEOPLE = 200
-"""On how many of the seed's people the best voice-to-face match is computed for `set.json`."""
+"""Number of the seed's people on whom the best voice-to-face match is computed for `set.json`."""
 
 OnProgress = Callable[[int, int, str], None]
-"""Called with people finished, people asked for, and a line about the last one."""
+"""Function that is called with people finished, people asked for, and a line about the last one."""
 
 
 @dataclass(frozen=True)
@@ -47,23 +49,28 @@ class Recipe:
     """What decides the bits of a corpus. The number of people does not: each is on their own."""
 
     seed: int
+    """Seed of everything that is drawn."""
     size: int
+    """Side of the pictures in px."""
     clips: int
+    """Clips of each person."""
     words_share: float
+    """Share of the clips that are single words, 0 to 1."""
     layers: bool
+    """Whether masks and depth are kept."""
     revision: int = REVISION
     video: bool = True
 
 
 @dataclass(frozen=True)
 class Made:
-    """One finished person."""
+    """Facts about one finished person: what was made and what it cost."""
 
     name: str
     clips: int
     frames: int
     cpu_s: dict[str, float]
-    """Seconds in each stage; empty if the shard was there already."""
+    """CPU seconds spent in each stage; empty if the shard was there already."""
 
 
 def make_corpus(
@@ -82,8 +89,8 @@ def make_corpus(
 
     Args:
         out: A new or empty folder, or one with the same corpus begun.
-        people: How many.
-        clips: Of each person.
+        people: Number of people.
+        clips: Clips of each person.
         seed: The same seed gives the same bits on one kind of machine, however many workers.
         size: Side of the pictures, one of `SIZES`.
         workers: Processes, or "ray".

@@ -42,7 +42,7 @@ from vivavoce.data.corpus.person import (
 )
 
 AGE_BANDS = ((6, 13, 0.10), (13, 20, 0.10), (20, 60, 0.60), (60, 90, 0.20))
-"""From, to, share; even within each."""
+"""Bands of age: from, to (years), share of people; ages are even within a band."""
 HEIGHT_CM = {
     "female": ((6, 115), (10, 139), (13, 157), (16, 163), (90, 160)),
     "male": ((6, 116), (10, 138), (13, 156), (16, 173), (19, 177), (90, 172)),
@@ -62,18 +62,21 @@ PITCH_BY_TRACT = -0.6
 """Octaves of pitch for an octave of tract length beyond the mean."""
 RANGE_ST, RANGE_SD = {"female": 2.9, "male": 2.3}, 0.45
 RATE, RATE_SD, RATE_OLD = 172.0, 12.0, -0.7
-"""Words a minute; what each year over 55 takes."""
+"""Mean speaking rate in words a minute, its deviation, and what each year over 55 adds to it."""
 BREATH, BREATH_SD, BREATH_OLD = {"female": -1.0, "male": -1.7}, 0.6, 0.025
-"""Breathiness as a logit."""
+"""Mean breathiness (a logit) by sex, its deviation, and what each year over 55 adds."""
 SHAPE_SD = 0.75
-"""Of each identity coefficient around the mean of sex and age; 1 would make caricatures."""
+"""Standard deviation of each identity coefficient around the mean of sex and age; 1 would make
+caricatures."""
 SHAPE_BY_SEX, SHAPE_BY_CHILD = 1.15, 2.0
 SKIN = {
     "en-us": 0.38, "en-gb": 0.26, "en-gb-scotland": 0.12, "en-029": 0.80, "en-us-nyc": 0.48,
     "en-gb-x-rp": 0.36,
 }  # fmt: skip
 SKIN_SD = 0.20
+"""Standard deviation of melanin around the mean of an accent."""
 WRINKLE_SD = 0.09
+"""Standard deviation of the depth of wrinkles around the mean of an age."""
 HAIR_ODDS = {
     ("female", "child"): (0, 0, 2, 1, 3, 1, 4, 5, 6, 5, 2, 0),
     ("female", "adult"): (0.1, 0.2, 1.5, 1, 3, 1.2, 5, 6, 5, 3, 3, 0),
@@ -82,7 +85,7 @@ HAIR_ODDS = {
     ("male", "adult"): (1.6, 3, 7, 5, 2, 1, 0.2, 0.5, 0.4, 0.4, 0.3, 2.2),
     ("male", "old"): (4, 2, 3, 2, 0.5, 0.2, 0, 0.1, 0.1, 0.1, 0, 6),
 }
-"""Odds of `HAIR_STYLES`."""
+"""Odds of `HAIR_STYLES` by sex and stage of life."""
 BEARD_ODDS = {"adult": (5, 2.5, 0.9, 1.0, 1.8), "old": (5, 1, 1.4, 0.8, 2.4)}
 """Odds of `BEARDS` for men; boys and women have none."""
 GLASSES_ODDS = {"child": (9, 0.6, 0.4, 0), "adult": (7, 1.2, 1.5, 0.3), "old": (4, 1.4, 1.5, 1.6)}
@@ -107,7 +110,7 @@ def draw_person(seed: int, index: int) -> Person:
 
 
 def draw_age(rng: np.random.Generator) -> float:
-    """Years."""
+    """Age in years, drawn from `AGE_BANDS`."""
     low, high, _ = AGE_BANDS[rng.choice(len(AGE_BANDS), p=[b[2] for b in AGE_BANDS])]
     return float(rng.uniform(low, high))
 
@@ -175,7 +178,7 @@ def mean_shape(sex: str, age: float) -> np.ndarray:
 
 
 def odds(table: tuple[float, ...]) -> np.ndarray:
-    """Odds as probabilities."""
+    """Probabilities that are proportional to the odds in `table`."""
     values = np.asarray(table, float)
     return values / values.sum()
 

@@ -38,7 +38,8 @@ from vivavoce.types import (
 SEAL_S = 0.055
 """Time the lips take to meet for p, b, m, and to part again."""
 BLINKS_A_MINUTE = (17.0, 23.0)
-"""Between people who never pause; pauses bring it to 20 to 27. Tracked real clips: about 25."""
+"""Range of the blinks a minute of people who never pause; pauses bring them to 20 to 27. Tracked
+real clips have about 25."""
 BLINK = (0.0, 0.0, 0.10, 0.62, 1.0, 0.80, 0.42, 0.15, 0.03, 0.0, 0.0, 0.0)
 """Course of a lid [12] at 25 a second: it closes in 80 ms and opens in 150 ms."""
 TOUCHING_GAP = 0.010

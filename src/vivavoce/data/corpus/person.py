@@ -26,7 +26,7 @@ ACCENTS = ("en-us", "en-gb", "en-gb-scotland", "en-029", "en-us-nyc", "en-gb-x-r
 
 @dataclass(frozen=True)
 class Looks:
-    """What a person looks like. Colours are sRGB in 0..1."""
+    """Looks of a person. Colours are sRGB in 0..1."""
 
     identity: Float
     """Face shape [40]: `face478` identity coefficients, about one standard deviation each."""
@@ -35,17 +35,17 @@ class Looks:
     ruddiness: float
     """Blood in cheeks, nose and lips, 0..1."""
     freckles: float
-    """0 none to 1 many."""
+    """Amount of freckles: 0 none to 1 many."""
     wrinkles: float
-    """0 none to 1 deep; follows age."""
+    """Depth of wrinkles: 0 none to 1 deep; follows age."""
     lips: float
     """Lip colour: 0 natural to 1 painted."""
     hair: str
     """One of `HAIR_STYLES`."""
     hair_colour: tuple[float, float, float]
-    """Also of the brows and, a little redder, of the beard."""
+    """Colour of the hair and brows and, a little redder, of the beard."""
     hair_volume: float
-    """0 flat to 1 full."""
+    """Volume of the hair: 0 flat to 1 full."""
     brows: float
     """Thickness, 0 thin to 1 bushy."""
     iris: tuple[float, float, float]
@@ -55,11 +55,11 @@ class Looks:
     glasses: str
     """One of `GLASSES`."""
     glasses_colour: tuple[float, float, float]
-    """Frame colour."""
+    """Colour of the spectacles' frame."""
     clothes: str
     """One of `CLOTHES`."""
     clothes_colour: tuple[float, float, float]
-    """Of the main piece; a second one is derived from it."""
+    """Colour of the main piece of clothing; that of a second piece is derived from it."""
     backdrop: str
     """One of `BACKDROPS`."""
     backdrop_colour: tuple[float, float, float]
@@ -67,43 +67,45 @@ class Looks:
     light_yaw: float
     """Where the main light stands, radians: 0 in front, positive on the picture's right."""
     light_pitch: float
-    """Its height, radians above the eyes."""
+    """Height of the main light, radians above the eyes."""
     light_warmth: float
-    """0 blue daylight to 1 warm lamp."""
+    """Colour of the main light: 0 blue daylight to 1 warm lamp."""
     light_softness: float
-    """0 hard to 1 overcast."""
+    """Softness of the main light: 0 hard to 1 overcast."""
     texture_seed: int
     """Seed of freckles, strands, folds and backdrop; no meaning beyond that."""
 
 
 @dataclass(frozen=True)
 class Voice:
-    """What a person sounds like."""
+    """Voice of a person in calm speech."""
 
     variant: str
     """espeak-ng variant, e.g. "m3"; it says which timbre the tract is stretched from."""
     pitch_hz: float
-    """Median f0 of calm speech."""
+    """Median F0 of calm speech in Hz."""
     range_st: float
     """Standard deviation of f0 in calm speech, semitones."""
     rate: float
-    """Words a minute."""
+    """Speaking rate in calm speech, words a minute."""
     breathiness: float
-    """0 clear to 1 breathy."""
+    """Breathiness of the voice: 0 clear to 1 breathy."""
     tract_cm: float
-    """Vocal-tract length: 17.5 an average man, 14.5 a woman, 11 a child of six."""
+    """Length of the vocal tract in cm: 17.5 an average man, 14.5 a woman, 11 a child of six."""
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who does not exist."""
+    """Person of the corpus, who does not exist."""
 
     index: int
+    """Number of the person in the corpus, from 0."""
     sex: str
     """One of `SEXES`."""
     age: float
-    """Years, 6 to 90."""
+    """Age in years, 6 to 90."""
     height_cm: float
+    """Height of the body in cm."""
     accent: str
     """One of `ACCENTS`."""
     looks: Looks

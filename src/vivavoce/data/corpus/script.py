@@ -16,8 +16,9 @@ from vivavoce.data.corpus.voice import say
 from vivavoce.types import EMOTIONS, RATE, SAMPLES_PER_FRAME, Emotion, Float, Phone, Speech
 
 NEUTRAL_SHARE = 0.2
-"""Of the clips; the seven feelings share the rest, at three levels."""
+"""Share of the clips that are neutral; the seven feelings share the rest, at three levels."""
 LEVELS = 3
+"""Number of intensities of a feeling, as in MEAD."""
 WORD_FRAMES = 29
 """LRW's clips: 1.16 s with the word in the middle (Chung & Zisserman, "Lip Reading in the Wild",
 2016)."""
@@ -26,21 +27,24 @@ _BEFORE_S, _AFTER_S = (0.16, 0.40), (0.28, 0.56)  # silence around a sentence
 
 @dataclass(frozen=True)
 class Line:
-    """What one clip is about, before it is spoken."""
+    """What one clip is about: text, feeling and description, before it is spoken."""
 
     number: int
+    """Number of the clip among those of the person, from 0."""
     text: str
+    """Sentence or word that is said."""
     single: bool
     """A single word in LRW's manner instead of a sentence."""
     split: str
-    """Of the sentence."""
+    """Split that the sentence belongs to; people have splits of their own."""
     feeling: Emotion
+    """Emotion in which it is said, and how strong."""
     level: int
     """MEAD's intensity 1 to 3."""
     look: Float = field(compare=False)
     """What the feeling does to the face in this clip, see `feeling.draw_look`."""
     instruction: dict[str, Any]
-    """The face in words, see `describe.py`."""
+    """Description of the face in words, see `describe.py`."""
 
     @property
     def name(self) -> str:
@@ -50,12 +54,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Take:
-    """A recorded line."""
+    """Line of a person that has been spoken and cut to whole frames."""
 
     speech: Speech
-    """Whole frames, with phones."""
+    """Speech as long as whole video frames, with phone times."""
     words: tuple[tuple[str, float, float], ...]
-    """Word, start, end in s."""
+    """Words, each with its start and end in seconds."""
 
 
 def lines(person: Person, clips: int, words_share: float) -> list[Line]:

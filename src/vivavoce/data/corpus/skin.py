@@ -22,7 +22,7 @@ TOOTH, GUM, TONGUE, THROAT = (0.74, 0.68, 0.58), (0.42, 0.13, 0.12), (0.48, 0.17
     0.10, 0.025, 0.02,
 )  # fmt: skip
 PAINT = (0.42, 0.035, 0.055)
-"""Lipstick."""
+"""Linear albedo of lipstick (red, green, blue)."""
 
 
 def tone(melanin: float) -> np.ndarray:

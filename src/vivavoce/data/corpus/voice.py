@@ -39,15 +39,16 @@ from vivavoce.types import RATE, Emotion, Float, Phone, Speech
 VARIANT_TRACT_CM = {"m1": 17.1, "m3": 16.9, "m7": 17.3, "f2": 15.0, "f3": 14.8, "f5": 14.9}
 """Tract length that a variant's formants stand for."""
 PERIOD_MS = 5.0
-"""Of WORLD's analysis."""
+"""Step of WORLD's analysis in milliseconds."""
 LOUDNESS_DB = -25.0
-"""Root mean square of calm speech, of full scale."""
+"""Root mean square of calm speech, in dB of full scale."""
 LOWEST_HZ, HIGHEST_HZ = 60.0, 520.0
 
 
 @dataclass(frozen=True)
 class Colour:
-    """What a feeling does to a voice at full strength; the table above."""
+    """What a feeling does to a voice at full strength; the table on top of this file has the
+    values."""
 
     pitch_st: float = 0.0
     range: float = 1.0
@@ -84,12 +85,12 @@ COLOURS = {
 
 @dataclass(frozen=True)
 class Said:
-    """A spoken text with all its times."""
+    """Text that has been spoken, with all its times."""
 
     speech: Speech
-    """With phones."""
+    """Speech with exact phone times."""
     words: tuple[tuple[str, float, float], ...]
-    """Word, start, end in s."""
+    """Words, each with its start and end in seconds."""
 
 
 def say(person: Person, text: str, feeling: Emotion, rng: np.random.Generator) -> Said:

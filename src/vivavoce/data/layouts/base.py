@@ -12,6 +12,7 @@ from zlib import crc32
 from vivavoce.errors import RequestError
 
 Words = tuple[tuple[str, float, float], ...]
+"""Words of a clip, each with its start and end in seconds."""
 
 
 @dataclass(frozen=True)
@@ -19,16 +20,16 @@ class Found:
     """A clip of a data set as it lies on disk, before it is opened."""
 
     key: str
-    """Unique in the set; no dots, no slashes."""
+    """Name of the clip that is unique in the set; no dots, no slashes."""
     split: str
     person: str
     clip: str
     video: Path
     audio: Path | None = None
-    """Where the sound is, if not in the video."""
+    """File that holds the sound; None: the video does."""
     start_s: float = 0.0
     end_s: float | None = None
-    """Cut of the video; None: to its end."""
+    """End of the cut in seconds of the video; None: its end."""
     text: str | None = None
     words: Words = ()
     emotion: str | None = None
@@ -43,14 +44,14 @@ class Found:
 
 @dataclass(frozen=True)
 class Layout:
-    """A data set's place on disk."""
+    """Description of a data set as it lies on disk."""
 
     name: str
     title: str
     holds: str
-    """What it gives, in a few words."""
+    """What the set holds, in a few words."""
     tree: str
-    """What must lie below --root, for people and for error messages."""
+    """Drawing of the files that must lie below --root, for people and error messages."""
     licence: str
     find: Callable[[Path], Iterator[Found]]
     crop: str = "portrait"
@@ -78,7 +79,7 @@ def rows(file: Path, separator: str = ",") -> Iterator[dict[str, str]]:
 
 
 def plain(*parts: str) -> str:
-    """A key made of parts of a path."""
+    """Key of a sample, made of parts of a path: no dots, slashes or spaces."""
     return "_".join(p.replace(".", "-").replace("/", "_").replace(" ", "-") for p in parts)
 
 
