@@ -249,7 +249,7 @@ def test_two_processes_see_the_losses_of_one_with_twice_the_batch(tmp_path: Path
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    ended = run("forked", "undropped", str(tmp_path), str(port), "ddp", "fsdp")
+    ended = run("forked", str(tmp_path), str(port), "ddp", "fsdp")
     assert ended.returncode == 0, ended.stderr
     one = load_file(tmp_path / "one" / "model.safetensors")
     for strategy in ("ddp", "fsdp"):

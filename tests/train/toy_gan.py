@@ -133,6 +133,20 @@ class Undropped(Toy):
         self.network["generator"][2] = nn.Identity()
 
 
+class Chosen(Undropped):
+    """Each process would choose its own number after a stage."""
+
+    made: ClassVar[list[Chosen]] = []
+
+    def __init__(self, settings: ToySettings = TINY, stages: tuple[Stage, ...] = (GAN,)) -> None:
+        super().__init__(settings, stages)
+        self.network["critic"].register_buffer("chosen", torch.tensor(0.0))
+        self.made.append(self)
+
+    def settle(self, stage: Stage) -> None:
+        self.network["critic"].chosen.fill_(1 + int(os.environ["RANK"]))
+
+
 class Slow(Toy):
     """The toy at a pace that lets a test interrupt it."""
 
@@ -147,7 +161,7 @@ def curve(out: Path) -> list[dict[str, float]]:
     return [json.loads(x) for x in (out / "training" / "losses.jsonl").read_text().splitlines()]
 
 
-def forked(system: str, out: Path, port: int, strategies: list[str]) -> None:
+def forked(out: Path, port: int, strategies: list[str]) -> None:
     """Train as two processes that `torchrun` would have started, once with each strategy.
 
     They are forked here, so that torch and Fabric are imported once.
@@ -172,7 +186,8 @@ def forked(system: str, out: Path, port: int, strategies: list[str]) -> None:
                 }
                 os.environ.update(torchrun | own)
                 try:
-                    train_system(system, out / strategy, strategy=strategy)
+                    train_system(Chosen, out / strategy, strategy=strategy)
+                    assert Chosen.made[-1].network["critic"].chosen == 1
                     os._exit(0)
                 finally:
                     traceback.print_exc()
@@ -185,8 +200,8 @@ def forked(system: str, out: Path, port: int, strategies: list[str]) -> None:
 def main() -> None:
     torch.set_num_threads(1)
     if sys.argv[1] == "forked":
-        _, _, system, out, port, *strategies = sys.argv
-        return forked(system, Path(out), int(port), strategies)
+        _, _, out, port, *strategies = sys.argv
+        return forked(Path(out), int(port), strategies)
     system, out, *rest = sys.argv[1:]
     pairs = dict(word.split("=", 1) for word in rest)
     changes = [f"{k}={v}" for k, v in pairs.items() if "." in k]
