@@ -1,4 +1,4 @@
-"""The benchmark from end to end, on the one real portrait that every environment has."""
+"""The bounds from end to end, on the one real portrait that every environment has."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from vivavoce.errors import BadMedia, CannotWrite
-from vivavoce.measure.bounds.bounds import run_bounds
+import vivavoce
+from vivavoce.errors import BadMedia, CannotWrite, RequestError
+from vivavoce.measure.bounds.bounds import run_bounds, said
 
 
 def test_quick_bounds_writes_figures_and_pictures(tmp_path: Path) -> None:
@@ -20,7 +21,8 @@ def test_quick_bounds_writes_figures_and_pictures(tmp_path: Path) -> None:
     assert by_name["lips closed on p b m, spoken text"]["value"] >= 0.9
     assert by_name["background change, before encoding"]["value"] == 0
     assert by_name["lips closed on p b m, recordings"]["verdict"] == "unmeasured"
-    assert "astronaut" in saved["about"]["data"]
+    assert saved["about"]["system"].startswith("portrait, 512x512")
+    assert "built-in portrait" in saved["about"]["data"]
     page = (tmp_path / "out" / "bounds.html").read_text("utf-8")
     assert page.count("data:image/jpeg;base64,") == len(result.takes)
     assert list((tmp_path / "out" / "bounds" / "sheets").glob("*.png"))
@@ -37,3 +39,33 @@ def test_a_report_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CannotWrite, match="cannot be made"):
         run_bounds(None, tmp_path / "file" / "out", quick=True)
+
+
+def test_a_system_that_makes_no_video_of_a_portrait_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Writer:
+        name = "writer"
+        gives = frozenset({"words"})
+
+        @classmethod
+        def needs_for(cls, output: str) -> tuple[frozenset[str], ...]:
+            return (frozenset({"speech"}),)
+
+        @classmethod
+        def inputs(cls) -> frozenset[str]:
+            return frozenset({"speech"})
+
+    monkeypatch.setattr(vivavoce, "load", lambda name, device: Writer())
+    with pytest.raises(RequestError, match="writer gives words from speech"):
+        run_bounds(None, tmp_path / "out", quick=True, system="writer")
+
+
+def test_what_a_system_without_texts_follows_says_the_same_words() -> None:
+    from vivavoce.measure.bounds.take import spoken_phones
+    from vivavoce.types import RATE
+
+    speech = said("Bob and Pam.")
+    assert len(speech.samples) / RATE == pytest.approx(
+        spoken_phones("Bob and Pam.", "en-us")[-1].end_s, abs=0.01
+    )

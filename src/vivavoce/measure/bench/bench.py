@@ -9,6 +9,7 @@ in the same way and measured from its files.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import vivavoce
@@ -37,6 +38,7 @@ def run_bench(
     metrics: Sequence[str] | None = None,
     judges: Mapping[str, str] | None = None,
     told: Told = lambda line: None,
+    device: str = "cpu",
 ) -> Bench:
     """Film, measure and report; `bench.md`, `bench.json`, `bench.html` and `bench/` come into
     `out`.
@@ -49,6 +51,7 @@ def run_bench(
         metrics: Only these; all if None.
         judges: Kind → source of official judges.
         told: Called with a line about each step.
+        device: Where the networks of systems and judges run: "cpu", "cuda", "cuda:1" or "auto".
 
     Raises: RequestError: nothing to run on. UnknownName: no such metric. CannotWrite.
     """
@@ -65,10 +68,10 @@ def run_bench(
         told(f"filmed {name}")
     labels = [label(system) for system in systems]
     for system, name in zip(systems, labels, strict=True):
-        filmed[name] = film_system(system, opened.cases, work / name, seeds)
+        filmed[name] = film_system(system, opened.cases, work / name, seeds, device=device)
         failed[name] = filmed[name].failed
         told(f"filmed {name}: {filmed[name].pace:.2f} s of work a second of video")
-    rows = _measure(opened.cases, [*BASELINES, *labels], work, metrics, judges or {}, told)
+    rows = _measure(opened.cases, [*BASELINES, *labels], work, metrics, judges or {}, told, device)
     bench = _result(opened, rows, filmed, failed, judges or {}, work)
     write_bench(bench, out)
     return bench
@@ -96,12 +99,12 @@ def _folder(out: Path) -> Path:
 
 def _measure(
     cases: Sequence[Case], names: Sequence[str], work: Path,
-    metrics: Sequence[str] | None, judges: Mapping[str, str], told: Told,
+    metrics: Sequence[str] | None, judges: Mapping[str, str], told: Told, device: str,
 ) -> list[Row]:  # fmt: skip
     """Every row, every seed, against the truth's clips."""
     true = {
         c.key: View(c.key, work / "truth" / "0" / f"{c.key}.mp4", about=known(c),
-                    judges=dict(judges))
+                    judges=dict(judges), device=device)
         for c in cases
     }  # fmt: skip
     rows = []
@@ -109,8 +112,10 @@ def _measure(
         seeds, views = [], []
         for folder in sorted((work / name).iterdir(), key=lambda p: p.name):
             if folder.is_dir():
-                clips = {k: View(k, folder / f"{k}.mp4", about=v.about, judges=dict(judges))
-                         for k, v in true.items() if (folder / f"{k}.mp4").is_file()}  # fmt: skip
+                clips = {
+                    k: replace(v, path=folder / f"{k}.mp4")
+                    for k, v in true.items() if (folder / f"{k}.mp4").is_file()
+                }  # fmt: skip
                 views.append(true if name == "truth" else clips)
                 seeds.append(measure_views(views[-1], true, metrics))
         for measured in seeds:

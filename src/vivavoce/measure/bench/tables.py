@@ -100,10 +100,10 @@ def markdown(
 ) -> str:
     """A table in Markdown: unfit metrics carry an asterisk, judged ones their judge."""
     heads = [f"{head(c, unfit)} {judges.get(c.name, '')}".strip() for c in table.columns]
-    lines = [f"### {table.title}", "", _line(["", *heads])]
-    lines.append(_line(["---"] * (len(table.columns) + 1)))
+    lines = [f"### {table.title}", "", line(["", *heads])]
+    lines.append(line(["---"] * (len(table.columns) + 1)))
     for row in rows:
-        lines.append(_line([row.name, *(cell(row, c.name) for c in table.columns)]))
+        lines.append(line([row.name, *(cell(row, c.name) for c in table.columns)]))
     return "\n".join(lines) + "\n"
 
 
@@ -127,5 +127,6 @@ def cell(row: Row, metric: str) -> str:
     return f"{words} at {row.offset():+.1f} frames"
 
 
-def _line(cells: Sequence[str]) -> str:
+def line(cells: Sequence[str]) -> str:
+    """One row of a table in Markdown."""
     return "| " + " | ".join(cells) + " |"

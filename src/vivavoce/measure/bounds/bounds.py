@@ -1,4 +1,4 @@
-"""The benchmark: the default system over real portraits and recordings, against its bounds.
+"""One system over real portraits and recordings, against the bounds that talking faces must keep.
 
 make bounds REAL=folder     # out/bounds.json, out/bounds.html, out/bounds/: clips and sheets
 """
@@ -10,6 +10,7 @@ import sys
 import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -17,26 +18,39 @@ from typing import Any
 import numpy as np
 
 import vivavoce
+from vivavoce.errors import RequestError
 from vivavoce.measure.bounds import cases as stock
 from vivavoce.measure.bounds import parts, speed
 from vivavoce.measure.bounds.result import BoundsResult
-from vivavoce.measure.bounds.take import Take, film, judge, real_take, sound_of, spoken_phones
+from vivavoce.measure.bounds.take import Kind, Take, film, judge, real_take, sound_of, spoken_phones
 from vivavoce.measure.figures import Figure, atleast, upto
 from vivavoce.measure.metrics import lag as sync
 from vivavoce.measure.report.bounds_page import write_report
-from vivavoce.types import FPS, RATE, Phone, Speech
+from vivavoce.speak.voices import find_voice
+from vivavoce.systems.talker import Talker
+from vivavoce.types import FPS, RATE, Emotion, Phone, Speech
 
 RECORDING_S = 8.0
 """Recordings are cut to this length."""
 SURE = 0.9
 """Words of recordings that are recognised with less confidence are not judged."""
+SHORT = "People stop by the map."
+"""What is said where the quick run does with a short clip."""
 SIZE = 512
+"""Side of the clips in pixels."""
 
 
 def run_bounds(
-    real: Path | None, out: Path, portraits: int = 20, recordings: int = 10, quick: bool = False
+    real: Path | None,
+    out: Path,
+    portraits: int = 20,
+    recordings: int = 10,
+    quick: bool = False,
+    system: str = "portrait",
+    device: str = "cpu",
 ) -> BoundsResult:
-    """Measure the system `portrait`; `bounds.json`, `bounds.html` and `bounds/` come into `out`.
+    """Measure one system; `bounds.json`, `bounds.html` and `bounds/` come into `out`. What the
+    system does not take or give (texts, recordings, a still head, motion alone) is left out.
 
     Args:
         real: Folder with portraits and recordings (see `cases.find_cases`); None: scikit-image's
@@ -44,13 +58,19 @@ def run_bounds(
         out: Folder for the report; made if it is not there.
         portraits: How many portraits speak a text.
         recordings: How many English recordings drive one.
-        quick: Two portraits, one recording; no memory, drift over a minute only: for tests.
+        quick: One portrait, one recording, short clips; neither memory nor drift: for tests.
+        system: The system's name or checkpoint folder.
+        device: Where its networks run, as `vivavoce.load` takes it.
 
     Raises: BadMedia: the folder has nothing to run on. CannotWrite: `out` cannot be written.
+    RequestError: the system makes no video of a portrait from a text or a recording.
     """
     started = perf_counter()
     work = _make_folder(out)
-    run = _Bounds(real, work, 2 if quick else portraits, 1 if quick else recordings, quick)
+    cases = stock.find_cases(real) if real else _astronaut(work)
+    counts = (1, 1) if quick else (portraits, recordings)
+    run = _Bounds(_fitting(system, device), system, cases, work, counts, quick)
+    run.data = f"{real.name}/" if real else "the built-in portrait"
     run.run()
     result = run.result(perf_counter() - started)
     write_report(result, out)
@@ -67,22 +87,35 @@ def _make_folder(out: Path) -> Path:
     return out / "bounds"
 
 
+def _fitting(name: str, device: str) -> Talker[Any]:
+    """The system of that name, if it can be measured here."""
+    system = vivavoce.load(name, device)
+    asked = [sorted(choice) for choice in system.needs_for("pictures")
+             if not choice & {"portrait", "text", "speech"}]  # fmt: skip
+    if "pictures" not in system.gives or "portrait" not in system.inputs() or asked:
+        raise RequestError(
+            f"The bounds are for systems that make a video of a portrait from a text or a "
+            f"recording; {system.name} gives {', '.join(sorted(system.gives))} from "
+            f"{', '.join(sorted(system.inputs()))}."
+        )
+    return system
+
+
 class _Bounds:
     """One run, step by step; each step adds takes or figures."""
 
     def __init__(
-        self, real: Path | None, work: Path, portraits: int, recordings: int, quick: bool
-    ) -> None:
-        self.work, self.quick = work, quick
-        self.cases = stock.find_cases(real) if real else _astronaut(work)
-        self.data = f"{real.name}/" if real else "the built-in portrait"
-        self.counts = portraits, recordings
-        self.system = vivavoce.load("portrait")
+        self, system: Talker[Any], name: str, cases: stock.Cases, work: Path,
+        counts: tuple[int, int], quick: bool,
+    ) -> None:  # fmt: skip
+        self.system, self.name, self.cases = system, name, cases
+        self.work, self.counts, self.quick = work, counts, quick
+        self.inputs = system.inputs()
+        self.data = ""
         self.takes: list[Take] = []
         self.figures: list[Figure] = []
         self.failures: list[tuple[str, str]] = []
         self.untracked: list[tuple[str, str]] = []
-        self.faces: dict[Path, Any] = {}
 
     def run(self) -> None:
         """All steps; a step that fails says so and the others go on."""
@@ -104,13 +137,13 @@ class _Bounds:
         figures = [f for part in parts.PARTS for f in part(self.takes)] + self.figures
         about = {
             "version": vivavoce.__version__,
-            "system": "portrait, 512x512, 25 frames a second",
+            "system": f"{Path(self.name).name}, {SIZE}x{SIZE}, 25 frames a second",
             "machine": str(speed.this_machine()),
             "judge": judge(),
             "data": self.data,
             "seeds": "number of the clip",
             "intervals": "95 %, bootstrap over clips, 1,000 rounds, seed 0",
-            "parts": "quick: two portraits; memory skipped" if self.quick else "all",
+            "parts": "quick: one portrait; memory and drift skipped" if self.quick else "all",
             "seconds": f"{seconds:.0f}",
         }
         return BoundsResult(
@@ -119,18 +152,39 @@ class _Bounds:
 
     def warm(self) -> None:
         """Compile and allocate once; only what comes after load and this counts."""
-        list(self.system(portrait=self.cases.portraits[0], text="Hello.", size=SIZE))
+        list(self.system(portrait=self.cases.portraits[0], size=SIZE, **self.saying("Hello.")))
+
+    def saying(self, words: str) -> dict[str, Any]:
+        """The part of a request that lets the system say `words`: the text where it takes one,
+        otherwise the default voice's recording of it."""
+        if "text" in self.inputs:
+            return {"text": words}
+        return {"speech": said(words)}
+
+    def phones_of(self, words: str) -> tuple[Phone, ...] | None:
+        """The phones of `words` as the default voice says them; None where the system speaks in a
+        voice of its own, so that they must be heard in its clip."""
+        ours = "voice" in self.inputs or "text" not in self.inputs
+        return spoken_phones(words, stock.VOICES[0]) if ours else None
 
     def text(self) -> None:
         """Portraits say a sentence each."""
+        if "text" not in self.inputs:
+            return
         for i, portrait in enumerate(stock.spread(self.cases.portraits, self.counts[0])):
             words = stock.SENTENCES[i % len(stock.SENTENCES)]
-            voice = stock.VOICES[i % len(stock.VOICES)]
-            self.film(portrait, "text", i, spoken_phones(words, voice), text=words, voice=voice)
+            if "voice" in self.inputs:
+                voice = stock.VOICES[i % len(stock.VOICES)]
+                phones = spoken_phones(words, voice)
+                self.film(portrait, "text", i, phones, text=words, voice=voice)
+            else:
+                self.film(portrait, "text", i, None, text=words)
 
     def recordings(self) -> None:
         """Other portraits are driven by human speech: English, as many again whose words are
         known, and three other languages."""
+        if "speech" not in self.inputs:
+            return
         free = stock.spread(self.cases.english, self.counts[1])
         english = (*free, *stock.spread(self.cases.known, self.counts[1]))
         other = self.cases.other[: 0 if self.quick else 3]
@@ -138,29 +192,33 @@ class _Bounds:
         for i, recording in enumerate((*english, *other)):
             samples = sound_of(recording.path, RECORDING_S)
             phones = heard(samples, recording.text) if recording.language == "en" else ()
-            kind = "recording" if recording.language == "en" else "other language"
+            kind: Kind = "recording" if recording.language == "en" else "other language"
             portrait = pictures[i * len(pictures) // (len(english) + len(other))]
             self.film(portrait, kind, 100 + i, phones, speech=Speech(samples))
 
     def still_and_seeds(self) -> None:
         """Three portraits with a still head, and with two seeds."""
-        words = stock.SENTENCES[0]
+        words = SHORT if self.quick else stock.SENTENCES[0]
         for portrait in stock.spread(self.cases.portraits, 1 if self.quick else 3):
-            for kind, seed, still in (("still", 1, True), ("seed a", 1, False),
-                                      ("seed b", 2, False)):  # fmt: skip
-                phones = spoken_phones(words, stock.VOICES[0])
-                self.film(portrait, kind, seed, phones, text=words, still=still)
+            kinds: tuple[tuple[Kind, int], ...] = (("still", 1), ("seed a", 1), ("seed b", 2))
+            for kind, seed in kinds:
+                if kind != "still" or "still" in self.inputs:
+                    still = {"still": True} if kind == "still" else {}
+                    asked = self.saying(words) | still
+                    self.film(portrait, kind, seed, self.phones_of(words), **asked)
 
     def film(
-        self, portrait: Path, kind: str, seed: int, phones: tuple[Phone, ...], **request: Any
-    ) -> None:
-        """Make and keep one clip, or note why it could not be made."""
+        self, portrait: Path, kind: Kind, seed: int, phones: tuple[Phone, ...] | None,
+        **request: Any,
+    ) -> None:  # fmt: skip
+        """Make and keep one clip, or note why it could not be made; phones that are not known
+        (None) are heard in it."""
         from vivavoce.errors import NoFace
 
         path = self.work / f"{kind.replace(' ', '_')}-{seed:03d}-{portrait.stem}.mp4"
         try:
             take = film(
-                self.system, portrait.stem, kind, path, phones,
+                self.system, portrait.stem, kind, path, phones or (),
                 portrait=portrait, seed=seed, size=SIZE, **request,
             )  # fmt: skip
         except NoFace as refusal:
@@ -168,6 +226,8 @@ class _Bounds:
         except Exception as error:  # as in `run`
             self.failures.append((portrait.name, f"{type(error).__name__}: {error}"))
         else:
+            if phones is None:
+                take = replace(take, phones=heard(take.samples, request.get("text")))
             self.takes.append(take)
 
     def real(self) -> None:
@@ -190,7 +250,8 @@ class _Bounds:
                 self.untracked.append((portrait.name, str(refusal)))
                 continue
             try:
-                frames = sum(len(c.frames) for c in self.system(portrait=face, text="Yes.", seed=i))
+                clip = self.system(portrait=face, seed=i, **self.saying("Yes."))
+                frames = sum(len(c.frames) for c in clip)
                 finished += frames > 0
             except Exception as error:  # as in `run`
                 self.failures.append((portrait.name, f"{type(error).__name__}: {error}"))
@@ -208,9 +269,11 @@ class _Bounds:
         if picture is None:
             return
         words = " ".join(stock.SENTENCES[:3])
-        cold = speed.first_frame_s(self.system, portrait=picture, text=words, size=SIZE)
+        asked = self.saying(words) | {"size": SIZE}
+        rounds = 1 if self.quick else 5
+        cold = speed.first_frame_s(self.system, rounds, portrait=picture, **asked)
         face = self.system.look(picture)
-        known = speed.first_frame_s(self.system, portrait=face, text=words, size=SIZE)
+        known = speed.first_frame_s(self.system, rounds, portrait=face, **asked)
         self.figures += [
             upto("first frame, face already measured", 1000 * max(known), 300, "ms", len(known),
                  "warm; request to first chunk, text of six sentences, `Face` from an earlier "
@@ -221,7 +284,9 @@ class _Bounds:
 
     def drift(self) -> None:
         """Lag in the first and in the last minute of an hour of speech, by the motion curves."""
-        minutes = 2 if self.quick else 60
+        if self.quick or not (self.system.space == "arkit52" and {"text", "voice"} <= self.inputs):
+            return
+        minutes = 60
         first, last, missing = drift_ms(self.system, minutes)
         name = f"drift over {minutes} minutes"
         self.figures += [
@@ -255,6 +320,8 @@ class _Bounds:
         names = {p.stem: p for p in self.cases.portraits}
         picture = names[self.takes[0].name]
         take = next((t for t in self.takes if t.kind == "recording"), self.takes[0])
+        if "speech" not in self.inputs:
+            return
         peaks = [self._peak(picture, take.samples, s) for s in (10, 600)]
         self.figures += [
             upto("memory at 10 minutes", peaks[1], 1.5, "GB", 1,
@@ -268,10 +335,16 @@ class _Bounds:
         write_wav(sound, np.resize(samples, seconds * RATE))
         film_path = sound.with_suffix(".mp4")
         try:
-            return speed.peak_memory_gb(picture, sound, film_path)
+            return speed.peak_memory_gb(picture, sound, film_path, self.name)
         finally:
             sound.unlink()
             film_path.unlink(missing_ok=True)
+
+
+def said(words: str) -> Speech:
+    """The default voice's recording of `words`, in one piece."""
+    pieces = list(find_voice(stock.VOICES[0]).speak(words, Emotion()))
+    return Speech(np.concatenate([p.samples for p in pieces]), text=words)
 
 
 def heard(samples: np.ndarray, text: str | None = None) -> tuple[Phone, ...]:

@@ -10,8 +10,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from vivavoce.errors import VivavoceError
+
+if TYPE_CHECKING:
+    from vivavoce.types import Face
 
 LIBRARIES = ("torch", "mediapipe", "av", "numba", "numpy", "espeakng-loader")
 LEAST_MEMORY_GB = 2.0
@@ -166,7 +170,7 @@ def seconds_of_work(seconds: float) -> float:
         return (perf_counter() - started) / saved.seconds
 
 
-def plain_face() -> object:
+def plain_face() -> Face:
     """A `Face` that shows nobody: the mean of `face478` on a grey picture of 512 pixels."""
     import numpy as np
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,13 +20,16 @@ def judge() -> str:
     return f"mediapipe {version('mediapipe')} face mesh with irises, video mode"
 
 
+Kind = Literal["text", "recording", "other language", "still", "seed a", "seed b", "real"]
+
+
 @dataclass(frozen=True)
 class Take:
     """A finished clip of T frames and what was seen on it."""
 
     name: str
-    kind: str
-    """ "text", "recording", "other language", "still", "seed" or "real"."""
+    kind: Kind
+    """What drove it, or how it was asked for; "real" is a clip of a real person."""
     path: Path
     seconds: float
     work_s: float
@@ -66,7 +69,7 @@ def spoken_phones(text: str, voice: str, emotion: Emotion | None = None) -> tupl
 def film(
     system: Any,
     name: str,
-    kind: str,
+    kind: Kind,
     path: Path,
     phones: Sequence[Phone] = (),
     **request: Any,

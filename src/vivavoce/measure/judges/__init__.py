@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from vivavoce.errors import RequestError, UnknownName
 
-KINDS: dict[str, tuple[str, str]] = {
+JudgeKind = Literal["picture", "clip", "face", "looks", "head", "sync", "voice", "sound", "words"]
+KINDS: dict[JudgeKind, tuple[str, str]] = {
     "picture": ("features and maps of pictures: FID, KID, LPIPS", "Inception"),
     "clip": ("features of 16 frames: FVD", "I3D"),
     "face": ("identity of a face: CSIM", "ArcFace"),
@@ -29,13 +30,14 @@ WEIGHTS = Path(__file__).parents[2] / "weights" / "judges"
 
 
 @cache
-def load_judge(kind: str, source: str = "corpus") -> Any:
+def load_judge(kind: str, source: str = "corpus", device: str = "cpu") -> Any:
     """The judge of this kind.
 
     Args:
         kind: One of `KINDS`.
         source: "corpus": the ones that ship; otherwise the file of official weights (for example
             syncnet_v2.model), or, for "words" and "voice", a hub name or folder for transformers.
+        device: Where its network runs: "cpu", "cuda", "cuda:1", or "auto".
 
     Raises: UnknownName: no such kind. RequestError: there is no official one of this kind.
     BadCheckpoint: the file does not fit.
@@ -45,13 +47,13 @@ def load_judge(kind: str, source: str = "corpus") -> Any:
     if source == "corpus":
         from vivavoce.measure.judges.corpus import CORPUS_JUDGES
 
-        return CORPUS_JUDGES[kind](WEIGHTS)
+        return CORPUS_JUDGES[kind](WEIGHTS, device)
     from vivavoce.measure.judges import official
 
     if kind not in official.LOADERS:
         names = ", ".join(official.LOADERS)
         raise RequestError(f"There is no official judge for {kind!r}; there are: {names}.")
-    return official.LOADERS[kind](source)
+    return official.LOADERS[kind](source, device)
 
 
 def chosen_judges(said: Iterable[str]) -> dict[str, str]:
@@ -59,7 +61,7 @@ def chosen_judges(said: Iterable[str]) -> dict[str, str]:
 
     Raises: RequestError: not in this form. UnknownName: no such kind.
     """
-    chosen = {}
+    chosen: dict[str, str] = {}
     for words in said:
         kind, equals, source = words.partition("=")
         if not (equals and source):

@@ -16,7 +16,9 @@ import torch
 from vivavoce.errors import needs
 from vivavoce.look.face478 import fit
 from vivavoce.measure.judges.networks import Face, Feeling, Voice
+from vivavoce.measure.judges.tensors import answer, beside
 from vivavoce.measure.judges.views import face_crops, heard, lip_curves
+from vivavoce.nn.devices import pick
 from vivavoce.nn.syncnet import LipSync
 from vivavoce.nn.threads import one_thread
 from vivavoce.nn.weights import read_weights
@@ -28,12 +30,12 @@ CLIP_FRAMES = 16
 """Frames of a window of the clip judge, as FVD's I3D sees."""
 
 
-def _net(kind: type[Face] | type[Voice], folder: Path, part: str) -> Any:
+def _net(kind: type[Face] | type[Voice], folder: Path, part: str, device: str) -> Any:
     tensors, _ = read_weights(folder / f"{part}.safetensors", part)
     weights = {k: v.float() for k, v in tensors.items()}
     net = kind(len(weights["heads.people"]))
     net.load_state_dict(weights)
-    return net.eval()
+    return net.eval().to(pick(device))
 
 
 class FaceJudge:
@@ -42,51 +44,51 @@ class FaceJudge:
     name = "corpus-face"
     official = False
 
-    def __init__(self, folder: Path) -> None:
-        self.net: Face = _net(Face, folder, "face")
+    def __init__(self, folder: Path, device: str = "cpu") -> None:
+        self.net: Face = _net(Face, folder, "face", device)
         tensors, _ = read_weights(folder / "feeling.safetensors", "feeling")
         self.feeling = Feeling()
         self.feeling.load_state_dict({k: v.float() for k, v in tensors.items()}, strict=False)
-        self.feeling.eval()
+        self.feeling.eval().to(pick(device))
 
     @torch.no_grad()
     def _features(self, frames: Bytes, landmarks: Float) -> torch.Tensor:
         with one_thread():
-            return self.net.features(torch.from_numpy(face_crops(frames, landmarks)))
+            return self.net.features(beside(self.net, face_crops(frames, landmarks)))
 
     def features(self, frames: Bytes, landmarks: Float) -> Float:
         """[T, 128]: what FID, KID and style distances compare."""
-        return self._features(frames, landmarks).numpy()
+        return answer(self._features(frames, landmarks))
 
     @torch.no_grad()
     def maps(self, frames: Bytes, landmarks: Float) -> list[Float]:
         """Feature maps [T, C, H, W] at four sizes: what the perceptual distance compares."""
-        crops = torch.from_numpy(face_crops(frames, landmarks))
+        crops = beside(self.net, face_crops(frames, landmarks))
         with one_thread():
-            return [m.numpy() for m in self.net.maps(crops)]
+            return [answer(m) for m in self.net.maps(crops)]
 
     @torch.no_grad()
     def embedding(self, frames: Bytes, landmarks: Float) -> Float:
         """Unit vectors of identity [T, 64]."""
-        return self.net.heads.embedding(self._features(frames, landmarks)).numpy()
+        return answer(self.net.heads.embedding(self._features(frames, landmarks)))
 
     @torch.no_grad()
     def people(self, frames: Bytes, landmarks: Float) -> Float:
         """Probabilities [T, K] of the people known from training."""
         said = self.net.heads(self._features(frames, landmarks))["people"]
-        return (16 * said).softmax(1).numpy()
+        return answer((16 * said).softmax(1))
 
     @torch.no_grad()
     def attributes(self, frames: Bytes, landmarks: Float) -> dict[str, Float]:
         """ "age" in years [T] and "female" probability [T]."""
         said = self.net.heads(self._features(frames, landmarks))
-        return {"age": said["age"].numpy(), "female": said["sex"].sigmoid().numpy()}
+        return {"age": answer(said["age"]), "female": answer(said["sex"].sigmoid())}
 
     @torch.no_grad()
     def emotions(self, frames: Bytes, landmarks: Float) -> Float:
         """Probabilities [8] in the order of `types.EMOTIONS`, of the frames' mean expression."""
         mean = fit(landmarks).expression.mean(0)
-        return self.feeling(torch.from_numpy(mean[None])).softmax(1)[0].numpy()
+        return answer(self.feeling(beside(self.feeling, mean[None])).softmax(1)[0])
 
 
 class ClipJudge:
@@ -95,8 +97,8 @@ class ClipJudge:
     name = "corpus-face over 16 frames"
     official = False
 
-    def __init__(self, folder: Path) -> None:
-        self.face = FaceJudge(folder)
+    def __init__(self, folder: Path, device: str = "cpu") -> None:
+        self.face = FaceJudge(folder, device)
 
     def features(self, frames: Bytes, landmarks: Float) -> Float:
         """[W, 256] of windows that half overlap."""
@@ -118,11 +120,11 @@ class SyncJudge:
     crop = "points"
     """It sees lip points, not pixels."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, device: str = "cpu") -> None:
         tensors, _ = read_weights(folder / "sync.safetensors", "sync")
         self.net = LipSync()
         self.net.load_state_dict({k: v.float() for k, v in tensors.items()})
-        self.net.eval()
+        self.net.eval().to(pick(device))
 
     @torch.no_grad()
     def distances(self, landmarks: Float, samples: Float, frames: Bytes | None = None) -> Float:
@@ -133,9 +135,9 @@ class SyncJudge:
         if count < 2 * MOST + 5:
             return np.zeros((0, 2 * MOST + 1), np.float32)
         with one_thread():
-            seen = self.net.see(torch.from_numpy(lips[None, :count]))
-            sound = self.net.hear(torch.from_numpy(mel[None, : count * MELS_PER_FRAME]))
-            return np.asarray(1 - self.net.scores(seen, sound, MOST)[0].numpy(), np.float32)
+            seen = self.net.see(beside(self.net, lips[None, :count]))
+            sound = self.net.hear(beside(self.net, mel[None, : count * MELS_PER_FRAME]))
+            return answer(1 - self.net.scores(seen, sound, MOST)[0])
 
 
 class VoiceJudge:
@@ -145,8 +147,8 @@ class VoiceJudge:
     official = False
     window_s = 1.0
 
-    def __init__(self, folder: Path) -> None:
-        self.net: Voice = _net(Voice, folder, "voice")
+    def __init__(self, folder: Path, device: str = "cpu") -> None:
+        self.net: Voice = _net(Voice, folder, "voice", device)
 
     @torch.no_grad()
     def features(self, samples: Float) -> Float:
@@ -156,13 +158,13 @@ class VoiceJudge:
         starts = range(0, len(mel) - size + 1, size // 2)
         windows = np.stack([mel[s : s + size] for s in starts]).astype(np.float32)
         with one_thread():
-            return self.net.features(torch.from_numpy(windows)).numpy()
+            return answer(self.net.features(beside(self.net, windows)))
 
     @torch.no_grad()
     def embedding(self, samples: Float) -> Float:
         """Unit vector of the speaker [64]."""
-        features = torch.from_numpy(self.features(samples))
-        mean = self.net.heads.embedding(features).mean(0).numpy()
+        features = beside(self.net, self.features(samples))
+        mean = answer(self.net.heads.embedding(features).mean(0))
         return np.asarray(mean / (np.linalg.norm(mean) + 1e-9), np.float32)
 
 
@@ -172,7 +174,7 @@ class HeadJudge:
     name = "face478"
     official = False
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, device: str = "cpu") -> None:
         pass
 
     def angles(self, frames: Bytes, landmarks: Float) -> Float:
@@ -186,7 +188,7 @@ class WordsJudge:
     name = "pocketsphinx en-us"
     official = False
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, device: str = "cpu") -> None:
         self.decoder = needs("pocketsphinx").Decoder(samprate=16000, loglevel="FATAL")
 
     def text(self, samples: Float) -> str:
@@ -199,9 +201,9 @@ class WordsJudge:
         return str(found.hypstr) if found else ""
 
 
-CORPUS_JUDGES: dict[str, Callable[[Path], Any]] = {
+CORPUS_JUDGES: dict[str, Callable[[Path, str], Any]] = {
     "picture": FaceJudge, "clip": ClipJudge, "face": FaceJudge, "looks": FaceJudge,
     "head": HeadJudge, "sync": SyncJudge, "voice": VoiceJudge, "sound": VoiceJudge,
     "words": WordsJudge,
 }  # fmt: skip
-"""Kind → what makes it of the folder of weights."""
+"""Kind → its class, made of the folder of weights and the name of a device."""

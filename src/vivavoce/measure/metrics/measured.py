@@ -160,7 +160,7 @@ def judge_name(judge: Any) -> str:
     return f"{judge.name} (crop: {crop})" if crop and "crop" not in judge.name else str(judge.name)
 
 
-def views_of(path: Path, judges: Mapping[str, str] = NONE) -> dict[str, View]:
+def views_of(path: Path, judges: Mapping[str, str] = NONE, device: str = "cpu") -> dict[str, View]:
     """The clips at `path`: a video file, a folder of them, or a set of shards.
 
     Raises: RequestError: there are none.
@@ -169,17 +169,20 @@ def views_of(path: Path, judges: Mapping[str, str] = NONE) -> dict[str, View]:
         from vivavoce.data.shards import open_set
 
         members = ("wav", "frames", "tracks")
-        return {s.key: View(s.key, sample=s, about=s.about, judges=dict(judges))
+        return {s.key: View(s.key, sample=s, about=s.about, judges=dict(judges), device=device)
                 for s in open_set(path).samples("all", members)}  # fmt: skip
     if path.is_dir():
         files = sorted(p for p in path.rglob("*") if p.suffix.lower() in VIDEOS)
         if not files:
             raise RequestError(f"{path} holds no video and no set of shards.")
         keys = [p.relative_to(path).with_suffix("").as_posix() for p in files]
-        return {k: View(k, p, judges=dict(judges)) for k, p in zip(keys, files, strict=True)}
+        return {
+            k: View(k, p, judges=dict(judges), device=device)
+            for k, p in zip(keys, files, strict=True)
+        }
     if not path.is_file():
         raise RequestError(f"There is no {path}. Give a video, a folder of videos, or shards.")
-    return {path.stem: View(path.stem, path, judges=dict(judges))}
+    return {path.stem: View(path.stem, path, judges=dict(judges), device=device)}
 
 
 def measure_paths(
@@ -187,6 +190,7 @@ def measure_paths(
     reference: Path | None = None,
     metrics: Sequence[str] | None = None,
     judges: Mapping[str, str] = NONE,
+    device: str = "cpu",
 ) -> Measured:
     """Measure what lies at `path`; with `reference` against the clips of the same names there. A
     set of shards without a reference is measured against itself: the ground-truth row.
@@ -195,11 +199,11 @@ def measure_paths(
     """
     for name in metrics or ():
         find_metric(name)
-    clips = views_of(path, judges)
+    clips = views_of(path, judges, device)
     if reference is None:
         own = clips if (path / "set.json").is_file() else None
         return measure_views(clips, own, metrics)
-    true = views_of(reference, judges)
+    true = views_of(reference, judges, device)
     if len(clips) == len(true) == 1:
         true = {next(iter(clips)): next(iter(true.values()))}
     if not set(clips) & set(true):

@@ -11,7 +11,7 @@ import numpy as np
 
 from vivavoce.data.schema import Sample
 from vivavoce.look.face478 import Fit, fit
-from vivavoce.types import RATE, SAMPLES_PER_FRAME, Bytes, Float
+from vivavoce.types import RATE, SAMPLES_PER_FRAME, Bytes, Float, Phone
 
 LONGEST_S = 30.0
 """Longer clips are measured up to here."""
@@ -29,15 +29,20 @@ class View:
     path: Path | None = None
     sample: Sample | None = None
     about: dict[str, Any] = field(default_factory=dict)
-    """What is known of it: text, emotion, attributes (see `data/schema.py`)."""
+    """Facts about the clip by name: text, emotion, phones, attributes (see `data/schema.py`)."""
     judges: dict[str, str] = field(default_factory=dict)
     """Kind → source of judges that are not the corpus ones (see `judges.load_judge`)."""
+    device: str = "cpu"
+    """The name of the device that the judges' networks run on."""
+    points: Float | None = None
+    """The tracker's points [T, 478, 3] px where the clip was tracked before, NaN where the face was
+    lost; None: it is tracked when they are asked for."""
 
     def judge(self, kind: str) -> Any:
         """The judge of this kind."""
         from vivavoce.measure.judges import load_judge
 
-        return load_judge(kind, self.judges.get(kind, "corpus"))
+        return load_judge(kind, self.judges.get(kind, "corpus"), self.device)
 
     @cached_property
     def frames(self) -> Bytes:
@@ -78,11 +83,23 @@ class View:
         from vivavoce.look.follow import filled
         from vivavoce.look.track import track_video
 
-        found = list(track_video(self.frames))
+        if self.points is not None:
+            found = [p if np.isfinite(p[0, 0]) else None for p in self.points]
+        else:
+            found = list(track_video(self.frames))
         seen = np.array([points is not None for points in found])
         if seen.mean() < 0.8:
             raise NotMeasured("a face that the tracker can follow")
         return filled(found, seen)
+
+    @property
+    def phones(self) -> tuple[Phone, ...]:
+        """The phones that are said, with their times.
+
+        Raises: NotMeasured: they are not known.
+        """
+        rows = self.told("phones")
+        return tuple(Phone(str(symbol), float(a), float(b)) for symbol, a, b in rows)
 
     @cached_property
     def fitted(self) -> Fit:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import html
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -13,24 +11,33 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from vivavoce.measure.bench.result import Bench
-from vivavoce.measure.bench.tables import Row, Table, cell, head, markdown
+from vivavoce.measure.bench.suite import Case
+from vivavoce.measure.bench.tables import Row, Table, cell, head, line, markdown
 from vivavoce.measure.metrics.measured import number, plain
 from vivavoce.measure.metrics.metric import METRICS, find_metric
+from vivavoce.measure.report.page import Cell, Picture, Section, as_html
 
 SHOWN = 6
 """Cases of which the page has pictures."""
 COLUMNS = 7
+"""Frames of a clip on a strip."""
 TILE = 144
 """Side of a picture on a strip, in pixels."""
-PLOTTED = ("SSIM", "LMD", "CSIM", "FID", "LSE-C", "sync score", "head motion", "silent lips")
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 1200px; margin: 2em auto; color: #222;
-       padding: 0 1em }
-table { border-collapse: collapse; margin: 1em 0; font-variant-numeric: tabular-nums }
-th, td { border-bottom: 1px solid #ddd; padding: .25em .7em; text-align: left; font-size: 14px }
-th { border-bottom: 2px solid #888; vertical-align: bottom } td.row { font-weight: 600 }
-.wide { overflow-x: auto } img { max-width: 100% } .note { color: #666; font-size: 13px }
-"""
+SPEED_HEADS = (
+    "system", "s of work / s of video", "first frames, median s", "peak memory GB",
+    "stages, s / s of video",
+)  # fmt: skip
+"""Columns of the table of work, delay and memory."""
+PLOTTED: tuple[str, ...] = (
+    "SSIM",
+    "LMD",
+    "CSIM",
+    "FID",
+    "LSE-C",
+    "sync score",
+    "head motion",
+    "silent lips",
+)
 
 
 def write_bench(bench: Bench, out: Path) -> None:
@@ -49,23 +56,22 @@ def as_markdown(bench: Bench) -> str:
     parts += ["### Unfit measures", ""]
     parts += [f"- {name}: {why}" for name, why in bench.unfit.items()] or ["none"]
     parts += ["", "### Judges", "", *(f"- {k}: {v}" for k, v in bench.judges.items()), ""]
-    parts += ["### Speed", "", *_speed_lines(bench)]
+    parts += ["### Speed", "", line(SPEED_HEADS), line(["---"] * len(SPEED_HEADS))]
+    parts += [line(cells) for cells in _speed(bench)]
     lost = [f"- {row}, {key}: {why}" for row, keys in bench.failed.items()
             for key, why in keys.items()]  # fmt: skip
     parts += ["", "### Not made", "", *lost] if lost else []
     return "\n".join(parts) + "\n"
 
 
-def _speed_lines(bench: Bench) -> Iterator[str]:
-    yield "| system | s of work / s of video | first frames, median s | peak memory GB | stages |"
-    yield "| --- | --- | --- | --- | --- |"
+def _speed(bench: Bench) -> Iterator[list[str]]:
+    """The cells of a table of work, delay and memory, a row a system."""
     for name, filmed in bench.filmed.items():
         first = float(np.median(filmed.first_frame_s)) if filmed.first_frame_s else float("nan")
         stages = ", ".join(
             f"{k} {number(v / max(filmed.seconds_made, 1e-9))}" for k, v in filmed.stages_s.items()
         )
-        pace, peak = number(filmed.pace), number(filmed.peak_gb)
-        yield f"| {name} | {pace} | {number(first)} | {peak} | {stages} |"
+        yield [name, number(filmed.pace), number(first), number(filmed.peak_gb), stages]
 
 
 def as_dict(bench: Bench) -> dict[str, Any]:
@@ -103,41 +109,34 @@ def _plain_dict(values: dict[str, Any]) -> dict[str, Any]:
 
 def as_page(bench: Bench) -> str:
     """One HTML file with everything in it."""
-    about = "".join(f"<br>{html.escape(k)}: {html.escape(v)}" for k, v in bench.about.items())
-    parts = ["<h1>vivavoce bench</h1>", f"<p class=note>{about[4:]}</p>"]
-    parts += [_html_table(table, bench) for table in bench.tables]
-    unfit = [f"<li>{html.escape(k)}*: {html.escape(v)}</li>" for k, v in bench.unfit.items()]
-    parts += ["<h2>Unfit measures (*)</h2><ul>", *(unfit or ["<li>none</li>"]), "</ul>"]
-    parts += ["<h2>Plots</h2>", _image(_bars(bench)), _image(_offsets(bench))]
-    parts += ["<h2>Pictures</h2><p class=note>Frames at equal times; the first picture of each "
-              "clip is what every system is given.</p>"]  # fmt: skip
-    for case in bench.suite.cases[:SHOWN]:
-        parts += [f"<h3>{html.escape(case.key)}</h3><p>{html.escape(case.text or '')}</p>"]
-        parts.append(_image(_jpeg(strip(bench, case.key)), "jpeg"))
-    speed = "\n".join(_speed_lines(bench))
-    parts += ["<h2>Speed</h2>", f"<pre>{html.escape(speed)}</pre>"]
-    return (
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>vivavoce bench</title>"
-        f"<style>{STYLE}</style>{''.join(parts)}</html>\n"
-    )
+    unfit = [f"{name}*: {why}" for name, why in bench.unfit.items()] or ["none"]
+    lost = [f"{row}, {key}: {why}" for row, keys in bench.failed.items()
+            for key, why in keys.items()]  # fmt: skip
+    sections = [
+        *(_table(table, bench) for table in bench.tables),
+        Section("Unfit measures (*)", items=unfit),
+        Section("Plots", pictures=[Picture(_bars(bench), "png", "means with 95 % intervals"),
+                                   Picture(_offsets(bench), "png", "offsets")]),
+        Section("Pictures", "Frames at equal times; the first picture of each clip is what every "
+                "system is given.",
+                pictures=[_strip_of(bench, c) for c in bench.suite.cases[:SHOWN]]),
+        Section("Speed", heads=[Cell(h) for h in SPEED_HEADS],
+                rows=[[Cell(c) for c in cells] for cells in _speed(bench)]),
+        *([Section("Not made", items=lost)] if lost else []),
+    ]  # fmt: skip
+    return as_html("vivavoce bench", bench.about, sections)
 
 
-def _html_table(table: Table, bench: Bench) -> str:
-    heads = "".join(
-        f"<th>{html.escape(head(c, bench.unfit))}"
-        f"<br><span class=note>{html.escape(bench.judges.get(c.name, ''))}</span></th>"
-        for c in table.columns
-    )
-    rows = "".join(
-        f"<tr><td class=row>{html.escape(row.name)}</td>"
-        + "".join(f"<td>{html.escape(cell(row, c.name))}</td>" for c in table.columns)
-        + "</tr>"
-        for row in bench.rows
-    )
-    return (
-        f"<h2>{html.escape(table.title)}</h2><div class=wide>"
-        f"<table><tr><th></th>{heads}</tr>{rows}</table></div>"
-    )
+def _table(table: Table, bench: Bench) -> Section:
+    heads = [Cell(head(c, bench.unfit), small=bench.judges.get(c.name, "")) for c in table.columns]
+    rows = [
+        [Cell(row.name), *(Cell(cell(row, c.name)) for c in table.columns)] for row in bench.rows
+    ]
+    return Section(table.title, heads=[Cell(""), *heads], rows=rows)
+
+
+def _strip_of(bench: Bench, case: Case) -> Picture:
+    return Picture(_jpeg(strip(bench, case.key)), "jpeg", case.key, case.text or "")
 
 
 def strip(bench: Bench, key: str) -> Image.Image:
@@ -214,7 +213,3 @@ def _jpeg(picture: Image.Image) -> bytes:
     held = BytesIO()
     picture.save(held, "JPEG", quality=85)
     return held.getvalue()
-
-
-def _image(data: bytes, kind: str = "png") -> str:
-    return f'<img src="data:image/{kind};base64,{base64.b64encode(data).decode()}">'

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import html
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -15,13 +13,19 @@ import numpy as np
 
 from vivavoce.measure.bounds.result import BoundsResult
 from vivavoce.measure.bounds.take import Take
-from vivavoce.measure.figures import Figure
+from vivavoce.measure.figures import Figure, Verdict
 from vivavoce.measure.metrics import lips, motion
+from vivavoce.measure.report.page import Cell, Picture, Section, as_html
 from vivavoce.types import Phone
 
 TILE = 512
 """Side of a frame on a contact sheet, in pixels; sheets in the page are a third of that."""
-COLOURS = {"pass": "green", "FAIL": "red", "info": "dim", "unmeasured": "yellow"}
+COLOURS: Mapping[Verdict, str] = {
+    "pass": "green",
+    "FAIL": "red",
+    "info": "dim",
+    "unmeasured": "yellow",
+}
 
 
 def write_report(result: BoundsResult, out: Path) -> None:
@@ -34,7 +38,7 @@ def write_report(result: BoundsResult, out: Path) -> None:
             sheet = contact_sheet(take)
             path = sheets / f"{take.path.stem}.png"
             sheet.save(path)
-            pictures[take.path.stem] = _as_data(sheet)
+            pictures[take.path.stem] = _small(sheet)
     (out / "bounds.json").write_text(json.dumps(as_dict(result), indent=1), "utf-8")
     (out / "bounds.html").write_text(as_page(result, pictures), "utf-8")
     print_table(result)
@@ -73,7 +77,7 @@ def _take_dict(take: Take) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Numbers that JSON can hold, rounded to six digits."""
+    """A value that JSON can hold: numbers of six digits, None for what is not finite."""
     if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
     if isinstance(value, float | np.floating):
@@ -88,7 +92,7 @@ def print_table(result: BoundsResult) -> None:
 
     table = Table("figure", "value", "bound", "", "real clips", "n", title="vivavoce bounds")
     for f in result.figures:
-        colour = COLOURS[f.verdict.split()[0]]
+        colour = COLOURS[f.outcome]
         verdict = f"[{colour}]{f.verdict}[/]"
         table.add_row(f.name, value_words(f), f.bound, verdict, _number(f.real), str(f.n))
     wide = Console().width
@@ -166,55 +170,40 @@ def contact_sheet(take: Take) -> Any:
     return sheet
 
 
-def _as_data(sheet: Any) -> str:
+def _small(sheet: Any) -> bytes:
+    """The sheet at two thirds of its size, as a JPEG file."""
     small = sheet.resize((sheet.width // 3 * 2, sheet.height // 3 * 2))
     held = BytesIO()
     small.save(held, "JPEG", quality=80)
-    return base64.b64encode(held.getvalue()).decode("ascii")
+    return held.getvalue()
 
 
-_STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 86rem; padding: 0 1rem }
-table { border-collapse: collapse; width: 100% }
-th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid #ddd }
-td { vertical-align: top }
-td.pass { color: #17692f } td.FAIL { color: #b3261e; font-weight: 600 } td.info { color: #777 }
-td small { color: #666 } img { width: 100%; margin: .3rem 0 1.4rem } h3 { margin: 0 }
-"""
+HEADS = ("figure", "value", "bound", "verdict", "real clips", "n", "what it includes")
 
 
-def as_page(result: BoundsResult, pictures: dict[str, str]) -> str:
-    """One self-contained page; `pictures`: JPEG contact sheets in base64 by the clip's name."""
-    say = html.escape
-    about = "".join(f"<li><b>{say(k)}</b>: {say(v)}</li>" for k, v in result.about.items())
-    failed = _listed("Failed", result.failures) + _listed("Refused by look", result.untracked)
-    head = "<tr><th>figure<th>value<th>bound<th>verdict<th>real clips<th>n<th>what it includes</tr>"
-    clips = "".join(
-        f"<h3>{say(t.name)} <small>{say(t.kind)}, {t.seconds:.1f} s</small></h3>"
-        f'<img alt="{say(t.name)}" src="data:image/jpeg;base64,{pictures[t.path.stem]}">'
+def as_page(result: BoundsResult, sheets: Mapping[str, bytes]) -> str:
+    """One self-contained page; `sheets` are JPEG contact sheets by the stem of the clip's file."""
+    clips = [
+        Picture(sheets[t.path.stem], "jpeg", f"{t.name}, {t.kind}, {t.seconds:.1f} s")
         for t in result.takes
-        if t.path.stem in pictures
-    )
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>vivavoce bounds</title>'
-        f"<style>{_STYLE}</style><h1>vivavoce bounds</h1>"
-        f"<ul>{about}</ul><table>{head}{''.join(_row(f) for f in result.figures)}</table>"
-        f"{failed}<h2>Clips</h2><p>Synthetic media, made by vivavoce.</p>{clips}</html>\n"
-    )
+        if t.path.stem in sheets
+    ]
+    sections = [
+        Section("Figures", heads=[Cell(h) for h in HEADS], rows=[_row(f) for f in result.figures]),
+        *_listed("Failed", result.failures),
+        *_listed("Refused by look", result.untracked),
+        Section("Clips", "Synthetic media, made by vivavoce.", pictures=clips),
+    ]
+    return as_html("vivavoce bounds", result.about, sections)
 
 
-def _row(figure: Figure) -> str:
-    say = html.escape
-    word = figure.verdict.split()[0]
-    return (
-        f"<tr><td>{say(figure.name)}<td>{say(value_words(figure))}<td>{say(figure.bound)}"
-        f'<td class="{word}">{say(figure.verdict)}<td>{_number(figure.real)}<td>{figure.n}'
-        f"<td><small>{say(figure.includes)}</small></tr>"
-    )
+def _row(figure: Figure) -> list[Cell]:
+    return [
+        Cell(figure.name), Cell(value_words(figure)), Cell(figure.bound),
+        Cell(figure.verdict, figure.outcome), Cell(_number(figure.real)), Cell(str(figure.n)),
+        Cell(figure.includes, "note"),
+    ]  # fmt: skip
 
 
-def _listed(title: str, rows: Sequence[tuple[str, str]]) -> str:
-    if not rows:
-        return ""
-    items = "".join(f"<li>{html.escape(a)}: {html.escape(b)}</li>" for a, b in rows)
-    return f"<h2>{title}</h2><ul>{items}</ul>"
+def _listed(title: str, rows: Sequence[tuple[str, str]]) -> list[Section]:
+    return [Section(title, items=[f"{what}: {why}" for what, why in rows])] if rows else []

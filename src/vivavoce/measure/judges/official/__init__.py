@@ -12,8 +12,8 @@ from vivavoce.measure.judges.official.inception import Inception
 from vivavoce.measure.judges.official.sync import load_sync
 from vivavoce.measure.judges.official.voices import Vggish, Whisper, XVector
 
-LOADERS: dict[str, Callable[[str], Any]] = {
+LOADERS: dict[str, Callable[[str, str], Any]] = {
     "picture": Inception, "clip": I3d, "face": ArcFace, "head": Hopenet, "sync": load_sync,
     "voice": XVector, "sound": Vggish, "words": Whisper,
 }  # fmt: skip
-"""Kind → what loads the official judge."""
+"""Kind → the loader of its official judge, of a file and the name of a device."""

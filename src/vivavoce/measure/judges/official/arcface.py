@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from vivavoce.errors import BadCheckpoint
 from vivavoce.measure.judges.official.files import load_into, read_published
+from vivavoce.measure.judges.tensors import answer, beside
 from vivavoce.nn.threads import one_thread
 from vivavoce.types import Bytes, Float
 
@@ -81,22 +82,22 @@ class ArcFace:
 
     official = True
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, device: str = "cpu") -> None:
         names = read_published(path, WHAT)
         count = len({n.rsplit(".", 2)[0] for n in names if n.endswith("conv2.weight")})
         if count not in DEPTHS:
             raise BadCheckpoint(f"{path} does not hold {WHAT}: it has {count} residual blocks.")
-        self.net = load_into(ArcFaceNet(DEPTHS[count]), path, WHAT)
+        self.net = load_into(ArcFaceNet(DEPTHS[count]), path, WHAT, device=device)
         self.name = f"ArcFace IR-{2 * count + 2}"
 
     @torch.no_grad()
     def embedding(self, frames: Bytes, landmarks: Float) -> Float:
         """Unit vectors [T, 512]."""
         crops = np.stack([laid(f, p) for f, p in zip(frames, landmarks, strict=True)])
-        x = torch.from_numpy(crops.astype(np.float32)).permute(0, 3, 1, 2) / 127.5 - 1
+        x = beside(self.net, crops.astype(np.float32)).permute(0, 3, 1, 2) / 127.5 - 1
         with one_thread():
             found = torch.cat([self.net(one[None]) for one in x])
-        return np.asarray(torch.nn.functional.normalize(found, dim=1).numpy(), np.float32)
+        return answer(torch.nn.functional.normalize(found, dim=1))
 
 
 def laid(frame: Bytes, landmarks: Float) -> Bytes:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vivavoce.errors import BadCheckpoint
+from vivavoce.nn.devices import pick
 
 Net = TypeVar("Net", bound=nn.Module)
 
@@ -33,9 +34,14 @@ def read_published(path: str, what: str) -> dict[str, Tensor]:
 
 
 def load_into(
-    net: Net, path: str, what: str, keep: Callable[[str], bool] = lambda name: True
+    net: Net,
+    path: str,
+    what: str,
+    keep: Callable[[str], bool] = lambda name: True,
+    device: str = "cpu",
 ) -> Net:
-    """`net` with the weights of the file, ready and frozen; names that `keep` refuses are left out.
+    """`net` with the weights of the file, frozen, on `device`; names that `keep` refuses are left
+    out.
 
     Raises: BadCheckpoint: the file does not fit.
     """
@@ -44,7 +50,7 @@ def load_into(
         net.load_state_dict(weights)
     except RuntimeError as error:
         raise refusal(path, what, error) from None
-    return net.eval().requires_grad_(False)
+    return net.eval().requires_grad_(False).to(pick(device))
 
 
 def refusal(path: str, what: str, error: Exception) -> BadCheckpoint:

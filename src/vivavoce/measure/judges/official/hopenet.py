@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vivavoce.measure.judges.official.files import load_into
+from vivavoce.measure.judges.tensors import beside
 from vivavoce.nn.threads import one_thread
 from vivavoce.types import Bytes, Float
 
@@ -72,20 +73,20 @@ class Hopenet:
     official = True
     name = "Hopenet (robust, alpha 1)"
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, device: str = "cpu") -> None:
         def used(name: str) -> bool:
             return not name.startswith("fc_finetune")
 
-        self.net = load_into(HopenetNet(), path, WHAT, used)
+        self.net = load_into(HopenetNet(), path, WHAT, used, device)
 
     @torch.no_grad()
     def angles(self, frames: Bytes, landmarks: Float) -> Float:
         """Yaw, pitch, roll [T, 3] in degrees: expectations over the bins."""
-        bins = 3 * torch.arange(BINS) - 99.0
+        bins = beside(self.net, 3 * torch.arange(BINS) - 99.0)
         found = []
         for frame, points in zip(frames, landmarks, strict=True):
             with one_thread():
-                said = self.net(_prepared(frame, points))
+                said = self.net(beside(self.net, _prepared(frame, points)))
             found.append([float((s.softmax(1) @ bins)[0]) for s in said])
         return np.array(found, np.float32).reshape(-1, 3)
 

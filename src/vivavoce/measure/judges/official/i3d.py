@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vivavoce.measure.judges.official.files import load_into
+from vivavoce.measure.judges.tensors import answer, beside
 from vivavoce.nn.threads import one_thread
 from vivavoce.types import Bytes, Float
 
@@ -108,8 +109,8 @@ class I3d:
     official = True
     name = "I3D (Kinetics, RGB)"
 
-    def __init__(self, path: str) -> None:
-        self.net = load_into(I3dNet(), path, WHAT)
+    def __init__(self, path: str, device: str = "cpu") -> None:
+        self.net = load_into(I3dNet(), path, WHAT, device=device)
 
     @torch.no_grad()
     def features(self, frames: Bytes, landmarks: Float) -> Float:
@@ -117,8 +118,8 @@ class I3d:
         found = []
         for start in range(0, len(frames) - FRAMES + 1, FRAMES // 2):
             window = frames[start : start + FRAMES].astype(np.float32)
-            x = torch.from_numpy(window).permute(0, 3, 1, 2) / 127.5 - 1
+            x = beside(self.net, window).permute(0, 3, 1, 2) / 127.5 - 1
             x = F.interpolate(x, (SIDE, SIDE), mode="bilinear", align_corners=False)
             with one_thread():
-                found.append(self.net(x.permute(1, 0, 2, 3)[None])[0].numpy())
+                found.append(answer(self.net(x.permute(1, 0, 2, 3)[None])[0]))
         return np.array(found, np.float32).reshape(-1, 400)

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vivavoce.measure.judges.official.files import load_into
+from vivavoce.measure.judges.tensors import answer, beside
 from vivavoce.nn.threads import one_thread
 from vivavoce.types import Bytes, Float
 
@@ -183,16 +184,16 @@ class Inception:
     official = True
     name = "Inception-v3 (FID, 2015)"
 
-    def __init__(self, path: str) -> None:
-        self.net = load_into(InceptionNet(), path, WHAT)
+    def __init__(self, path: str, device: str = "cpu") -> None:
+        self.net = load_into(InceptionNet(), path, WHAT, device=device)
 
     @torch.no_grad()
     def features(self, frames: Bytes, landmarks: Float) -> Float:
         """[T, 2048]."""
         found = []
         for frame in frames:
-            x = torch.from_numpy(frame.astype(np.float32)).permute(2, 0, 1)[None] / 127.5 - 1
+            x = beside(self.net, frame.astype(np.float32)).permute(2, 0, 1)[None] / 127.5 - 1
             x = F.interpolate(x, (SIDE, SIDE), mode="bilinear", align_corners=False)
             with one_thread():
-                found.append(self.net(x)[0].numpy())
+                found.append(answer(self.net(x)[0]))
         return np.stack(found)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
 import torch
 
+from vivavoce.measure.judges.tensors import answer, beside
+from vivavoce.nn.devices import pick
 from vivavoce.nn.syncnet import WINDOW, SyncNet
 from vivavoce.nn.threads import one_thread
 from vivavoce.types import RATE, Bytes, Float
 
 MOST = 15
+"""Offsets in frames that are compared, each way."""
+Crop = Literal["tracked", "lrs"]
+"""Where the pictures come from: a box about the tracked face, or the whole frame."""
 CROP_PX = 224
 CROP_MARGIN = 0.4
 """Of the box, as run_pipeline.py of joonson/syncnet_python (--crop_scale)."""
@@ -27,8 +33,8 @@ class OfficialSync:
 
     official = True
 
-    def __init__(self, path: str, crop: str = "tracked") -> None:
-        self.net = SyncNet.load(Path(path))
+    def __init__(self, path: str, crop: Crop = "tracked", device: str = "cpu") -> None:
+        self.net = SyncNet.load(Path(path)).to(pick(device))
         self.crop = crop
         self.name = f"syncnet_v2 (official, crop {crop})"
 
@@ -36,8 +42,8 @@ class OfficialSync:
     def distances(self, landmarks: Float, samples: Float, frames: Bytes) -> Float:
         """Euclidean distances [N, 31] of windows to the sound at offsets -15..15 frames; the sound
         beyond the clip's ends is padded with zeros, as the authors do."""
-        pictures = torch.from_numpy(self._crops(frames, landmarks))
-        rows = torch.from_numpy(mfcc(samples))
+        pictures = beside(self.net, self._crops(frames, landmarks))
+        rows = beside(self.net, mfcc(samples))
         count = min(len(pictures), len(rows) // 4) - WINDOW + 1
         if count < 1:
             return np.zeros((0, 2 * MOST + 1), np.float32)
@@ -50,7 +56,7 @@ class OfficialSync:
                                                for i in range(count)]))  # fmt: skip
         padded = torch.nn.functional.pad(sound, (0, 0, MOST, MOST))
         around = padded.unfold(0, count, 1).permute(2, 0, 1)  # [N, offsets, S]
-        return (seen[:, None] - around).norm(dim=2).numpy()
+        return answer((seen[:, None] - around).norm(dim=2))
 
     def _crops(self, frames: Bytes, landmarks: Float) -> Float:
         """[T, 3, 224, 224] in 0..255, blue first."""
@@ -66,12 +72,12 @@ class OfficialSync:
         return np.stack(crops)[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32)
 
 
-def load_sync(source: str) -> OfficialSync:
+def load_sync(source: str, device: str = "cpu") -> OfficialSync:
     """The official SyncNet in `source`, a file, with the tracked-face crop; "lrs:FILE" takes clips
     whole: the two crop rules are two judges with two names."""
     if source.startswith("lrs:"):
-        return OfficialSync(source.removeprefix("lrs:"), "lrs")
-    return OfficialSync(source)
+        return OfficialSync(source.removeprefix("lrs:"), "lrs", device)
+    return OfficialSync(source, device=device)
 
 
 def _widened(frame: Bytes, x: float, y: float, s: float) -> np.ndarray:

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from vivavoce.errors import BadCheckpoint, needs
 from vivavoce.measure.judges.official.files import load_into
+from vivavoce.measure.judges.tensors import answer, beside
+from vivavoce.nn.devices import pick
 from vivavoce.nn.threads import one_thread
 from vivavoce.types import RATE, Float
 
@@ -20,10 +22,12 @@ class Whisper:
 
     official = True
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, device: str = "cpu") -> None:
         pipeline = needs("transformers").pipeline
         try:
-            self.run: Any = pipeline("automatic-speech-recognition", model=source)
+            self.run: Any = pipeline(
+                "automatic-speech-recognition", model=source, device=pick(device)
+            )
         except (OSError, ValueError) as error:
             raise BadCheckpoint(f"{source} could not be loaded ({error}).") from None
         self.name = source
@@ -38,11 +42,12 @@ class XVector:
 
     official = True
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, device: str = "cpu") -> None:
         library = needs("transformers")
         try:
             self.extract: Any = library.AutoFeatureExtractor.from_pretrained(source)
             self.net: Any = library.AutoModelForAudioXVector.from_pretrained(source).eval()
+            self.net.to(pick(device))
         except (OSError, ValueError) as error:
             raise BadCheckpoint(f"{source} could not be loaded ({error}).") from None
         self.name = source
@@ -51,8 +56,12 @@ class XVector:
     def embedding(self, samples: Float) -> Float:
         """Unit vector of the speaker."""
         asked = self.extract(samples, sampling_rate=RATE, return_tensors="pt")
+        asked = {name: beside(self.net, values) for name, values in asked.items()}
         found = self.net(**asked).embeddings[0]
-        return np.asarray((found / found.norm()).numpy(), np.float32)
+        return answer(found / found.norm())
+
+
+WHAT_VGGISH = "VGGish of torchvggish (vggish-10086976.pth)"
 
 
 class VggishNet(nn.Module):
@@ -87,15 +96,15 @@ class Vggish:
     official = True
     name = "VGGish"
 
-    def __init__(self, path: str) -> None:
-        self.net = load_into(VggishNet(), path, "VGGish of torchvggish (vggish-10086976.pth)")
+    def __init__(self, path: str, device: str = "cpu") -> None:
+        self.net = load_into(VggishNet(), path, WHAT_VGGISH, device=device)
 
     @torch.no_grad()
     def features(self, samples: Float) -> Float:
         """[W, 128], one row each 0.96 s; at least one."""
         with one_thread():
-            found = self.net(torch.from_numpy(vggish_patches(samples)))
-        return np.asarray(found.numpy(), np.float32)
+            found = self.net(beside(self.net, vggish_patches(samples)))
+        return answer(found)
 
 
 def vggish_patches(samples: Float) -> Float:
