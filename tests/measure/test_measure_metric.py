@@ -12,10 +12,10 @@ from vivavoce.data.schema import Sample
 from vivavoce.data.shards import open_set
 from vivavoce.measure.bench.fitness import distance_from_best
 from vivavoce.measure.metrics.measured import Measured, measure_views
-from vivavoce.measure.metrics.metric import METRICS, Metric
+from vivavoce.measure.metrics.metric import OF_CLIPS, Metric
 from vivavoce.measure.metrics.view import View
 
-SHARED = [m for m in METRICS if m.over != "seeds"]
+SHARED = [m for m in OF_CLIPS if m.over != "seeds"]
 PERFECT = {
     "PSNR": np.inf, "SSIM": 1, "LPIPS": 0, "FID": 0, "FVD": 0, "FVMD": 0, "LMD": 0, "LMD face": 0,
     "CSIM": 1, "shape": 1, "age": 1, "gender": 1, "emotion": 1, "EACC": 0, "EVE": 0, "MCD": 0,

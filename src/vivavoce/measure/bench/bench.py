@@ -22,7 +22,7 @@ from vivavoce.measure.bench.suite import Case, Suite, open_suite
 from vivavoce.measure.bench.tables import Row, arranged
 from vivavoce.measure.bounds import speed
 from vivavoce.measure.metrics.measured import Measured, measure_seeds, measure_views
-from vivavoce.measure.metrics.metric import METRICS, find_metric
+from vivavoce.measure.metrics.metric import OF_CLIPS, find_metric
 from vivavoce.measure.metrics.view import View
 from vivavoce.measure.report.bench_page import write_bench
 
@@ -138,7 +138,7 @@ def _result(
     unfit: dict[str, str] = {}
     named: dict[str, str] = {}
     every: list[Measured] = [m for row in rows for m in row.seeds]
-    for metric in METRICS:
+    for metric in OF_CLIPS:
         means = {row.name: row.mean(metric.name) for row in rows}
         if metric.over == "seeds" or all(v != v for v in means.values()):
             continue  # the truth has one seed

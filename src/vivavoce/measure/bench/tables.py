@@ -10,7 +10,7 @@ import numpy as np
 from vivavoce.measure.figures import bootstrap
 from vivavoce.measure.metrics.lipsync import AT_BEST_OFFSET
 from vivavoce.measure.metrics.measured import Measured, number
-from vivavoce.measure.metrics.metric import METRICS, Metric, find_metric
+from vivavoce.measure.metrics.metric import OF_CLIPS, Metric, find_metric
 
 PAPER_TABLES: dict[str, tuple[str, ...]] = {
     "SDM, table 1": ("FID", "SSIM", "CSIM", "LMD"),
@@ -77,13 +77,13 @@ def arranged(rows: Sequence[Row], official: Mapping[str, str]) -> list[Table]:
     Columns whose judge is official (`official`: kind → source) stand in tables of their own, so
     that figures of the two families never share one.
     """
-    measured = {m.name for m in METRICS if any(not np.isnan(r.mean(m.name)) for r in rows)}
+    measured = {m.name for m in OF_CLIPS if any(not np.isnan(r.mean(m.name)) for r in rows)}
     shown: set[str] = set()
     tables = []
     for title, names in PAPER_TABLES.items():
         tables += _split(title, [n for n in names if n in measured], official)
         shown |= set(names)
-    rest = [m.name for m in METRICS if m.name in measured - shown]
+    rest = [m.name for m in OF_CLIPS if m.name in measured - shown]
     return tables + _split(REST, rest, official)
 
 

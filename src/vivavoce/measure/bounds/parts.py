@@ -7,20 +7,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from vivavoce.measure.bounds.background import MARGIN
-from vivavoce.measure.bounds.take import Take
+from vivavoce.measure.bounds.take import Take, measured
 from vivavoce.measure.figures import Figure, atleast, bootstrap, info, pooled, upto, within
-from vivavoce.measure.metrics import lag as sync
-from vivavoce.measure.metrics import lips, motion
+from vivavoce.measure.metrics import lag, lips, motion
 from vivavoce.types import FPS
 
-LEAST_LIKENESS = 0.3
-"""Under this correlation with the expected opening, a lag is not a finding."""
-LEAST_SECONDS = 4.0
-"""Shorter clips hold too few syllables: several lags fit them about as well."""
 STILL = 0.006
 """Lips whose gap bends less than this from frame to frame rest: about twice the tracker's noise."""
-KNOWN = 0.6
-"""Share of the spoken time whose phones must be known for the expected opening."""
 ENCODING = 1.0
 """Grey levels of 255 that encoding may change a still background by, on average."""
 
@@ -28,6 +21,11 @@ ENCODING = 1.0
 def of_kind(takes: Sequence[Take], *kinds: str) -> list[Take]:
     """The takes of these kinds."""
     return [t for t in takes if t.kind in kinds]
+
+
+def finite(values: Sequence[float]) -> list[float]:
+    """The values that are numbers."""
+    return [v for v in values if np.isfinite(v)]
 
 
 def _share_closed(values: np.ndarray) -> float:
@@ -95,23 +93,15 @@ def _ratio(opened: np.ndarray, closed: np.ndarray) -> float:
     return _mean(opened) / max(_mean(closed), 1e-6) if len(closed) else float("nan")
 
 
-def expected(take: Take) -> np.ndarray:
-    """What the sound of a take leads one to expect of its lips, every 5 ms: by its phones where
-    most of them are known, else by its loudness."""
-    if lips.known_share(take.phones) >= KNOWN:
-        return sync.expected_opening(take.phones, take.seconds)
-    return sync.loudness(take.samples)
-
-
 def lag_figures(takes: Sequence[Take]) -> list[Figure]:
     """Lag of picture against sound, the worst clip of each kind; and equal length of the tracks."""
     rows = []
-    real = [r for r in _lags(of_kind(takes, "real")) if r[1] >= LEAST_LIKENESS]
-    typical = float(np.median([lag for lag, _ in real])) if real else None
+    real = finite(measured(of_kind(takes, "real"), "lag"))
+    typical = float(np.median(real)) if real else None
     for kind, words in (("text", "spoken text"), ("recording", "English recordings"),
                         ("other language", "other languages")):  # fmt: skip
-        found = _lags(of_kind(takes, kind))
-        clear = [lag for lag, r in found if r >= LEAST_LIKENESS]
+        found = measured(of_kind(takes, kind), "lag")
+        clear = finite(found)
         worst = max(clear, key=abs) if clear else float("nan")
         what = "the sounds' loudness" if kind == "other language" else "the phones' openings"
         rows.append(
@@ -120,8 +110,8 @@ def lag_figures(takes: Sequence[Take]) -> list[Figure]:
                 bool(abs(worst) <= 40) if clear else None, len(clear),
                 f"largest of all clips; positive: late; median {np.median(clear or [np.nan]):.0f}, "
                 f"by cross-correlation of the tracked gap with {what}; "
-                f"{len(found) - len(clear)} clips under r = {LEAST_LIKENESS} and those under "
-                f"{LEAST_SECONDS:.0f} s left out; "
+                f"{len(found) - len(clear)} clips under r = {lag.LEAST_LIKENESS} or "
+                f"{lag.LEAST_SECONDS:.0f} s left out; "
                 "real: median of real clips",
                 real=typical,
             )
@@ -133,10 +123,6 @@ def lag_figures(takes: Sequence[Take]) -> list[Figure]:
              "largest difference of the two tracks of a written file")
     )  # fmt: skip
     return rows
-
-
-def _lags(takes: list[Take]) -> list[tuple[float, float]]:
-    return [sync.lag_ms(t.gap, expected(t)) for t in takes if t.seconds >= LEAST_SECONDS]
 
 
 def silence_figures(takes: Sequence[Take]) -> list[Figure]:
@@ -187,8 +173,8 @@ def _in_pauses(takes: list[Take]) -> tuple[list[np.ndarray], list[np.ndarray]]:
 def motion_figures(takes: Sequence[Take]) -> list[Figure]:
     """Blinks, head turn, the effect of seed and `still`, shake."""
     ours, real = of_kind(takes, "text", "recording", "other language"), of_kind(takes, "real")
-    turns = np.array([motion.head_turn(motion.head_pose(t.landmarks)) for t in ours])
-    real_turns = np.array([motion.head_turn(motion.head_pose(t.landmarks)) for t in real])
+    turns = np.array(finite(measured(ours, "head motion")))
+    real_turns = np.array(finite(measured(real, "head motion")))
     rows = [_blink_figure(ours, real)]
     rows.append(
         within("head turn, standard deviation", _median(turns), (0.7, 5), "degrees",
@@ -197,9 +183,9 @@ def motion_figures(takes: Sequence[Take]) -> list[Figure]:
                _median(real_turns) if len(real_turns) else None)
     )  # fmt: skip
     rows += _still_and_seed(takes)
-    shakes = [motion.shake(t.landmarks) for t in ours]
-    real_shakes = [motion.shake(t.landmarks) for t in real]
-    natural = float(np.nanmedian(real_shakes)) if real_shakes else None
+    shakes = finite(measured(ours, "jitter"))
+    real_shakes = finite(measured(real, "jitter"))
+    natural = float(np.median(real_shakes)) if real_shakes else None
     rows.append(
         upto("shake", _mean(np.array(shakes)), round(natural or 0.009, 4), "", len(shakes),
              "mean second difference of 12 rigid points over the outer-eye distance, mean of the "
@@ -210,23 +196,25 @@ def motion_figures(takes: Sequence[Take]) -> list[Figure]:
 
 
 def _blink_figure(ours: list[Take], real: list[Take]) -> Figure:
-    counts, seconds = _blinks(ours)
-    real_counts, real_seconds = _blinks(real)
-    rates = [np.array([60 * c / s]) for c, s in zip(counts, seconds, strict=True)]
+    rates, real_rates = measured(ours, "blinks"), measured(real, "blinks")
+    seconds = sum(t.seconds for t in ours)
     return within(
-        "blinks", 60 * sum(counts) / max(sum(seconds), 1e-6), (8, 30), "a minute", len(ours),
-        f"lids under 0.6 of their usual distance for at most 0.6 s; {sum(seconds):.0f} s of video",
-        bootstrap(rates, _mean), 60 * sum(real_counts) / sum(real_seconds) if real else None,
+        "blinks", _rate(rates, ours), (8, 30), "a minute", len(finite(rates)),
+        f"lids under 0.6 of their usual distance for at most 0.6 s; {seconds:.0f} s of video",
+        bootstrap([np.array([r]) for r in rates], _mean),
+        _rate(real_rates, real) if real else None,
     )  # fmt: skip
 
 
-def _blinks(takes: list[Take]) -> tuple[list[int], list[float]]:
-    counts = [len(motion.blinks(motion.eye_opening(t.landmarks))) for t in takes]
-    return counts, [t.seconds for t in takes]
+def _rate(rates: Sequence[float], takes: Sequence[Take]) -> float:
+    """The rate over all clips together: each counts as long as it is."""
+    known = [(r, t.seconds) for r, t in zip(rates, takes, strict=True) if np.isfinite(r)]
+    total = sum(seconds for _, seconds in known)
+    return sum(r * seconds for r, seconds in known) / total if total else float("nan")
 
 
 def _still_and_seed(takes: Sequence[Take]) -> list[Figure]:
-    still = [motion.head_turn(motion.head_pose(t.landmarks)) for t in of_kind(takes, "still")]
+    still = finite(measured(of_kind(takes, "still"), "head motion"))
     firsts = {(t.name, t.samples.size): t for t in of_kind(takes, "seed a")}
     pairs = [
         (firsts[t.name, t.samples.size], t)

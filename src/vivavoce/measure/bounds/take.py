@@ -12,6 +12,8 @@ from typing import Any, Literal
 import numpy as np
 
 from vivavoce.measure.bounds.background import BackgroundChange, background_mask
+from vivavoce.measure.metrics.metric import find_metric
+from vivavoce.measure.metrics.view import NotMeasured, View
 from vivavoce.types import RATE, Chunk, Emotion, Phone, lip_gap
 
 
@@ -50,6 +52,25 @@ class Take:
     """Largest change of a background pixel before encoding, of 255; NaN: no background."""
     change: float = float("nan")
     """Mean change of the background in the mp4, of 255."""
+
+    @property
+    def view(self) -> View:
+        """The clip as the metrics see it, with the points that were tracked already."""
+        known = [(p.symbol, p.start_s, p.end_s) for p in self.phones]
+        about = {"phones": known} if known else {}
+        return View(self.name, self.path, about=about, points=self.landmarks)
+
+
+def measured(takes: Iterable[Take], metric: str) -> list[float]:
+    """A metric's value of each take; NaN where it could not be measured."""
+    function = find_metric(metric).function
+    found = []
+    for take in takes:
+        try:
+            found.append(float(function(take.view, None)))
+        except NotMeasured:
+            found.append(float("nan"))
+    return found
 
 
 def spoken_phones(text: str, voice: str, emotion: Emotion | None = None) -> tuple[Phone, ...]:

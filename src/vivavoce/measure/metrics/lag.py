@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from vivavoce.measure.metrics.lips import bare, is_closure, is_open_vowel, is_pause
+from vivavoce.measure.metrics.lips import bare, is_closure, is_open_vowel, is_pause, known_share
 from vivavoce.types import FPS, RATE, SAMPLES_PER_FRAME, Phone
 
 STEP_S = 0.005
@@ -21,6 +21,12 @@ REACH_S = 0.3
 """Lags up to this are looked for."""
 SMOOTH_S = 0.035
 """Standard deviation of the lips' inertia."""
+LEAST_LIKENESS = 0.3
+"""Least correlation of gap and expected opening at which a lag is a finding."""
+LEAST_SECONDS = 4.0
+"""Least length of a clip in which a lag can be found: in shorter ones several fit about as well."""
+KNOWN = 0.6
+"""Least share of the spoken time whose phones must be known for the expected opening."""
 CLOSE_VOWELS = ("i", "ɪ", "y", "u", "ʊ", "ɨ", "ɯ", "IY", "IH", "UW", "UH")
 MID_VOWELS = ("e", "ɛ", "ə", "ɜ", "ɔ", "o", "ɐ", "ɚ", "ɝ", "ø", "œ", "EH", "ER", "AO", "OW", "EY",
               "AH", "OY")  # fmt: skip
@@ -47,6 +53,14 @@ def expected_opening(phones: Sequence[Phone], seconds: float) -> np.ndarray:
     for p in phones:
         trace[round(p.start_s / STEP_S) : round(p.end_s / STEP_S)] = opening(p.symbol)
     return gaussian_filter1d(trace, SMOOTH_S / STEP_S)
+
+
+def expected(phones: Sequence[Phone], samples: np.ndarray) -> np.ndarray:
+    """The opening that the sound [n] leads one to expect of the lips [N], every 5 ms, in [0, 1]: by
+    the phones where most of them are known, else by the loudness."""
+    if known_share(phones) >= KNOWN:
+        return expected_opening(phones, len(samples) / RATE)
+    return loudness(samples)
 
 
 def loudness(samples: np.ndarray) -> np.ndarray:

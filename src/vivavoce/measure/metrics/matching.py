@@ -10,8 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vivavoce.data.matching import HELD, alike, auc, recall
+from vivavoce.data.matching import HELD, RANKS, alike, auc, recall
 from vivavoce.types import Float
+
+__all__ = ["HELD", "RANKS", "cosine_similarity", "l1_distance", "retrieval", "verification"]
 
 
 def cosine_similarity(made: Float, true: Float) -> float:
@@ -48,18 +50,18 @@ def verification(
     age within five years (A), or all (GNA); NaN where no such pair is.
 
     Args:
-        one: Of voices.
-        two: Of faces.
-        gender: Of the N people; None: not known.
-        nationality: The same.
-        age: The same, years.
+        one: The embeddings of N people's voices.
+        two: The embeddings of their faces.
+        gender: A word for each person; None: not known.
+        nationality: A word for each person; None: not known.
+        age: Years of each person; None: not known.
     """
     scores = cosines(one, two)
     return {held: auc(scores, alike(held, gender, nationality, age)) for held in HELD}
 
 
 def cosines(one: Float, two: Float) -> np.ndarray:
-    """Of every row with every row [N, N].
+    """The cosine of every row of `one` with every row of `two` [N, N].
 
     Raises: ValueError: the sets are not of one shape.
     """
@@ -68,7 +70,7 @@ def cosines(one: Float, two: Float) -> np.ndarray:
 
 
 def unit(vectors: Float) -> np.ndarray:
-    """Rows of length 1; zeros stay zeros."""
+    """The rows scaled to length 1; rows of zeros stay as they are."""
     exact = vectors.astype(np.float64)
     return np.asarray(exact / np.maximum(np.linalg.norm(exact, axis=1, keepdims=True), 1e-12))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,14 @@ import numpy as np
 
 from vivavoce.errors import BadMedia, RequestError
 from vivavoce.measure.figures import bootstrap
+from vivavoce.measure.metrics.files import TEXTS, VECTORS, read_texts, read_vectors
 from vivavoce.measure.metrics.lipsync import offset
-from vivavoce.measure.metrics.metric import METRICS, Metric, find_metric
+from vivavoce.measure.metrics.metric import METRICS, OF_CLIPS, Metric, Over, find_metric
 from vivavoce.measure.metrics.view import NotMeasured, View
 from vivavoce.types import Float
 
 NONE: Mapping[str, str] = {}
+CLIPS: tuple[Over, ...] = ("clip", "set", "seeds")
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
 
 
@@ -69,7 +71,7 @@ def measure_views(
 
     Raises: UnknownName: a metric that does not exist.
     """
-    chosen = [find_metric(name) for name in metrics] if metrics else list(METRICS)
+    chosen = [find_metric(name) for name in metrics] if metrics else list(OF_CLIPS)
     out = Measured()
     good = _readable(clips, out)
     true = {k: v for k, v in (references or {}).items() if k in good}
@@ -78,6 +80,8 @@ def measure_views(
             out.missing[metric.name] = "true clips (--reference)"
             continue
         try:
+            if metric.over in ("texts", "vectors"):
+                raise NotMeasured(f"a file of {metric.over} in the place of clips")
             if metric.over == "seeds":
                 raise NotMeasured("several seeds: `vivavoce bench SYSTEM --seeds 3`")
             (_over_set if metric.over == "set" else _over_clips)(metric, good, true, out)
@@ -138,7 +142,7 @@ def measure_seeds(
     seeds: Sequence[Mapping[str, View]], metrics: Sequence[str] | None = None
 ) -> dict[str, float]:
     """Metrics over seeds: of views of the same keys, one mapping a seed; mean over the cases."""
-    chosen = [find_metric(name) for name in metrics] if metrics else list(METRICS)
+    chosen = [find_metric(name) for name in metrics] if metrics else list(OF_CLIPS)
     shared = sorted(set.intersection(*(set(s) for s in seeds)) if len(seeds) > 1 else ())
     cases = [[s[key] for s in seeds] for key in shared if all(_followed(s[key]) for s in seeds)]
     return {
@@ -193,12 +197,15 @@ def measure_paths(
     device: str = "cpu",
 ) -> Measured:
     """Measure what lies at `path`; with `reference` against the clips of the same names there. A
-    set of shards without a reference is measured against itself: the ground-truth row.
+    set of shards without a reference is measured against itself: the ground-truth row. Files of
+    texts and of vectors (see files.py) are compared with another such file.
 
     Raises: RequestError: nothing there, or no names in common. UnknownName: no such metric.
     """
     for name in metrics or ():
         find_metric(name)
+    if path.suffix.lower() in TEXTS + VECTORS:
+        return measure_files(path, reference, metrics)
     clips = views_of(path, judges, device)
     if reference is None:
         own = clips if (path / "set.json").is_file() else None
@@ -211,6 +218,38 @@ def measure_paths(
     for key in set(clips) & set(true):
         clips[key].about = clips[key].about or true[key].about
     return measure_views(clips, true, metrics)
+
+
+def measure_files(
+    path: Path, reference: Path | None, metrics: Sequence[str] | None = None
+) -> Measured:
+    """Measure a file of texts, or of vectors, against the file of the truth.
+
+    Raises: RequestError: there is no reference of the same kind, or a file does not fit (see
+    files.py). UnknownName: no such metric.
+    """
+    kind: Over = "texts" if path.suffix.lower() in TEXTS else "vectors"
+    suffixes = TEXTS if kind == "texts" else VECTORS
+    if reference is None or reference.suffix.lower() not in suffixes:
+        raise RequestError(
+            f"{kind.capitalize()} are compared with the true ones: give --reference with a file "
+            f"that ends in {' or '.join(suffixes)}."
+        )
+    chosen = [find_metric(name) for name in metrics or ()] or [m for m in METRICS if m.over == kind]
+    read: Callable[[Path, Path], tuple[Any, Any]] = read_texts if kind == "texts" else read_vectors
+    made, true = read(path, reference)
+    out = Measured()
+    for metric in chosen:
+        value = float(metric.function(made, true)) if metric.over == kind else float("nan")
+        if metric.over != kind:
+            out.missing[metric.name] = (
+                "clips" if metric.over in CLIPS else f"files of {metric.over}"
+            )
+        elif np.isnan(value):
+            out.missing[metric.name] = 'people of whom "gender", "nationality", "age" are known'
+        else:
+            out.set_values[metric.name] = value
+    return out
 
 
 def as_dict(found: Measured) -> dict[str, Any]:

@@ -1,45 +1,55 @@
 """Every metric in one table: what it is called, which way is better, who judges, who invented it.
 
 A metric over clips is one number a clip; one over a set compares all clips of a row with all
-references; one over seeds compares clips that a system made of one case with different seeds.
-Functions take `View`s (view.py) and leave the arithmetic to picture.py, face.py, lipsync.py,
-sound.py and words.py.
+references; one over seeds compares clips that a system made of one case with different seeds; those
+over texts and vectors compare no clips but the files of files.py. Functions of clips take `View`s
+(view.py) and leave the arithmetic to the other files of this folder.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from vivavoce.errors import UnknownName
-from vivavoce.measure.metrics import face, lipsync, motion, picture
+from vivavoce.measure.judges import JudgeKind
+from vivavoce.measure.metrics import face, lag, lips, lipsync, matching, motion, picture, words
+from vivavoce.measure.metrics.files import Vectors
 from vivavoce.measure.metrics.view import NotMeasured, View, paired
-from vivavoce.types import EMOTIONS, SAMPLES_PER_FRAME, Float
+from vivavoce.types import EMOTIONS, FPS, SAMPLES_PER_FRAME, Float, lip_gap
+
+Better = Literal["higher", "lower", "truth"]
+Over = Literal["clip", "set", "seeds", "texts", "vectors"]
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric."""
+    """One metric: its name, scale and source, and the function that computes it."""
 
     name: str
+    """The name by which it is asked for (-m) and printed."""
     unit: str
-    better: str
-    """"higher", "lower", or "truth": as near to the reference's value as can be."""
+    """The unit of its values; "" for numbers without one."""
+    better: Better
+    """The good direction: "higher", "lower", or "truth", as near to the reference's as can be."""
     range: str
+    """The range of its values, e.g. "0..1"; "0.." has no upper end."""
     paper: str
+    """The paper, or the words, that say what it is."""
     function: Callable[..., float]
-    """Of (clip, reference) for a metric over clips, of (clips, references) over a set, of (clips of
-    one case,) over seeds."""
+    """The computation: of (clip, reference) over clips, of (clips, references) over a set, of
+    (clips of one case,) over seeds, of (made, true) over texts and vectors."""
     reference: bool = True
-    """Whether it needs the true clip."""
-    judge: str | None = None
-    """Kind of judge that it asks."""
-    over: str = "clip"
+    """True if it compares with the truth; False if it needs none."""
+    judge: JudgeKind | None = None
+    """The kind of judge that it asks; None: no judge."""
+    over: Over = "clip"
+    """What one number of it is about."""
     hears: bool = False
-    """Whether it must tell right sound from shuffled sound to be fit."""
+    """True if it is fit only where it tells right sound from another clip's."""
 
 
 def _made(clip: View, true: View) -> tuple[Any, Any]:
@@ -108,15 +118,11 @@ def _said(clip: View) -> str:
 
 
 def _wer(clip: View, true: View) -> float:
-    from vivavoce.measure.metrics.words import wer
-
-    return wer(true.told("text"), _said(clip))
+    return words.wer(true.told("text"), _said(clip))
 
 
 def _cer(clip: View, true: View) -> float:
-    from vivavoce.measure.metrics.words import cer
-
-    return cer(true.told("text"), _said(clip))
+    return words.cer(true.told("text"), _said(clip))
 
 
 def _mcd(clip: View, true: View) -> float:
@@ -201,6 +207,43 @@ def _apart(clip: View, true: View) -> float:
     return 40 * abs(len(clip.frames) - len(clip.samples) / SAMPLES_PER_FRAME)
 
 
+def _closures(clip: View, true: View | None) -> float:
+    gaps = lips.closure_gaps(lip_gap(clip.landmarks), clip.phones)
+    if not len(gaps):
+        raise NotMeasured("a p, b or m")
+    return float((gaps < lips.CLOSED).mean())
+
+
+def _open_vowels(clip: View, true: View | None) -> float:
+    gaps = lips.vowel_gaps(lip_gap(clip.landmarks), clip.phones)
+    if not len(gaps):
+        raise NotMeasured("an open vowel")
+    return float(gaps.mean())
+
+
+def _blinks(clip: View, true: View | None) -> float:
+    return motion.blink_rate(clip.landmarks)
+
+
+def _lag(clip: View, true: View | None) -> float:
+    gap = lip_gap(clip.landmarks)
+    known = clip.about.get("phones")
+    found, likeness = lag.lag_ms(gap, lag.expected(clip.phones if known else (), clip.samples))
+    if len(gap) / FPS < lag.LEAST_SECONDS or likeness < lag.LEAST_LIKENESS:
+        raise NotMeasured("4 s or more in which lips and sounds rise and fall together")
+    return found
+
+
+def _recalled(rank: int) -> Callable[[Vectors, Vectors], float]:
+    return lambda made, true: matching.retrieval(made.rows, true.rows)[f"R@{rank}"]
+
+
+def _verified(held: str) -> Callable[[Vectors, Vectors], float]:
+    return lambda made, true: matching.verification(
+        made.rows, true.rows, true.gender, true.nationality, true.age
+    )[held]
+
+
 METRICS = (
     Metric("PSNR", "dB", "higher", "0..inf", "peak signal-to-noise ratio",
            lambda c, r: picture.psnr(*_made(c, r))),
@@ -246,6 +289,16 @@ METRICS = (
            reference=False, judge="head", over="set"),
     Metric("silent lips", "eye distances", "truth", "0..", "THEval 2026: silent-lip stability",
            _still, reference=False),
+    Metric("lips closed on p b m", "share", "higher", "0..1",
+           "ours: the inner lips' gap under 0.03 outer-eye distances; needs phones", _closures,
+           reference=False),
+    Metric("gap on open vowels", "eye distances", "truth", "0..",
+           "ours: the widest gap of each; needs phones", _open_vowels, reference=False),
+    Metric("blinks", "a minute", "truth", "0..", "lids under 0.6 of their usual distance", _blinks,
+           reference=False),
+    Metric("lag", "ms", "truth", "-300..300",
+           "ours: the gap against the sounds' openings; positive: the picture is late", _lag,
+           reference=False),
     Metric("LSE-D", "", "lower", "0..", "Prajwal et al. 2020", lambda c, r: lipsync.lse_d(c.sync),
            reference=False, judge="sync", hears=True),
     Metric("LSE-C", "", "higher", "0..", "Prajwal et al. 2020; S2TF's Sync_conf",
@@ -267,8 +320,28 @@ METRICS = (
            _styles, reference=False, over="seeds"),
     Metric("sound and picture apart", "ms", "lower", "0..", "equal duration", _apart,
            reference=False),
+    Metric("cosine", "", "higher", "-1..1", "S2TF table 4.1: mean over pairs",
+           lambda a, b: matching.cosine_similarity(a.rows, b.rows), over="vectors"),
+    Metric("L1", "", "lower", "0..", "S2TF table 4.1: summed over the vectors as they are",
+           lambda a, b: matching.l1_distance(a.rows, b.rows), over="vectors"),
+    *(Metric(f"R@{k}", "%", "higher", "0..100", "S2TF table 4.1: retrieval among 100", _recalled(k),
+             over="vectors") for k in matching.RANKS),
+    *(Metric(f"AUC {held}", "%", "higher", "0..100", "S2TF table 4.2: verification",
+             _verified(held), over="vectors") for held in matching.HELD),
+    Metric("BLEU-1", "", "higher", "0..100", "Papineni et al. 2002",
+           lambda a, b: words.bleu(a, b, 1), over="texts"),
+    Metric("BLEU-4", "", "higher", "0..100", "Papineni et al. 2002", words.bleu, over="texts"),
+    Metric("METEOR, exact and stem", "", "higher", "0..100", "Banerjee & Lavie 2005",
+           words.meteor_exact_stem, over="texts"),
+    Metric("ROUGE-L", "", "higher", "0..100", "Lin 2004", words.rouge_l, over="texts"),
+    Metric("CIDEr", "", "higher", "0..", "Vedantam et al. 2015", words.cider, over="texts"),
+    Metric("SPICE by rule", "", "higher", "0..100",
+           "Anderson et al. 2016, tuples of the corpus's own words", words.spice_by_rule,
+           over="texts"),
 )  # fmt: skip
-"""All of them, in the order of reports."""
+"""All metrics, in the order of reports."""
+OF_CLIPS = tuple(m for m in METRICS if m.over not in ("texts", "vectors"))
+"""The metrics that look at clips: those of `vivavoce bench`."""
 
 
 def find_metric(name: str) -> Metric:

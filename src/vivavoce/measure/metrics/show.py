@@ -8,24 +8,16 @@ from vivavoce.measure.bench.opinion import Opinion
 from vivavoce.measure.judges import KINDS
 from vivavoce.measure.metrics.lipsync import AT_BEST_OFFSET
 from vivavoce.measure.metrics.measured import Measured, number
-from vivavoce.measure.metrics.metric import METRICS, find_metric
+from vivavoce.measure.metrics.metric import METRICS, Over, find_metric
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
-OF_VECTORS_AND_TEXTS = (
-    ("cosine, L1", "matching.cosine_similarity, .l1_distance", "S2TF table 4.1"),
-    ("R@1, R@5, R@10", "matching.retrieval", "S2TF table 4.1, %, higher is better"),
-    ("AUC any, G, N, A, GNA", "matching.verification", "S2TF table 4.2, %, higher is better"),
-    ("BLEU-1, BLEU-4", "words.bleu", "Papineni et al. 2002; 0..100, higher is better"),
-    ("METEOR, exact and stem", "words.meteor_exact_stem", "Banerjee & Lavie 2005; 0..100, higher"),
-    ("ROUGE-L", "words.rouge_l", "Lin 2004; 0..100, higher is better"),
-    ("CIDEr", "words.cider", "Vedantam et al. 2015; 0.., higher is better"),
-    ("SPICE's F over tuples", "words.spice_tuples", "Anderson et al. 2016; 0..100, higher"),
-    ("MOS", "opinion.read_study", "1..5, mean with 95 % by raters; vivavoce study"),
-)
-"""Metrics that compare no clips: name, function of `vivavoce.measure`, where it is from."""
+NEEDS: dict[Over, str] = {
+    "texts": "texts: .txt or .json", "vectors": "vectors: .npy or .npz", "seeds": "several seeds",
+}  # fmt: skip
+"""What metrics need that are not of single clips or sets of clips."""
 
 
 def list_metrics() -> None:
@@ -34,18 +26,15 @@ def list_metrics() -> None:
 
     table = Table("metric", "unit", "better", "range", "over", "needs", "judge", "from")
     for m in METRICS:
-        needs = "true clips" if m.reference else ""
+        needs = NEEDS.get(m.over, "true clips" if m.reference else "")
         table.add_row(m.name, m.unit, m.better, m.range, m.over, needs, m.judge or "", m.paper)
     kinds = Table("judge", "tells", "official, with --judge KIND=FILE")
     for kind, (tells, official) in KINDS.items():
         kinds.add_row(kind, tells, official)
     console = _console()
-    others = Table("of vectors, texts, raters", "function in vivavoce.measure", "from")
-    for row in OF_VECTORS_AND_TEXTS:
-        others.add_row(*row)
     console.print(table)
-    console.print(others)
     console.print(kinds)
+    console.print("Opinion scores (MOS, 1 to 5): vivavoce study.", style="dim")
 
 
 def show_measured(found: Measured) -> None:
