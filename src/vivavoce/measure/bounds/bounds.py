@@ -335,7 +335,7 @@ class _Bounds:
         write_wav(sound, np.resize(samples, seconds * RATE))
         film_path = sound.with_suffix(".mp4")
         try:
-            return speed.peak_memory_gb(picture, sound, film_path, self.name)
+            return speed.peak_memory(picture, sound, film_path, self.name).memory_gb
         finally:
             sound.unlink()
             film_path.unlink(missing_ok=True)

@@ -16,12 +16,14 @@ GIGA = 1e9
 
 @dataclass(frozen=True)
 class Machine:
-    """What we run on."""
+    """The machine that a measurement ran on."""
 
     cores: int
     """Cores that this process may use."""
     memory_gb: float
+    """Memory of the machine in GB."""
     processor: str
+    """Name of the processor."""
     gpu: str
     """Name of the GPU that torch sees; "" if none."""
 
@@ -82,21 +84,34 @@ def command_s(*command: str, rounds: int = 3) -> float:
 
 _PEAK = """
 import sys
+from pathlib import Path
 import vivavoce
 from vivavoce.measure.memory import peak_gb
-system, portrait, sound, out = sys.argv[1:]
-vivavoce.load(system)(portrait=portrait, speech=sound, seed=1).save(out, force=True)
-print(peak_gb())
+system, portrait, given, out = sys.argv[1:]
+said = {"text": Path(given).read_text("utf-8")} if given.endswith(".txt") else {"speech": given}
+clip = vivavoce.load(system)(portrait=portrait, seed=1, **said)
+print(clip.save(out, force=True).seconds, peak_gb())
 """
 
 
-def peak_memory_gb(portrait: Path, sound: Path, out: Path, system: str = "portrait") -> float:
-    """Peak resident memory in GB of a fresh process that loads the system (a name or a checkpoint
-    folder), lets `portrait` follow `sound` at 512 px and writes the clip to `out`; lower is better.
-    Everything counts: Python, libraries, weights, buffers.
+@dataclass(frozen=True)
+class Peak:
+    """The memory that one clip took."""
+
+    seconds: float
+    """Length of the clip in seconds."""
+    memory_gb: float
+    """Largest resident memory of the process in GB: Python, libraries, weights, buffers."""
+
+
+def peak_memory(portrait: Path, said: Path, out: Path, system: str = "portrait") -> Peak:
+    """The peak of a fresh process that loads the system (a name or a checkpoint folder), lets
+    `portrait` say the text (a .txt file) or follow the recording in `said` at 512 px and writes the
+    clip to `out`.
 
     Raises: subprocess.CalledProcessError: the clip could not be made.
     """
-    command = [sys.executable, "-c", _PEAK, system, str(portrait), str(sound), str(out)]
+    command = [sys.executable, "-c", _PEAK, system, str(portrait), str(said), str(out)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return float(done.stdout.split()[-1])
+    seconds, memory = done.stdout.split()[-2:]
+    return Peak(float(seconds), float(memory))
