@@ -21,25 +21,27 @@ from claims_ttsf_face import less, table
 from vivavoce.data.schema import Sample
 from vivavoce.data.shards import open_set
 from vivavoce.listen.mel import log_mel
+from vivavoce.listen.prosody import prosody
 from vivavoce.measure.metrics.face import lmd
-from vivavoce.systems.sdm.talker import Blocks, How, Sdm
-from vivavoce.train.sdm.training import prosody_of
+from vivavoce.systems.sdm.blocks import Blocks, SamplerOptions
+from vivavoce.systems.sdm.net import SdmNet, load_net
+from vivavoce.train.read.windows import Clip
+from vivavoce.train.sdm.samples import rest_frame
 from vivavoce.types import Float, lip_gap
 
 SEEDS = 3
 NOSE = 1
 
 
-def made(system: Sdm, sample: Sample, how: How) -> tuple[Float, float]:
-    """Landmarks [T, 478, 3] px, and seconds for them."""
+def made(net: SdmNet, sample: Sample, how: SamplerOptions) -> tuple[Float, float]:
+    """Landmarks [T, 478, 3] px that go on from the clip's frame at rest, and seconds for them."""
     started = perf_counter()
-    blocks = Blocks(system.net, how)
+    blocks = Blocks(net, how)
     assert sample.samples is not None
-    code = blocks(log_mel(sample.samples), prosody_of(sample.samples), True)
+    code = blocks(log_mel(sample.samples), prosody(sample.samples), True)
     spent = perf_counter() - started
-    marks = sample.tracks["landmarks"]
-    movements = system.net.space.movements(code).numpy()
-    return system.net.space.everywhere(movements, marks[0], float(sample.about["size"])), spent
+    rest = sample.tracks["landmarks"][rest_frame(Clip(sample))]
+    return net.space.landmarks(code, rest, float(sample.about["size"])), spent
 
 
 def figures(true: Float, found: Float, energy: Float, side: float) -> dict[str, float]:
@@ -64,16 +66,16 @@ def correlation(a: Float, b: Float) -> float:
     return float(np.corrcoef(a, b)[0, 1])
 
 
-def row(system: Sdm, samples: list[Sample], how: How) -> list[dict[str, float]]:
+def row(net: SdmNet, samples: list[Sample], how: SamplerOptions) -> list[dict[str, float]]:
     """Of each clip: means over seeds, how far seeds are apart, and time."""
     rows = []
     for sample in samples:
         marks, side = sample.tracks["landmarks"], float(sample.about["size"])
         assert sample.samples is not None
-        energy = prosody_of(sample.samples)[:, 0]
+        energy = prosody(sample.samples)[:, 0]
         each, found, seconds = [], [], 0.0
         for seed in range(SEEDS):
-            moved, spent = made(system, sample, How(how.sampler, how.k, how.without, seed))
+            moved, spent = made(net, sample, SamplerOptions(how.sampler, how.k, how.without, seed))
             seconds += spent
             each.append(moved[:, NOSE, :2])
             found.append(figures(marks, moved, energy, side))
@@ -91,7 +93,7 @@ def truth(samples: list[Sample]) -> list[dict[str, float]]:
     for sample in samples:
         marks = sample.tracks["landmarks"]
         assert sample.samples is not None
-        energy = prosody_of(sample.samples)[:, 0]
+        energy = prosody(sample.samples)[:, 0]
         found.append(figures(marks, marks, energy, float(sample.about["size"])))
     return found
 
@@ -104,27 +106,29 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=24)
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    system = Sdm(asked.checkpoint)
+    net = load_net(asked.checkpoint)
     clips = open_set(asked.corpus).samples("test", ("wav", "tracks"))
     samples = list(islice((c for c in clips if len(c) >= 40), asked.clips))
-    k, last = int(system.net.k), system.net.settings.steps
+    k, fast, last = net.k, net.settings.fast_k, net.settings.steps
     none: frozenset[str] = frozenset()
     rows = {"truth": truth(samples)}
-    hows = {"auxiliary (k = 0)": How("auxiliary", 0, none, 0)}
-    hows |= {f"shallow, k = {n}": How("shallow", n, none, 0) for n in (k // 2, k, 2 * k)}
+    hows = {"auxiliary (k = 0)": SamplerOptions("auxiliary", 0, none, 0)}
+    starts = sorted({fast // 2, fast, 2 * fast, k} - {last})
+    hows |= {f"shallow, k = {n}": SamplerOptions("shallow", n, none, 0) for n in starts}
     full = f"full, T = {last}"
     hows |= {
-        full: How("full", last, none, 0),
-        "without pose": How("shallow", k, frozenset({"pose"}), 0),
-        "without rhythm": How("shallow", k, frozenset({"rhythm"}), 0),
-        "rhythm alone": How("auxiliary", 0, frozenset({"pose"}), 0),
-        "pose alone": How("auxiliary", 0, frozenset({"rhythm"}), 0),
+        full: SamplerOptions("full", last, none, 0),
+        "without pose": SamplerOptions("shallow", fast, frozenset({"pose"}), 0),
+        "without rhythm": SamplerOptions("shallow", fast, frozenset({"rhythm"}), 0),
+        "rhythm alone": SamplerOptions("auxiliary", 0, frozenset({"pose"}), 0),
+        "pose alone": SamplerOptions("auxiliary", 0, frozenset({"rhythm"}), 0),
     }
     for name, how in hows.items():
-        rows[name] = row(system, samples, how)
+        rows[name] = row(net, samples, how)
     table(rows)
-    chosen = f"shallow, k = {k}"
-    for base, others in ((full, list(hows)[:4]), (chosen, ["without pose", "without rhythm"])):
+    chosen = f"shallow, k = {fast}"
+    short = [name for name in hows if name.startswith(("auxiliary", "shallow"))]
+    for base, others in ((full, short), (chosen, ["without pose", "without rhythm"])):
         print()
         table(less({name: rows[name] for name in (base, *others)}, base))
 

@@ -127,6 +127,6 @@ PRESETS = {
             composite=True,
             perceptual="corpus",
         ),
-        _stages((1200, 5600, 4000, 1500), 16, 8, 1e-3, small=True),
+        _stages((1200, 5600, 2500, 1500), 16, 8, 1e-3, small=True),
     ),
 }

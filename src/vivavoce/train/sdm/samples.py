@@ -1,8 +1,7 @@
 """What SDM learns from: windows of speech with landmarks, and pairs of pictures of a clip.
 
-Movements are measured from a frame at rest, as a portrait is, and people are seen as in use:
-cropped by the rule `systems.sdm.person.CROP` around that frame's face, whatever crop and size the
-shards have.
+Movements are measured from a frame at rest, as a portrait is, and people are seen as in use: in the
+square of the rule `systems.sdm.person.CROP` around a face, whatever crop and size the shards have.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from vivavoce.look.crop import squares
 from vivavoce.look.landmark_motion import LandmarkMotion
 from vivavoce.nn.pictures import as_tensor
 from vivavoce.render.from_landmarks import guides
@@ -27,6 +27,10 @@ AT_REST = 0.7
 FITTED_FRAMES, FITTED_CLIPS = 4000, 1000
 """Frames on which the directions of F are fitted, and the most clips that they are taken from."""
 
+BOUNDLESS = 1 << 20
+"""Side in px of a picture that no square of a face reaches beyond: movements are as large against
+the face where the shard's pictures cut it close."""
+
 
 def rest_frame(clip: Clip) -> int:
     """Number of the frame most like a portrait: a closed mouth (`CLOSED`), and of these the head
@@ -36,31 +40,29 @@ def rest_frame(clip: Clip) -> int:
     return int(np.where(gap <= np.quantile(gap, CLOSED), away, np.inf).argmin())
 
 
-def movements(clip: Clip, space: LandmarkMotion, size: int) -> Float:
+def movements(clip: Clip, space: LandmarkMotion) -> Float:
     """Movements [T, P, D] of a clip's landmarks against its frame at rest."""
-    rest = rest_frame(clip)
-    sight = Sight.of(clip, rest, size, CROP)
-    marks = sight.points(np.arange(len(clip.sample)))
-    return space.of(marks, marks[rest], size)
+    marks = clip.sample.tracks["landmarks"]
+    rest = marks[rest_frame(clip)]
+    side = squares(rest[None], BOUNDLESS, BOUNDLESS, CROP)[0, 2]
+    return space.of(marks, rest, float(side))
 
 
-def movements_to_fit(
-    windows: Windows, space: LandmarkMotion, size: int, rng: np.random.Generator
-) -> Float:
+def movements_to_fit(windows: Windows, space: LandmarkMotion, rng: np.random.Generator) -> Float:
     """Movements [N, P, D] of some frames of some clips, for `LandmarkMotion.fit`."""
     count = min(len(windows), FITTED_CLIPS)
     each = max(2, FITTED_FRAMES // count)
     found = []
     for number in rng.choice(len(windows), count, replace=False):
-        moves = movements(windows.clip(int(number)), space, size)
-        found.append(moves[rng.integers(len(moves), size=each)])
+        moves = movements(windows.clip(int(number)), space)
+        found.append(moves[rng.permutation(len(moves))[:each]])
     return np.concatenate(found)
 
 
-def speech_and_movements(window: Window, space: LandmarkMotion, size: int) -> Sample:
+def speech_and_movements(window: Window, space: LandmarkMotion) -> Sample:
     """Log-mel [4 T, 80], prosody [T, 3], and movements [1 + T, P, D] of the window's frames and the
     one before them."""
-    moves = movements(window.clip, space, size)
+    moves = movements(window.clip, space)
     before = moves[max(window.start - 1, 0)][None]
     heard = window.clip.prosody[window.span].astype(np.float32)
     return {

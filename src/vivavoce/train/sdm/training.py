@@ -76,6 +76,12 @@ class SdmTraining(Trainable):
                 f"The longest clip of {run.data} has {longest} frames, and SDM learns from windows "
                 f"of {needed}. Take shorter ones: --set window={longest - longest % 4}"
             )
+        frames, directions = sum(about["frames"] for about in windows.about), self.settings.motion
+        if "coarse" in names and directions and frames < directions:
+            raise RequestError(
+                f"{run.data} has {frames} frames; the {directions} directions of F need as many "
+                f"at least. Take more clips, or fewer directions: --set model.motion={frames}"
+            )
         sample = windows.clip(0).sample
         has = {
             "sound": sample.samples is not None or names == {"renderer"},
@@ -105,16 +111,15 @@ class SdmTraining(Trainable):
         self.windows = Windows(open_set(run.data), "train", max(stage.window, 2), members)
         if stage.name == "coarse" and not run.resumed:
             rng = np.random.default_rng(run.seed)
-            size = self.settings.size
-            self.net.space.fit(movements_to_fit(self.windows, self.net.space, size, rng))
+            self.net.space.fit(movements_to_fit(self.windows, self.net.space, rng))
 
     def draw(self, stage: Stage, rng: np.random.Generator) -> Sample:
         """A window of speech and movements, or two pictures of a clip with their landmarks."""
         assert self.windows is not None
-        window, size = self.windows.draw(rng), self.settings.size
+        window = self.windows.draw(rng)
         if stage.name == "renderer":
-            return pair_of_pictures(window.clip, size, rng)
-        return speech_and_movements(window, self.net.space, size)
+            return pair_of_pictures(window.clip, self.settings.size, rng)
+        return speech_and_movements(window, self.net.space)
 
     def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
         """The losses of a stage, by the paper's names."""
