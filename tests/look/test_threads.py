@@ -58,12 +58,7 @@ assert made == {{spoken(vivavoce.load({name!r}))}}, "a thread alone gives anothe
 """)
 
 
-LEFT = "ttsf sees its portrait outside of `one_thread`: a new thread gives other last bits"
-
-
-@pytest.mark.parametrize(
-    "name", ["portrait", "sdm", pytest.param("ttsf", marks=pytest.mark.xfail(reason=LEFT))]
-)
+@pytest.mark.parametrize("name", ["portrait", "sdm", "ttsf"])
 def test_four_threads_with_one_system_give_the_same_clip(name: str) -> None:
     python(f"""
 shared = vivavoce.load({name!r})

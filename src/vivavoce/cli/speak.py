@@ -216,7 +216,7 @@ def look(
 ) -> None:
     """Show what the tracker sees in PORTRAIT."""
     from vivavoce.look.report import mark, report
-    from vivavoce.media.files import check_output
+    from vivavoce.media.files import beside, check_output, writing
     from vivavoce.media.read import read_picture
 
     if output is not None:
@@ -224,7 +224,8 @@ def look(
     picture = read_picture(portrait)
     seen = report(picture, face, str(portrait))
     if output is not None:
-        mark(picture, seen, output)
+        with writing(output), beside(output) as part:
+            mark(picture, seen, part)
     print_json(seen.as_dict(), as_json)
     say(str(seen), as_json)
 

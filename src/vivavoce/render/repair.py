@@ -165,6 +165,7 @@ class Repair:
 
     def __init__(self, net: RepairNet, scene: Scene, shape: HeadShape) -> None:
         self.net, self.unit = net, shape.unit
+        self.device = next(net.parameters()).device
         self.rest = scene.landmarks[:, :2]
         self.own = [r.crop(scene.image, r.matrix(self.rest, self.unit)) for r in REGIONS]
 
@@ -186,7 +187,8 @@ class Repair:
         rendered = np.stack([job[3] for job in jobs])
         masks = np.stack([job[2] for job in jobs])
         asked = stack(rendered, np.broadcast_to(own, rendered.shape), masks, region.kind == "eye")
-        answer = self.net(asked.contiguous(memory_format=torch.channels_last))
+        asked = asked.to(self.device).contiguous(memory_format=torch.channels_last)
+        answer = self.net(asked).cpu()
         changes = answer.float().permute(0, 2, 3, 1).numpy() * (255 * STRENGTH[region.kind])
         for (window, matrix, mask, _), change in zip(jobs, changes, strict=True):
             wide = cv2.resize(change, (region.size, region.size), interpolation=cv2.INTER_LINEAR)

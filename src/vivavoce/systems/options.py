@@ -65,8 +65,7 @@ class Options(BaseModel):
         """Every option with its type, default and meaning."""
         rows = []
         for name, about in cls.model_fields.items():
-            values = list(_values(about.annotation))
-            kind = ", ".join(values) if values else _words(about.annotation)
+            kind = _words(about.annotation)
             default = about.default
             if isinstance(default, frozenset | set):
                 default = sorted(default)
@@ -113,6 +112,16 @@ def _values(annotation: Any) -> Iterator[str]:
 
 
 def _words(annotation: Any) -> str:
-    names = {int: "whole number", float: "number", str: "text", bool: "true or false"}
-    kinds = [a for a in get_args(annotation) if a is not type(None)] or [annotation]
-    return " or ".join(names.get(kind, getattr(kind, "__name__", str(kind))) for kind in kinds)
+    """A type in words: what can be given."""
+    names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+    if annotation in names:
+        return names[annotation]
+    if get_origin(annotation) is Literal:
+        return ", ".join(map(str, get_args(annotation)))
+    inner = [_words(a) for a in get_args(annotation) if a is not type(None) and not _is_check(a)]
+    return ", ".join(dict.fromkeys(filter(None, inner)))
+
+
+def _is_check(annotation: Any) -> bool:
+    """Whether it is a bound or a validator of an Annotated type, and no type itself."""
+    return not isinstance(annotation, type) and get_origin(annotation) is None

@@ -35,6 +35,7 @@ from vivavoce.media.clip import Clip
 from vivavoce.media.clock import Clock
 from vivavoce.media.provenance import Provenance
 from vivavoce.media.read import probe_speech, read_picture, read_speech
+from vivavoce.nn.threads import one_thread, one_threaded
 from vivavoce.speak.text import clean_text
 from vivavoce.speak.voices import DEFAULT_VOICE, find_voice
 from vivavoce.systems.options import NoOptions, Options
@@ -236,7 +237,8 @@ class Talker(ABC, Generic[OptionsOf]):
             still, face, seed, size,
         )  # fmt: skip
         chosen = self._checked(asked, "pictures", options)
-        return self.make(asked, chosen, Clock())
+        with one_thread():  # as later, when chunks are made: sums are the same in every thread
+            return self.make(asked, chosen, Clock())
 
     def motion(
         self, text: str | None = None, speech: Speechlike | None = None, **asked: Any
@@ -248,7 +250,7 @@ class Talker(ABC, Generic[OptionsOf]):
         Raises: as `__call__`; RequestError: this system gives no motion.
         """
         request, options = self._asked("motion", text=text, speech=speech, **asked)
-        return self.make_motion(request, options, Clock())
+        return one_threaded(self.make_motion(request, options, Clock()))
 
     def voice(
         self, portrait: Portraitlike | None = None, text: str | None = None, **asked: Any
@@ -260,7 +262,7 @@ class Talker(ABC, Generic[OptionsOf]):
         Raises: as `__call__`; RequestError: this system makes no voice of its own.
         """
         request, options = self._asked("speech", portrait=portrait, text=text, **asked)
-        return self.make_speech(request, options, Clock())
+        return one_threaded(self.make_speech(request, options, Clock()))
 
     def words(self, speech: Speechlike | None = None, **asked: Any) -> str:
         """What the system writes about `speech`, e.g. what the face does while it is said.

@@ -14,6 +14,7 @@ from vivavoce.look import face478
 from vivavoce.media.clip import Clip
 from vivavoce.media.clock import Clock
 from vivavoce.move import PortraitMover, load_mover
+from vivavoce.nn.devices import pick
 from vivavoce.nn.threads import one_threaded
 from vivavoce.render.repair import RepairNet
 from vivavoce.render.warp import Renderer
@@ -51,10 +52,14 @@ class Portrait(Talker[NoOptions]):
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu") -> Portrait:
-        """The system with the checkpoint in `folder`; see `Talker.load`."""
+        """The system with the checkpoint in `folder`; see `Talker.load`.
+
+        The network that repairs pictures runs on `device`. Those that hear and move give a few
+        numbers a frame, which a GPU would only slow down: they stay on the CPU.
+        """
         return cls(
             About.read(folder),
-            RepairNet.load(folder / "repair.safetensors"),
+            RepairNet.load(folder / "repair.safetensors").to(pick(device)),
             ContentModel.load(folder / "content.safetensors"),
             load_mover(folder),
         )
