@@ -36,7 +36,7 @@ ARPABET = {
 
 @dataclass(frozen=True)
 class Word:
-    """A word that was heard."""
+    """A word of a recording with its phones and how sure it is."""
 
     text: str
     """As in the dictionary; "" for a pause or noise."""

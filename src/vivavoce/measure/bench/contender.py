@@ -30,17 +30,17 @@ class Filmed:
     """What one system did over a suite."""
 
     seconds_made: float = 0.0
-    """Of video."""
+    """Seconds of video that were made."""
     work_s: float = 0.0
-    """Wall seconds for it, loading and the first clip (which compiles) left out."""
+    """Wall seconds of work for that video, loading and the first clip (which compiles) left out."""
     first_frame_s: list[float] = field(default_factory=list)
-    """Request to first frames, clip by clip."""
+    """Seconds from each request to its first frames."""
     stages_s: dict[str, float] = field(default_factory=dict)
     """Seconds by stage, as the system's own clock tells."""
     peak_gb: float = 0.0
     """Largest resident memory of its own process, see `measure.memory.peak_gb`."""
     failed: dict[str, str] = field(default_factory=dict)
-    """Case → why it could not be made."""
+    """Key of a case → the reason why it could not be made."""
 
     @property
     def pace(self) -> float:
@@ -90,7 +90,7 @@ def stand_in(number: int, length_s: float) -> str:
 
 
 def _work(out: Path) -> Filmed:
-    """What the process does."""
+    """The figures of the process, which makes every case of the job in the folder."""
     import vivavoce
 
     job = json.loads((out / JOB).read_text("utf-8"))
@@ -140,7 +140,7 @@ def request(
 
 @dataclass(frozen=True)
 class Made:
-    """One clip that was made."""
+    """The times that one clip took, in seconds."""
 
     seconds: float
     work_s: float

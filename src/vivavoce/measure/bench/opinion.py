@@ -34,7 +34,7 @@ QUESTIONS = (
     "How alive and expressive does the face move?",
     "How good is the picture?",
 )
-"""What is asked of each clip if nothing else is wanted."""
+"""The questions that are asked of each clip by default."""
 PAGE = Path(__file__).with_name("study.html")
 PLACE = "STUDY_GOES_HERE"
 KEY, RATERS, ANSWERS, CLIPS = "key.json", "raters", "answers", "clips"
@@ -43,19 +43,19 @@ BEST = 5
 
 @dataclass(frozen=True)
 class Study:
-    """A study that was made."""
+    """A study as `make_study` laid it into a folder."""
 
     folder: Path
     systems: tuple[str, ...]
     cases: tuple[str, ...]
-    """Of which every system has a clip."""
+    """The cases of which every system has a clip."""
     left_out: tuple[str, ...]
     """Cases that some system lacks: they would compare systems on unlike clips."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """What the raters think of a system, on one question."""
+    """The raters' mean score of one system on one question."""
 
     system: str
     question: str
@@ -69,13 +69,13 @@ class Score:
 
 @dataclass(frozen=True)
 class Opinion:
-    """What came back."""
+    """The result of a study: scores, and who gave them."""
 
     scores: tuple[Score, ...]
     """Question by question, systems in the order of the key."""
     raters: tuple[str, ...]
     unfinished: dict[str, int]
-    """Rater → clips without an answer, where there are any."""
+    """Name of a rater → number of clips that he or she left without an answer."""
 
 
 def make_study(
@@ -127,7 +127,7 @@ def _checked_questions(questions: Sequence[str]) -> list[str]:
 
 
 def _clips_of(folder: Path) -> dict[str, dict[str, Path]]:
-    """System → case → file."""
+    """The clips of a folder: system → case → file."""
     if not folder.is_dir():
         raise RequestError(f"There is no folder {folder}. Give the folder of the systems' clips.")
     found = {}
@@ -177,7 +177,7 @@ def _study_name(questions: list[str], entries: dict[str, tuple[str, str, Path]])
 def _lay(
     folder: Path, asked: list[str], systems: list[str], entries: dict[str, tuple[str, str, Path]]
 ) -> None:
-    """Write clips, page, key."""
+    """Write the blinded clips, the raters' page and the key into `folder`."""
     name = _study_name(asked, entries)
     clips = folder / RATERS / CLIPS
     with writing(folder):
@@ -309,7 +309,7 @@ def t_interval(values: Sequence[float]) -> Interval | None:
 
 
 def as_dict(found: Opinion) -> dict[str, Any]:
-    """Plain values for JSON."""
+    """The opinion as plain values for JSON."""
     return {
         "raters": list(found.raters),
         "unfinished": found.unfinished,

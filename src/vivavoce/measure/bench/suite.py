@@ -31,7 +31,7 @@ SIZE = 256
 
 @dataclass(frozen=True)
 class Case:
-    """One clip to be made again."""
+    """One clip that systems are to make again from its first picture and its speech."""
 
     key: str
     person: str
@@ -43,7 +43,7 @@ class Case:
     """The clip itself: S x S, 25 frames a second, with its sound."""
     text: str | None = None
     about: dict[str, Any] | None = None
-    """What else is known: emotion, attributes (see `data/schema.py`)."""
+    """Facts about the clip: emotion, phones, attributes (see `data/schema.py`); None: unknown."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Suite:
 
     name: str
     about: str
-    """In words, for the report: data, seed, crop."""
+    """A description for the report: data, seed, crop."""
     cases: tuple[Case, ...]
 
 
@@ -163,5 +163,5 @@ def fitted(samples: Float, frames: int) -> Float:
 
 
 def seconds(case: Case) -> float:
-    """Length of a case."""
+    """Length of a case's speech in seconds."""
     return len(case.samples) / RATE

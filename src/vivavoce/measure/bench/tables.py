@@ -59,7 +59,7 @@ class Row:
         return float(np.mean([m.offset() for m in self.seeds]))
 
     def missing(self, metric: str) -> str | None:
-        """Why there is no figure."""
+        """The reason why the row has no figure of this metric; None if it has one."""
         return next((m.missing[metric] for m in self.seeds if metric in m.missing), None)
 
 

@@ -168,7 +168,7 @@ class _Bounds:
         return spoken_phones(words, stock.VOICES[0]) if ours else None
 
     def text(self) -> None:
-        """Portraits say a sentence each."""
+        """Film portraits that say a sentence each; where a voice can be chosen, in several."""
         if "text" not in self.inputs:
             return
         for i, portrait in enumerate(stock.spread(self.cases.portraits, self.counts[0])):

@@ -27,14 +27,14 @@ PATIENCE_S = 2.0
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was examined."""
+    """The result of one check of this machine."""
 
     name: str
     ok: bool
     value: str
-    """What was found."""
+    """The state that was found, in words."""
     advice: str = ""
-    """What to change; "" where all is well."""
+    """The advice what to change; "" where all is well."""
 
     def __str__(self) -> str:
         mark = "ok " if self.ok else "NO "

@@ -19,12 +19,12 @@ ENCODING = 1.0
 
 
 def of_kind(takes: Sequence[Take], *kinds: str) -> list[Take]:
-    """The takes of these kinds."""
+    """Those of the takes that are of one of these kinds."""
     return [t for t in takes if t.kind in kinds]
 
 
 def finite(values: Sequence[float]) -> list[float]:
-    """The values that are numbers."""
+    """The finite values, in their order."""
     return [v for v in values if np.isfinite(v)]
 
 

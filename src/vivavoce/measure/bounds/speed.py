@@ -23,7 +23,7 @@ class Machine:
     memory_gb: float
     """Memory of the machine in GB."""
     processor: str
-    """Name of the processor."""
+    """The processor's name as the system tells it."""
     gpu: str
     """Name of the GPU that torch sees; "" if none."""
 

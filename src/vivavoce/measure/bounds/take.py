@@ -41,9 +41,9 @@ class Take:
     landmarks: np.ndarray
     """The tracker's points on the decoded frames [T, 478, 3] px; NaN where it lost the face."""
     gap: np.ndarray
-    """Inner-lip gap [T]."""
+    """The inner-lip gap [T], in outer-eye distances; NaN where the face was lost."""
     phones: tuple[Phone, ...]
-    """What is said and when; empty where unknown."""
+    """The phones that are said, with their times; empty where they are not known."""
     samples: np.ndarray
     """The sound [n] at 16 kHz."""
     apart_s: float = 0.0

@@ -39,7 +39,7 @@ def _net(kind: type[Face] | type[Voice], folder: Path, part: str, device: str) -
 
 
 class FaceJudge:
-    """Looks at single frames."""
+    """The corpus judge of pictures, faces and looks; it looks at single frames."""
 
     name = "corpus-face"
     official = False
@@ -92,7 +92,7 @@ class FaceJudge:
 
 
 class ClipJudge:
-    """Looks at windows of 16 frames: mean and movement of the face judge's features."""
+    """The corpus judge of clips: mean and movement of the face judge's features over 16 frames."""
 
     name = "corpus-face over 16 frames"
     official = False
@@ -113,12 +113,12 @@ class ClipJudge:
 
 
 class SyncJudge:
-    """Tells by how many frames sound and lips are apart."""
+    """The corpus judge of sync: it tells by how many frames sound and lips are apart."""
 
     name = "corpus-sync"
     official = False
     crop = "points"
-    """It sees lip points, not pixels."""
+    """The crop rule: this judge sees lip points, not pixels."""
 
     def __init__(self, folder: Path, device: str = "cpu") -> None:
         tensors, _ = read_weights(folder / "sync.safetensors", "sync")
@@ -141,7 +141,7 @@ class SyncJudge:
 
 
 class VoiceJudge:
-    """Hears who speaks."""
+    """The corpus judge of voices and sound; it hears who speaks."""
 
     name = "corpus-voice"
     official = False
@@ -169,7 +169,7 @@ class VoiceJudge:
 
 
 class HeadJudge:
-    """Reads the head's turn off the tracker's points."""
+    """The corpus judge of heads; it reads the turn off the tracker's points by `face478`."""
 
     name = "face478"
     official = False
@@ -183,7 +183,7 @@ class HeadJudge:
 
 
 class WordsJudge:
-    """Writes down what is said: pocketsphinx with its own English model (in the wheel)."""
+    """The corpus judge of words: pocketsphinx with the English model that is in its wheel."""
 
     name = "pocketsphinx en-us"
     official = False
@@ -192,7 +192,7 @@ class WordsJudge:
         self.decoder = needs("pocketsphinx").Decoder(samprate=16000, loglevel="FATAL")
 
     def text(self, samples: Float) -> str:
-        """The words heard, lower case."""
+        """The words that are heard in samples [n], in lower case; "" where none are."""
         data = (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
         self.decoder.start_utt()
         self.decoder.process_raw(data, no_search=False, full_utt=True)

@@ -17,11 +17,11 @@ from torch import Tensor, nn
 from vivavoce.types import ARKIT, EMOTIONS
 
 AGE_SCALE = 90.0
-"""Years are learned as a share of this."""
+"""The age in years that 1 stands for inside the network."""
 
 
 class Heads(nn.Module):
-    """What is asked of a feature vector: who, how old, which sex."""
+    """The three answers that are read off a feature vector: who, how old, which sex."""
 
     def __init__(self, features: int, people: int, size: int) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class Face(nn.Module):
         return found
 
     def features(self, pictures: Tensor) -> Tensor:
-        """[B, 128]."""
+        """Features [B, 128] of pictures [B, 3, 64, 64]: means of the last maps."""
         return self.maps(pictures)[-1].mean((2, 3))
 
 

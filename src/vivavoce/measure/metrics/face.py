@@ -15,11 +15,11 @@ UPPER = (
     334, 293, 300, 46, 53, 52, 65, 55, 285, 295, 282, 283, 276, 33, 160, 159, 158, 133, 153, 145,
     144, 362, 385, 386, 387, 263, 373, 374, 380,
 )  # fmt: skip
-"""Forehead, brows and lids."""
+"""The tracker's points of forehead, brows and lids, which EVE looks at."""
 SILENT, SILENT_S = 0.12, 0.2
 """Loudness (0..1) and length from which a stretch counts as silence."""
 NOTHING = 1e-3
-"""Of full scale: nobody speaks in such a recording."""
+"""Largest sample, as a share of full scale, of a recording in which nobody speaks."""
 
 
 def lmd(made: Float, true: Float, side: float, mouth: bool = True) -> float:
@@ -48,7 +48,7 @@ def emotional_vertex_error(made: Float, true: Float) -> float:
 
 
 def cosine(a: Float, b: Float) -> float:
-    """Cosine of two vectors, -1..1."""
+    """Cosine of two vectors [D], -1..1; 0 where one of them is zero."""
     return float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b) + 1e-12))
 
 

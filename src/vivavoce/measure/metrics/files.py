@@ -29,7 +29,7 @@ class Vectors:
     """Embeddings of N people, and what is known of each person (None: unknown)."""
 
     rows: Float
-    """The embeddings [N, D]."""
+    """The embeddings [N, D], one row a person."""
     gender: Sequence[str | None]
     """A word for each person's gender."""
     nationality: Sequence[str | None]

@@ -32,12 +32,12 @@ def bare(symbol: str) -> str:
 
 
 def is_pause(symbol: str) -> bool:
-    """Whether nothing is said."""
+    """True for symbols at which nothing is said: pauses, noise, breath."""
     return symbol in _PAUSES or symbol.startswith("+")
 
 
 def is_closure(symbol: str) -> bool:
-    """Whether the lips must meet: p, b, m in any variant."""
+    """True for sounds on which the lips must meet: p, b, m in any variant."""
     return bare(symbol)[:1] in {"p", "b", "m"} or bare(symbol) in {"P", "B", "M"}
 
 

@@ -25,7 +25,7 @@ VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
 
 @dataclass
 class Measured:
-    """What came out, metric by metric."""
+    """The values of all metrics that could be measured, and the reasons for the others."""
 
     values: dict[str, dict[str, float]] = field(default_factory=dict)
     """Metric → clip → value, of metrics over clips."""
@@ -34,7 +34,7 @@ class Measured:
     judges: dict[str, str] = field(default_factory=dict)
     """Metric → the name of its judge."""
     missing: dict[str, str] = field(default_factory=dict)
-    """Metric → what it would need."""
+    """Metric → the thing that it lacks."""
     failed: dict[str, str] = field(default_factory=dict)
     """Clip → why it could not be read."""
     curves: dict[str, Float] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Measured:
         return float(np.mean(found)) if found else float("nan")
 
     def count(self, metric: str) -> int:
-        """On how many clips."""
+        """Number of clips that the metric was measured on; 0 for metrics over sets."""
         return len(self.values.get(metric, {}))
 
 

@@ -113,16 +113,12 @@ def _still(clip: View, true: View | None) -> float:
     return found
 
 
-def _said(clip: View) -> str:
-    return str(clip.judge("words").text(clip.samples))
-
-
 def _wer(clip: View, true: View) -> float:
-    return words.wer(true.told("text"), _said(clip))
+    return words.wer(true.told("text"), clip.heard_words)
 
 
 def _cer(clip: View, true: View) -> float:
-    return words.cer(true.told("text"), _said(clip))
+    return words.cer(true.told("text"), clip.heard_words)
 
 
 def _mcd(clip: View, true: View) -> float:
@@ -209,6 +205,7 @@ def _apart(clip: View, true: View) -> float:
 
 def _closures(clip: View, true: View | None) -> float:
     gaps = lips.closure_gaps(lip_gap(clip.landmarks), clip.phones)
+    gaps = gaps[np.isfinite(gaps)]
     if not len(gaps):
         raise NotMeasured("a p, b or m")
     return float((gaps < lips.CLOSED).mean())
@@ -216,6 +213,7 @@ def _closures(clip: View, true: View | None) -> float:
 
 def _open_vowels(clip: View, true: View | None) -> float:
     gaps = lips.vowel_gaps(lip_gap(clip.landmarks), clip.phones)
+    gaps = gaps[np.isfinite(gaps)]
     if not len(gaps):
         raise NotMeasured("an open vowel")
     return float(gaps.mean())

@@ -17,7 +17,7 @@ from vivavoce.errors import needs
 from vivavoce.types import RATE, SAMPLES_PER_FRAME, Float
 
 FRAME_MS = 5.0
-"""WORLD's analysis step."""
+"""Step of WORLD's analysis in milliseconds."""
 ORDER, WARP = 24, 0.42
 """Mel-cepstral order and all-pass constant at 16 kHz (Kubichek's measure as commonly computed)."""
 KUBICHEK = 10 / np.log(10) * np.sqrt(2)
@@ -29,7 +29,7 @@ SHORTEST = round(0.4 * RATE)
 
 
 class Analysis(NamedTuple):
-    """WORLD's view of a recording."""
+    """Pitch and spectral envelope of a recording, as WORLD sees them every 5 ms."""
 
     f0: np.ndarray
     """Hz [T], 0 where unvoiced."""
@@ -79,7 +79,7 @@ def warping(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @cache
 def _aligner() -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Compiled on first use."""
+    """The function that finds the path [P, 2]; numba compiles it on first use."""
     import numba
 
     @numba.njit(cache=True)

@@ -39,14 +39,14 @@ class View:
     lost; None: it is tracked when they are asked for."""
 
     def judge(self, kind: str) -> Any:
-        """The judge of this kind."""
+        """The judge of this kind that was chosen for the clip, on its device."""
         from vivavoce.measure.judges import load_judge
 
         return load_judge(kind, self.judges.get(kind, "corpus"), self.device)
 
     @cached_property
     def frames(self) -> Bytes:
-        """RGB [T, H, W, 3]."""
+        """The pictures [T, H, W, 3], RGB uint8, 25 a second."""
         if self.sample is not None and self.sample.frames is not None:
             return self.sample.frames[:]
         from vivavoce.media.read import read_video
@@ -135,6 +135,11 @@ class View:
     def voice_embedding(self) -> Float:
         """Unit vector of the speaker, by the voice judge."""
         return np.asarray(self.judge("voice").embedding(self.samples))
+
+    @cached_property
+    def heard_words(self) -> str:
+        """The words that are heard in the sound, by the words judge."""
+        return str(self.judge("words").text(self.samples))
 
     def seen_by(self, kind: str, what: str) -> Any:
         """An answer of a judge of pictures about up to 25 frames, evenly spread.

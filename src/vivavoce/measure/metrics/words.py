@@ -19,7 +19,7 @@ from vivavoce.errors import needs
 Tuple = tuple[str, ...]
 Words = list[str]
 References = Sequence[Sequence[str]]
-"""Of each text one or more."""
+"""For each text one reference or more."""
 
 
 def normalised(text: str) -> str:
@@ -75,10 +75,10 @@ def meteor_exact_stem(made: Sequence[str], true: References) -> float:
 
 
 class _NoWordNet:
-    """Knows no synonyms."""
+    """A stand-in for WordNet that knows no synonyms."""
 
     def synsets(self, word: str) -> list[str]:
-        """None."""
+        """No synonyms for any word."""
         return []
 
 

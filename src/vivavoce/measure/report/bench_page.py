@@ -75,7 +75,7 @@ def _speed(bench: Bench) -> Iterator[list[str]]:
 
 
 def as_dict(bench: Bench) -> dict[str, Any]:
-    """Everything, as plain values."""
+    """Everything that the bench found, as plain values for JSON."""
     return {
         "about": bench.about,
         "rows": {row.name: _row_dict(row) for row in bench.rows},

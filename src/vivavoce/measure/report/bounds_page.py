@@ -86,7 +86,7 @@ def _plain(value: Any) -> Any:
 
 
 def print_table(result: BoundsResult) -> None:
-    """The figures on the terminal."""
+    """Print the figures with bounds and verdicts on the terminal."""
     from rich.console import Console
     from rich.table import Table
 

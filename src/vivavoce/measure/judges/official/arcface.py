@@ -69,7 +69,7 @@ class ArcFaceNet(nn.Module):
         self.features = nn.BatchNorm1d(512, eps=1e-5)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Not yet of unit length."""
+        """Vectors [B, 512] of identity, not yet of unit length."""
         x = self.prelu(self.bn1(self.conv1(x)))
         for i in range(1, 5):
             x = self.get_submodule(f"layer{i}")(x)
@@ -78,7 +78,7 @@ class ArcFaceNet(nn.Module):
 
 
 class ArcFace:
-    """The judge of CSIM."""
+    """The official judge of CSIM (ArcFace): identity of a face."""
 
     official = True
 
@@ -92,7 +92,7 @@ class ArcFace:
 
     @torch.no_grad()
     def embedding(self, frames: Bytes, landmarks: Float) -> Float:
-        """Unit vectors [T, 512]."""
+        """Unit vectors of identity [T, 512], one a frame."""
         crops = np.stack([laid(f, p) for f, p in zip(frames, landmarks, strict=True)])
         x = beside(self.net, crops.astype(np.float32)).permute(0, 3, 1, 2) / 127.5 - 1
         with one_thread():

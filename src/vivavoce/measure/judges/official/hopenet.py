@@ -59,7 +59,7 @@ class HopenetNet(nn.Module):
         self.fc_yaw, self.fc_pitch, self.fc_roll = (nn.Linear(2048, BINS) for _ in range(3))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """In this order."""
+        """Logits of yaw, pitch and roll, [B, 66] each, in this order."""
         x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, 2, 1)
         for i in range(1, 5):
             x = self.get_submodule(f"layer{i}")(x)

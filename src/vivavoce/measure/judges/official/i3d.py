@@ -58,7 +58,7 @@ def _pool(x: Tensor, kernel: tuple[int, int, int], stride: tuple[int, int, int])
 
 
 class _Block(nn.Module):
-    """Four branches side by side."""
+    """An Inception block: four branches side by side, joined along channels."""
 
     def __init__(self, inputs: int, a: int, b0: int, b1: int, c0: int, c1: int, d: int) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ class I3dNet(nn.Module):
 
 
 class I3d:
-    """The judge of FVD."""
+    """The official judge of FVD (I3D): features of 16 frames."""
 
     official = True
     name = "I3D (Kinetics, RGB)"

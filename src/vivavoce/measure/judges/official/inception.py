@@ -23,7 +23,7 @@ Size = int | tuple[int, int]
 
 
 class _Conv(nn.Module):
-    """Convolution, batch norm, ReLU."""
+    """A convolution with batch norm and ReLU behind it."""
 
     def __init__(
         self, inputs: int, outputs: int, kernel: Size, stride: int = 1, pad: Size = 0
@@ -169,7 +169,7 @@ class InceptionNet(nn.Module):
         self.fc = nn.Linear(2048, 1008)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Means of the last maps."""
+        """Features [B, 2048] of pictures [B, 3, 299, 299]: means of the last maps."""
         x = self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x)))
         x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(F.max_pool2d(x, 3, 2)))
         x = self.Mixed_5d(self.Mixed_5c(self.Mixed_5b(F.max_pool2d(x, 3, 2))))
@@ -189,7 +189,7 @@ class Inception:
 
     @torch.no_grad()
     def features(self, frames: Bytes, landmarks: Float) -> Float:
-        """[T, 2048]."""
+        """Features [T, 2048] of frames, one row each."""
         found = []
         for frame in frames:
             x = beside(self.net, frame.astype(np.float32)).permute(2, 0, 1)[None] / 127.5 - 1

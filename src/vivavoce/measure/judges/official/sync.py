@@ -21,7 +21,8 @@ Crop = Literal["tracked", "lrs"]
 """Where the pictures come from: a box about the tracked face, or the whole frame."""
 CROP_PX = 224
 CROP_MARGIN = 0.4
-"""Of the box, as run_pipeline.py of joonson/syncnet_python (--crop_scale)."""
+"""Share of the face box that is added around it, as run_pipeline.py of joonson/syncnet_python has
+it (--crop_scale)."""
 
 
 class OfficialSync:

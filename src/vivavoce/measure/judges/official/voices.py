@@ -33,7 +33,7 @@ class Whisper:
         self.name = source
 
     def text(self, samples: Float) -> str:
-        """The words heard."""
+        """The words that are heard in samples [n]."""
         return str(self.run({"raw": samples, "sampling_rate": RATE})["text"])
 
 
@@ -54,7 +54,7 @@ class XVector:
 
     @torch.no_grad()
     def embedding(self, samples: Float) -> Float:
-        """Unit vector of the speaker."""
+        """Unit vector of the speaker of samples [n]."""
         asked = self.extract(samples, sampling_rate=RATE, return_tensors="pt")
         asked = {name: beside(self.net, values) for name, values in asked.items()}
         found = self.net(**asked).embeddings[0]
