@@ -34,11 +34,17 @@ class Entry:
     """One row of the table of what a sample may hold."""
 
     member: str
+    """File of the sample, without its name: json, wav, frames, ..."""
     key: str
+    """Name within the member; empty where the member is one thing."""
     shape: str
+    """Shape of the array, T frames; empty: a plain value."""
     dtype: str
+    """Type of the numbers or of the value."""
     unit: str
+    """Unit or range; empty: none."""
     meaning: str
+    """What it says, in words."""
     sets: str = "all"
     """Sets that have this entry; "all": every set."""
 
@@ -145,10 +151,15 @@ class Sample:
     samples: Float | None = None
     """Sound [640 T] in [-1, 1], 16 kHz."""
     frames: Pictures | None = None
+    """Pictures of the crop, RGB [T, H, W, 3]."""
     tracks: dict[str, np.ndarray] = field(default_factory=dict)
+    """Arrays of T rows that were measured or are known, by the names in `TABLE`."""
     masks: Pictures | None = None
+    """What each pixel shows [T, H, W], corpus only."""
     depth: Pictures | None = None
+    """Distance of each pixel [T, H, W], corpus only."""
     video: bytes | None = None
+    """MP4 of the clip for people, as bytes."""
 
     def __len__(self) -> int:
         """Number of frames T."""

@@ -49,6 +49,7 @@ class Face478:
     mirror: NDArray[np.int32]
     """Index of the point on the other side of the face [478]."""
     expression_names: tuple[str, ...] = ARKIT
+    """Names of the expressions, in the order of `expression`."""
 
     def vertices(self, identity: Float, expression: Float) -> Float:
         """The face [..., 478, 3] with identity [I] and expression [..., 52]."""

@@ -101,7 +101,7 @@ def _too_many_pixels(file: Path, size: str, limits: PictureLimits) -> str:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """Any mode to RGB."""
+    """Picture of any of Pillow's modes as RGB."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return Image.fromarray(_to_8_bits(np.asarray(image))).convert("RGB")
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:

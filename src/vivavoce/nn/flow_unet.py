@@ -24,7 +24,9 @@ class _Ends:
     """Where the clips of a batch end: all of them after `frames`, or as a `mask` [B, T, 1] says."""
 
     frames: int
+    """Number of frames of the longest clip."""
     mask: Tensor | None
+    """Mask [B, T, 1], 0 where a clip has ended; None: all clips are `frames` long."""
 
     def kept(self, x: Tensor) -> Tensor:
         """Features [B, T, C] with zeros beyond the ends of the clips."""

@@ -24,7 +24,7 @@ from vivavoce.render.shape import LOWER_LIDS, UPPER_LIDS, HeadShape
 from vivavoce.types import EYE_CORNERS, OUTER_EYES, Bytes, Float
 
 SIDES = {"mouth": 96, "eye": 64}
-"""Crop sides in pixels."""
+"""Side of the crop of each kind of region, in pixels."""
 REACH = {"mouth": 0.46, "eye": 0.27}
 """Half of what a crop shows, in outer-eye distances."""
 WIDTHS = (16, 32, 64, 96)

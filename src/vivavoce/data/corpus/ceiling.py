@@ -33,6 +33,7 @@ class Ceiling:
     """The best that any voice-to-face system can reach on corpus people, in expectation."""
 
     people: int
+    """Number of people on whom it was computed."""
     recall: dict[str, float]
     """R@1, R@2, R@5, R@10 in a gallery of 100, percent."""
     auc: dict[str, float]
@@ -42,7 +43,7 @@ class Ceiling:
     """Correlation of each attribute with its best guess from the voice."""
 
     def report(self) -> dict[str, object]:
-        """Plain values, rounded."""
+        """All figures as plain values, rounded, for `set.json`."""
         plain = asdict(self)
         for key in ("recall", "auc", "correlation"):
             plain[key] = {k: round(v, 3) for k, v in plain[key].items()}

@@ -16,7 +16,7 @@ ADVERBS = {
     2: ("clearly", "quite", "noticeably", "rather"),
     3: ("very", "extremely", "intensely", "deeply"),
 }
-"""By MEAD's intensity."""
+"""Adverbs for each of MEAD's intensities 1 to 3."""
 FEELINGS = {
     "neutral": ("neutral", "calm", "composed"),
     "happy": ("happy", "cheerful", "joyful", "delighted"),

@@ -13,7 +13,7 @@ from vivavoce.data.corpus.strand import on_surface, ribbons, tinted, unit
 
 UPPER_LIDS = ((36, 37, 38, 39), (42, 43, 44, 45))
 BROWS = ((17, 18, 19, 20, 21), (26, 25, 24, 23, 22))
-"""Of the 68 points, from the temple to the nose: the person's right, left."""
+"""Points of the brows among the 68, from the temple to the nose: the person's right, left."""
 _STEPS = 4
 
 

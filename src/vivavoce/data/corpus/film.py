@@ -31,13 +31,17 @@ class Studio:
     """A person in front of the camera."""
 
     person: Person
+    """Person who is filmed."""
     painter: Painter
+    """Painter of this person."""
     split: str
+    """Split of the person."""
     seed: int
     """Seed of the corpus, which the video's metadata names."""
     layers: bool
     """Whether masks and depth are kept."""
     clock: Clock
+    """Clock that adds up the time of each stage of the work."""
     video: bool = True
     """Whether each clip is kept as an MP4 too, for people; that needs PyAV."""
 

@@ -36,7 +36,9 @@ class Style:
     lift: float
     """Distance from the skull in cm at full volume."""
     count: int = 1500
+    """Number of strands."""
     width: float = 0.34
+    """Width of a strand in cm."""
     curl: float = 0.0
     """Radius of curls in cm; 0: straight hair."""
     tufts: bool = False

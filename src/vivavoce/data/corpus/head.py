@@ -34,6 +34,7 @@ class Arrays:
     neutral: Float
     """Vertices of the mean head [V, 3] in cm."""
     triangles: NDArray[np.int32]
+    """Vertex indices of the triangles [F, 3]."""
     identity: Float
     """Displacement by a standard deviation of each identity direction [40, V * 3] in cm."""
     expression: Float
@@ -41,10 +42,15 @@ class Arrays:
     corners: NDArray[np.int32]
     """[478, 3] vertices, with `weights` [478, 3]: where the tracker's points lie."""
     weights: Float
+    """Weights [478, 3] of the vertices in `corners`; each row sums to 1."""
     points68: NDArray[np.int32]
+    """Vertex of each of the 68 points of iBUG [68]."""
     part: NDArray[np.int8]
+    """Part that each vertex belongs to [V], an index into `part_names`."""
     part_names: tuple[str, ...]
+    """Names of the parts of the head."""
     tongue: NDArray[np.bool_]
+    """Whether each vertex belongs to the tongue [V]."""
     open: Float
     """[V] how much of the sky a vertex sees with the mouth shut, 0..1."""
     masks: dict[str, Float]

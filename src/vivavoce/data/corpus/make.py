@@ -59,7 +59,9 @@ class Recipe:
     layers: bool
     """Whether masks and depth are kept."""
     revision: int = REVISION
+    """Value of `REVISION` with which the corpus was begun."""
     video: bool = True
+    """Whether every clip is kept as an MP4 too, for people."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,11 @@ class Made:
     """Facts about one finished person: what was made and what it cost."""
 
     name: str
+    """Name of the person, e.g. "p00012"."""
     clips: int
+    """Number of clips."""
     frames: int
+    """Number of frames of all clips."""
     cpu_s: dict[str, float]
     """CPU seconds spent in each stage; empty if the shard was there already."""
 

@@ -109,7 +109,9 @@ class Person:
     accent: str
     """One of `ACCENTS`."""
     looks: Looks
+    """What the person looks like."""
     voice: Voice
+    """What the person sounds like."""
 
     @property
     def name(self) -> str:

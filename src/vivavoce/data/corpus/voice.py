@@ -51,12 +51,19 @@ class Colour:
     values."""
 
     pitch_st: float = 0.0
+    """Semitones that are added to the pitch."""
     range: float = 1.0
+    """Factor on the range of the pitch."""
     rate: float = 1.0
+    """Factor on the speaking rate."""
     loud_db: float = 0.0
+    """Decibels that are added to the loudness."""
     tilt_db: float = 0.0
+    """Decibels an octave that are added to the slope of the spectrum."""
     breath: float = 0.0
+    """Breathiness that is added, 0 to 1."""
     tremor_st: float = 0.0
+    """Size of the tremor of the pitch in semitones."""
 
     def scaled(self, much: float) -> Colour:
         """The same at strength `much`, 0..1."""

@@ -22,20 +22,31 @@ class Found:
     key: str
     """Name of the clip that is unique in the set; no dots, no slashes."""
     split: str
+    """Split that the clip belongs to, one of `shards.SPLITS`."""
     person: str
+    """Name of the person (or of what stands for one), unique in the set."""
     clip: str
+    """Name of the clip among those of the person."""
     video: Path
+    """File that holds the pictures."""
     audio: Path | None = None
     """File that holds the sound; None: the video does."""
     start_s: float = 0.0
+    """Beginning of the cut in seconds of the video."""
     end_s: float | None = None
     """End of the cut in seconds of the video; None: its end."""
     text: str | None = None
+    """Words that are said, as the set gives them; None: not known."""
     words: Words = ()
+    """Words with their times; empty: not known."""
     emotion: str | None = None
+    """One of `types.EMOTIONS`; None: not labelled."""
     intensity: int | None = None
+    """Strength of the emotion from 1 to 3, as in MEAD; None: not labelled."""
     instruction: dict[str, Any] | None = None
+    """Description of the face in words: coarse and fine phrases, units; None: there is none."""
     attributes: dict[str, Any] = field(default_factory=dict)
+    """Other labels of the clip or the person, by name."""
     box: tuple[float, float, float, float] | None = None
     """Where the speaker is (left, top, right, bottom as shares of the picture), if annotated."""
     flaw: str | None = None
@@ -47,14 +58,19 @@ class Layout:
     """Description of a data set as it lies on disk."""
 
     name: str
+    """Name that `vivavoce data prepare` takes."""
     title: str
+    """Name of the set for people."""
     holds: str
     """What the set holds, in a few words."""
     tree: str
     """Drawing of the files that must lie below --root, for people and error messages."""
     licence: str
+    """Licence of the set, as every sample repeats it."""
     find: Callable[[Path], Iterator[Found]]
+    """Function that lists the clips below a root, in a fixed order."""
     crop: str = "portrait"
+    """Rule of the square that is kept, one of `look.crop.RULES`."""
 
 
 def need(root: Path, tree: str, *places: str) -> list[Path]:

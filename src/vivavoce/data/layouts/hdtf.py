@@ -94,7 +94,7 @@ def _found(
 
 
 def seconds(clock: str) -> float:
-    """Of "1:08" or "1:02:03", the seconds.
+    """Seconds that a clock such as "1:08" or "1:02:03" shows.
 
     Raises: ValueError: it is neither.
     """
