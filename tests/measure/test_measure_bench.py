@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from vivavoce.errors import RequestError, UnknownName, VivavoceError
+from vivavoce.measure.bench import suite
 from vivavoce.measure.bench.baselines import FULL_DB, WIDEST, jaw
 from vivavoce.measure.bench.bench import run_bench
 from vivavoce.measure.bench.contender import film_system, stand_in
@@ -18,11 +19,22 @@ from vivavoce.measure.bench.suite import open_suite
 METRICS = ("SSIM", "LMD", "LSE-D", "sync score", "offset", "head motion")
 
 
+def test_wrong_requests(strangers: Path, tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="no suite"):
+        run_bench([], "nowhere", tmp_path)
+    with pytest.raises(RequestError, match="--count"):
+        run_bench([], str(strangers), tmp_path, 1)
+    with pytest.raises(UnknownName, match="SSIM"):
+        run_bench([], str(strangers), tmp_path, 3, metrics=["SIM"])
+
+
 @pytest.fixture(scope="module")
 def done(strangers: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Bench, Path]:
-    """The default system and the baselines over three clips."""
+    """The default system and the baselines over three clips of 1.6 seconds."""
     out = tmp_path_factory.mktemp("bench")
-    return run_bench(["portrait"], str(strangers), out, 3, 1, METRICS), out
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(suite, "LONGEST_S", 1.6)
+        return run_bench(["portrait"], str(strangers), out, 3, 1, METRICS), out
 
 
 def test_the_truth_leads_and_shuffled_sound_is_heard(done: tuple[Bench, Path]) -> None:
@@ -65,22 +77,13 @@ def test_the_report_has_tables_judges_pictures_and_plain_json(done: tuple[Bench,
 
 def test_a_folder_of_clips_is_a_suite(done: tuple[Bench, Path], tmp_path: Path) -> None:
     bench, _ = done
-    suite = open_suite(str(bench.work / "truth" / "0"), tmp_path, 2)
-    assert [case.text for case in suite.cases] == [None, None]
+    opened = open_suite(str(bench.work / "truth" / "0"), tmp_path, 2)
+    assert [case.text for case in opened.cases] == [None, None]
     assert stand_in(0, 6) != stand_in(1, 6)
     assert len(stand_in(0, 6).split()) > len(stand_in(0, 1).split()) >= 4
-    assert len(suite.cases) == 2
-    assert all(case.portrait.shape == (256, 256, 3) for case in suite.cases)
-    assert all(case.truth.is_file() for case in suite.cases)
-
-
-def test_wrong_requests(strangers: Path, tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="no suite"):
-        run_bench([], "nowhere", tmp_path)
-    with pytest.raises(RequestError, match="--count"):
-        run_bench([], str(strangers), tmp_path, 1)
-    with pytest.raises(UnknownName, match="SSIM"):
-        run_bench([], str(strangers), tmp_path, 3, metrics=["SIM"])
+    assert len(opened.cases) == 2
+    assert all(case.portrait.shape == (256, 256, 3) for case in opened.cases)
+    assert all(case.truth.is_file() for case in opened.cases)
 
 
 def test_a_system_that_does_not_exist_says_so(strangers: Path, tmp_path: Path) -> None:
