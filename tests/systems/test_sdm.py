@@ -139,7 +139,8 @@ def test_04_encode_decode_learns_a_small_set(net: SdmNet) -> None:
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    assert float((fresh.pose.reconstruct(motion) - motion).abs().mean()) < 0.02
+    with torch.no_grad():
+        assert float((fresh.pose.reconstruct(motion) - motion).abs().mean()) < 0.02
 
 
 def heard_of(net: SdmNet, frames: int = 12) -> Heard:
@@ -178,24 +179,12 @@ def test_08_optimiser_is_the_papers() -> None:
 
 
 def test_09_and_10_at_the_end_hardly_anything_is_left_of_the_motion() -> None:
-    """The chain itself is tested in tests/nn/test_diffusion.py; here the presets' schedule."""
+    """By the presets' schedule; the chain, item 11 too, is tested in tests/nn/test_diffusion.py."""
     for preset in PRESETS.values():
         kept = SdmNet(preset.settings.model_copy(update={"width": 8, "layers": 1})).diffusion.kept
         assert len(kept) == 100
         assert (kept[1:] < kept[:-1]).all()
         assert float(kept[-1]) < 0.01
-
-
-def test_11_a_true_denoiser_leads_back_from_any_k(net: SdmNet) -> None:
-    x0 = torch.randn(1, 9, 12)
-
-    def oracle(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        kept = net.diffusion.kept[t - 1].view(-1, 1, 1)
-        return (x - kept.sqrt() * x0) / (1 - kept).sqrt()
-
-    for k in (1, 7, 20):
-        noisy = net.diffusion.corrupt(x0, torch.randn_like(x0), torch.tensor([k]))
-        torch.testing.assert_close(net.diffusion.back(oracle, noisy, k), x0, atol=1e-4, rtol=0)
 
 
 def test_12_divergence_falls_with_t(net: SdmNet) -> None:
@@ -454,17 +443,6 @@ def test_z_may_be_drawn(net: SdmNet) -> None:
              for a in range(0, frames, 60)]  # fmt: skip
     whole = Blocks(drawn, SHALLOW)(mel, prosody, True)
     torch.testing.assert_close(torch.cat(parts), whole, atol=1e-4, rtol=1e-3)
-
-
-def test_the_distance_of_the_two_gaussians_is_theirs(net: SdmNet) -> None:
-    modes = varied(net, sample_z=True).pose
-    before, true, content = torch.randn(3, 5, 12), torch.randn(3, 5, 12), torch.randn(3, 5, 16)
-    _, apart = modes.from_true_change(before, content, true, torch.randn(3, 5, 16))
-    latent = modes.encode(before)
-    said = modes.change(torch.cat([latent, content], -1)).chunk(2, -1)
-    seen = modes.posterior(torch.cat([modes.encode(true) - latent, content], -1)).chunk(2, -1)
-    p, q = (torch.distributions.Normal(mean, spread.exp()) for mean, spread in (said, seen))
-    torch.testing.assert_close(apart, torch.distributions.kl_divergence(q, p).mean())
 
 
 def test_pose_modes_may_be_slow(net: SdmNet) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from vivavoce.look.landmark_motion import LandmarkMotion
 from vivavoce.move.pose_rhythm import independence_loss, regularity_loss
 from vivavoce.move.shallow_diffusion import StepPredictor, separability, step_loss
 from vivavoce.nn.diffusion import Diffusion
+from vivavoce.systems import WEIGHTS
 from vivavoce.systems.sdm.net import Coarse, Heard, SdmNet, load_net
 from vivavoce.systems.sdm.settings import PRESETS, SdmSettings
 from vivavoce.systems.stage import Run, Sample, Turn, is_part
@@ -238,8 +240,9 @@ def test_the_coarse_loss_is_told_which_frames_are_free(ready: SdmTraining) -> No
     heard, truth = heard_and_truth(ready)
     with torch.no_grad():
         losses = [float(ready.l_total(heard, truth, turn(free=f))["rec"]) for f in (0, 0, 0.5, 1)]
+        untold = float(ready.l_total(heard, truth, turn())["rec"])
         plain = ready.net.coarse_from_truth(heard, truth, torch.zeros(2, 64) > 0, None)
-    assert losses[0] == losses[1]
+    assert losses[0] == losses[1] == untold
     assert len(set(losses)) == 3
     assert plain.z_divergence is None
 
@@ -327,6 +330,23 @@ def test_the_later_stages_see_the_coarse_motion_as_in_use(ready: SdmTraining) ->
         wanted = ready.net.coarse(heard, truth[:, 0], noise=noise).aux
     torch.testing.assert_close(aux, wanted)
     assert torch.equal(target, truth[:, 1:])
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_steps_are_drawn_evenly(
+    number: int, ready: SdmTraining, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of 1 to T, each sample its own."""
+    batch, drawn = batch_of(ready, number, 1), []
+    seen = Counter[int]()
+    name = ("l_diff", "l_step")[number - 1]
+    monkeypatch.setattr(ready, name, lambda *given: drawn.append(given[-2]) or torch.zeros(()))
+    monkeypatch.setattr(ready, "_coarse", lambda *_: Coarse(torch.zeros(1), torch.zeros(1)))
+    for n in range(400):
+        ready.losses(ready.stages[number], batch, Turn("adam", 0, {}, torch.tensor([n]), 0))
+    seen.update(int(t) for t in drawn)
+    assert sorted(seen) == list(range(1, 21))
+    assert max(seen.values()) < 45
 
 
 def test_a_trained_step_predictor_believes_the_truth() -> None:
@@ -663,6 +683,37 @@ def test_the_data_sheet_counts_the_parameters(preset: str) -> None:
     for said, counted in zip(tiny if preset == "tiny" else paper, (motion, renderer), strict=True):
         digits = len(said.partition(".")[2])
         assert float(said) == round(counted, digits)
+
+
+def test_the_presets_are_what_the_page_says() -> None:
+    paper, tiny = PRESETS["paper"], PRESETS["tiny"]
+    s = paper.settings
+    assert (s.size, s.points, s.axes, s.motion, s.steps) == (256, 68, 2, None, 100)
+    assert (s.feedback, s.clamp_norm, s.smoothing, s.lowpass_hz) == (1.0, None, 0.0, 0.0)
+    assert (s.noise_low, s.noise_high, s.sample_z, s.composite) == (1e-4, 0.1, False, False)
+    assert (s.literal_ind, s.refined, s.perceptual) == (False, "motion", "vgg19")
+    assert load_net(WEIGHTS / "sdm-tiny").settings == tiny.settings
+    free = {
+        name: [preset.stages[0].settings_at(int(at * preset.stages[0].steps))["free"]
+               for at in (0, 0.15, 0.3, 0.6)]
+        for name, preset in PRESETS.items()
+    }  # fmt: skip
+    assert free == {"paper": [0.0, 0.0, 0.15, 0.3], "tiny": [0.3, 0.7, 1.0, 1.0]}
+    for name, preset in PRESETS.items():
+        shape = [(s.steps, s.batch, s.window, s.ema) for s in preset.stages]
+        schedule = [s.optimisers["adam"].schedule for s in preset.stages]
+        if name == "paper":
+            assert shape == [(100_000, 32, 64, None), (100_000, 32, 64, None),
+                             (20_000, 32, 64, None), (100_000, 8, 0, None)]  # fmt: skip
+            assert schedule == ["constant"] * 4
+        else:
+            assert shape == [(1200, 16, 64, None), (5600, 16, 64, 0.99), (2500, 16, 64, None),
+                             (1500, 8, 0, 0.99)]  # fmt: skip
+            assert schedule == ["cosine"] * 4
+        assert preset.stages[3].losses == {"rec": 1.0, "mouth": 1.0, "perceptual": 0.1}
+        assert [s.optimisers["adam"].trains for s in preset.stages] == [
+            ("content", "pose", "rhythm"), ("denoiser",), ("predictor",), ("renderer",)
+        ]  # fmt: skip
 
 
 def test_every_setting_says_what_it_does() -> None:
