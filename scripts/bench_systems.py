@@ -34,13 +34,16 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
-from vivavoce.nn.threads import one_thread
-from vivavoce.systems import WEIGHTS
+from vivavoce.look.example import ASTRONAUT
+from vivavoce.media.clip import Clip
 from vivavoce.media.clock import Clock
+from vivavoce.nn.threads import one_thread
+from vivavoce.nn.weights import SHIPPED
 from vivavoce.systems.sdm.net import PRESETS as SDM_PRESETS
 from vivavoce.systems.sdm.net import SdmNet
 from vivavoce.systems.sdm.net import ready as sdm_ready
 from vivavoce.systems.sdm.talker import Sdm
+from vivavoce.systems.talker import About, Request
 from vivavoce.systems.ttsf.net import PRESETS as TTSF_PRESETS
 from vivavoce.systems.ttsf.net import TtsfNet
 from vivavoce.systems.ttsf.net import ready as ttsf_ready
@@ -92,19 +95,15 @@ def fastest(do: Callable[[], Any], rounds: int = 10) -> float:
 def untrained(kind: str, preset: str) -> Any:
     """A system with random weights: what it makes is noise, its work is the same."""
     torch.manual_seed(0)
-    talker: Any
+    about = About(f"{kind}-{preset}, random weights")
     if kind == "sdm":
-        talker = object.__new__(Sdm)
-        talker.net = sdm_ready(SdmNet(SDM_PRESETS[preset]))
-    else:
-        talker = object.__new__(Ttsf)
-        talker.net = ttsf_ready(TtsfNet(TTSF_PRESETS[preset]))
-        talker.net.vocoder.folded()
-        with torch.no_grad():
-            talker.net.acoustic.durations.last.weight.zero_()
-            talker.net.acoustic.durations.last.bias.fill_(np.log(TOKEN))
-    talker.folder = Path(f"{kind}-{preset}, random weights")
-    return talker
+        return Sdm(about, sdm_ready(SdmNet(SDM_PRESETS[preset])))
+    net = ttsf_ready(TtsfNet(TTSF_PRESETS[preset]))
+    net.vocoder.folded()
+    with torch.no_grad():
+        net.acoustic.durations.last.weight.zero_()
+        net.acoustic.durations.last.bias.fill_(np.log(TOKEN))
+    return Ttsf(about, net)
 
 
 def system_of(row: str, ttsf: Path) -> Any:
@@ -113,7 +112,7 @@ def system_of(row: str, ttsf: Path) -> Any:
     if preset:
         talker = untrained(kind, preset)
     else:
-        talker = Sdm(WEIGHTS / "sdm-tiny") if kind == "sdm" else Ttsf(ttsf)
+        talker = Sdm.load(SHIPPED / "sdm-tiny") if kind == "sdm" else Ttsf.load(ttsf)
     talker.net.requires_grad_(False)  # the counter follows gradients where there could be some
     return talker
 
@@ -128,11 +127,16 @@ class Named(Clock):
             yield
 
 
+def clip_of(talker: Any, portrait: Path, text: str, clock: Clock) -> Clip:
+    """A clip in which the system says `text`; its work is charged to `clock`."""
+    options = talker.options_type.chosen(talker.name, {}, talker.about.options)
+    return talker.make(Request(portrait=portrait, text=text), options, clock)
+
+
 def said(talker: Any, portrait: Path, text: str, clock: Clock) -> int:
     """Let the system say `text`, which is charged to `clock`: how many frames."""
-    talker.clock = clock
     with one_thread():
-        return sum(len(chunk.frames) for chunk in talker(portrait, text))
+        return sum(len(chunk.frames) for chunk in clip_of(talker, portrait, text, clock))
 
 
 class Calls(TorchDispatchMode):
@@ -208,11 +212,11 @@ def written(talker: Any, portrait: Path, text: str) -> tuple[Clock, float, float
     """A clip written to a file: its clock, its length in seconds, and the seconds that all of it
     took by the clock on the wall, encoding included, once networks are warm."""
     said(talker, portrait, SHORT, Clock())
-    talker.clock = Clock(thread_time)
+    clock = Clock(thread_time)
     with tempfile.TemporaryDirectory() as folder, one_thread():
         started = perf_counter()
-        saved = talker(portrait, text).save(Path(folder) / "it.mp4")
-        return talker.clock, saved.seconds, perf_counter() - started
+        saved = clip_of(talker, portrait, text, clock).save(Path(folder) / "it.mp4")
+        return clock, saved.seconds, perf_counter() - started
 
 
 def measured(row: str, portrait: Path, ttsf: Path) -> dict[str, Any]:
@@ -234,7 +238,7 @@ def measured(row: str, portrait: Path, ttsf: Path) -> dict[str, Any]:
             "goes_to": goes_to.get(stage, {}),
         }  # fmt: skip
     return {
-        "checkpoint": talker.folder.name, "seconds_of_video": length, "whole_s": whole / length,
+        "checkpoint": talker.about.name, "seconds_of_video": length, "whole_s": whole / length,
         "reached": reached, "stages": stages,
     }  # fmt: skip
 
@@ -295,14 +299,14 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", action="append", choices=ROWS, help="this row; may be repeated")
-    parser.add_argument("--ttsf", type=Path, default=WEIGHTS / "ttsf-tiny", help="its checkpoint")
+    parser.add_argument("--ttsf", type=Path, default=SHIPPED / "ttsf-tiny", help="its checkpoint")
     parser.add_argument("--portrait", type=Path, help="the astronaut by default")
     parser.add_argument("--out", type=Path, default=Path("out/bench-systems.json"))
     parser.add_argument("--docs", action="store_true", help="write the table into docs/speed.md")
     options = parser.parse_args()
     print(f"load before: {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as folder:
-        portrait = options.portrait or astronaut(Path(folder))
+        portrait = options.portrait or ASTRONAUT
         found = {row: measured(row, portrait, options.ttsf) for row in options.only or ROWS}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
@@ -311,16 +315,6 @@ def main() -> None:
     print(text)
     if options.docs:
         into_page(text)
-
-
-def astronaut(folder: Path) -> Path:
-    """A public-domain portrait (NASA) that comes with scikit-image."""
-    from PIL import Image
-    from skimage import data
-
-    path = folder / "astronaut.png"
-    Image.fromarray(data.astronaut()).save(path)
-    return path
 
 
 if __name__ == "__main__":

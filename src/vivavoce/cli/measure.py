@@ -23,7 +23,11 @@ app.add_typer(study, name="study")
 @app.command()
 def measure(
     clips: Annotated[
-        Path | None, typer.Argument(help="A video, a folder of videos, or a set of shards.")
+        Path | None,
+        typer.Argument(
+            help="A video, a folder of videos, a set of shards; or texts (.txt, .json) or vectors "
+            "(.npy, .npz) to compare with those of --reference."
+        ),
     ] = None,
     reference: Annotated[
         Path | None,
@@ -42,6 +46,7 @@ def measure(
     known: Annotated[
         bool, typer.Option("--list", help="Name every metric, its range, direction and judge.")
     ] = False,
+    device: a.Device = "cpu",
     force: a.Force = False,
     as_json: a.Json = False,
 ) -> None:  # fmt: skip
@@ -58,7 +63,7 @@ def measure(
         raise RequestError("Give a video, a folder of videos or shards; --list names the metrics.")
     if output is not None:
         check_output(output, force, (".json",))
-    found = measure_paths(clips, reference, metrics, chosen_judges(judges or ()))
+    found = measure_paths(clips, reference, metrics, chosen_judges(judges or ()), device)
     if output is not None:
         write_json(as_dict(found), output)
     if as_json:
@@ -87,6 +92,7 @@ def bench(
         list[str] | None,
         typer.Option("--judge", help="Official weights for a kind: sync=syncnet_v2.model, ..."),
     ] = None,
+    device: a.Device = "cpu",
     quiet: a.Quiet = False,
 ) -> None:
     """Compare systems on the same portraits and speech: bench.md, bench.json, bench.html."""
@@ -95,7 +101,7 @@ def bench(
 
     run_bench(
         systems or [], suite, output, count, seeds, metrics, chosen_judges(judges or ()),
-        lambda line: say(line, quiet),
+        lambda line: say(line, quiet), device,
     )  # fmt: skip
     say(f"{output / 'bench.html'}, {output / 'bench.md'}", quiet)
 
@@ -110,11 +116,13 @@ def bounds(
         "out"
     ),
     quick: Annotated[bool, typer.Option("--quick", help="Two portraits, fewer figures.")] = False,
+    system: a.System = "portrait",
+    device: a.Device = "cpu",
 ) -> None:
-    """Measure the default system against its bounds: bounds.json and bounds.html."""
+    """Measure a system against the bounds of a good clip: bounds.json and bounds.html."""
     from vivavoce.measure.bounds.bounds import run_bounds
 
-    if not run_bounds(real, output, quick=quick).passed:
+    if not run_bounds(real, output, quick=quick, system=system, device=device).passed:
         raise typer.Exit(1)
 
 

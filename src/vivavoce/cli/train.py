@@ -36,6 +36,9 @@ def train(
         bool, typer.Option("--dry-run", help="Print stages, parameters and memory; train nothing.")
     ] = False,
     seed: Annotated[int | None, typer.Option(min=0, help="Of weights, samples and noise.")] = None,
+    device: Annotated[
+        str, typer.Option(help="cpu, cuda, cuda:1, or auto: a GPU if there is one.")
+    ] = "auto",
     devices: Annotated[int, typer.Option(min=1, help="GPUs, or processes on a CPU.")] = 1,
     precision: Annotated[str, typer.Option(help="32 or bf16.")] = "32",
     strategy: Annotated[str, typer.Option(help="With several devices: ddp or fsdp.")] = "ddp",
@@ -51,4 +54,5 @@ def train(
         system, output or Path("runs") / f"{system}-{preset}", data, preset=preset, stage=stage,
         changes=changes or (), resume=resume, start=start or (), dry_run=dry_run, seed=seed,
         devices=devices, precision=precision, strategy=strategy, minutes=minutes, log=log,
+        device=device,
     )  # fmt: skip

@@ -85,6 +85,7 @@ def train_system(
     strategy: str = "ddp",
     minutes: float = 10.0,
     log: Path | None = None,
+    device: str = "auto",
 ) -> None:
     """Train a stage of a system, or all of them, into the checkpoint folder `out`.
 
@@ -105,6 +106,7 @@ def train_system(
         strategy: "ddp" or "fsdp", with several devices.
         minutes: Between checkpoints.
         log: TensorBoard's folder.
+        device: "cpu", "cuda", "cuda:1", "mps", or "auto", a GPU where there is one.
 
     Raises: UnknownName: no such system, preset, stage, setting. RequestError: a setting of the
     wrong kind, no data. OutputRefused: `out` holds a run and not `resume`. BadCheckpoint: the run
@@ -146,7 +148,7 @@ def train_system(
         )
     state.begun += [checkpoint.take_weights(trainable, source) for source in start]
     state.settings |= checkpoint.settings_of(chosen)
-    options = Options(out, data, precision, devices, strategy, minutes, log)  # type: ignore[arg-type]
+    options = Options(out, data, precision, devices, strategy, minutes, log, device)  # type: ignore[arg-type]
     keep_memory()
     fabric = make_fabric(options)
     fabric.launch()

@@ -26,7 +26,7 @@ def sentence(code: str) -> str | None:
     """The sentence that a code of six letters stands for; None where it is no code of GRID."""
     if not _CODE.fullmatch(code):
         return None
-    verb, colour, where, letter, digit, adverb = code
+    verb, colour, where, letter, digit, adverb = list(code)
     words = (VERBS[verb], COLOURS[colour], PREPOSITIONS[where], letter, DIGITS[digit])
     return " ".join((*words, ADVERBS[adverb]))
 

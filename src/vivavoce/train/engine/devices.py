@@ -15,6 +15,7 @@ from lightning_fabric.strategies import DDPStrategy, ModelParallelStrategy
 from torch import Tensor, nn
 
 from vivavoce.errors import RequestError
+from vivavoce.nn.devices import pick
 from vivavoce.systems.stage import Sample, Stage, Trainable, Turn
 from vivavoce.train.engine.sharding import shard
 
@@ -37,14 +38,17 @@ class Options:
     """Time between two checkpoints."""
     log: Path | None = None
     """Folder for TensorBoard; None: no log."""
+    device: str = "auto"
+    """Kind of device: "cpu", "cuda", "cuda:1", "mps", or "auto", a GPU where there is one."""
 
 
 def make_fabric(options: Options) -> Fabric:
     """One process a device: a CPU, a GPU, several (`torchrun` or --devices), DDP or FSDP.
 
-    Raises: RequestError: more devices are asked for than there are.
+    Raises: RequestError: more devices are asked for than there are, or another kind.
     """
-    if torch.cuda.is_available() and options.devices > torch.cuda.device_count():
+    device = pick(options.device)
+    if device.type == "cuda" and options.devices > torch.cuda.device_count():
         raise RequestError(
             f"There are {torch.cuda.device_count()} GPUs here, not {options.devices}: --devices."
         )
@@ -58,8 +62,10 @@ def make_fabric(options: Options) -> Fabric:
     elif processes > 1:
         # A turn leaves the other optimisers' parameters without gradients.
         strategy = DDPStrategy(find_unused_parameters=True)
+    count: Any = options.devices if device.index is None else [device.index]
     return Fabric(
-        devices=int(os.environ["LOCAL_WORLD_SIZE"]) if torchrun else options.devices,
+        accelerator=device.type,
+        devices=int(os.environ["LOCAL_WORLD_SIZE"]) if torchrun else count,
         num_nodes=int(os.environ["GROUP_WORLD_SIZE"]) if torchrun else 1,
         strategy=strategy,
         precision="bf16-mixed" if options.precision == "bf16" else "32-true",
