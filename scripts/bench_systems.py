@@ -39,9 +39,9 @@ from vivavoce.media.clip import Clip
 from vivavoce.media.clock import Clock
 from vivavoce.nn.threads import one_thread
 from vivavoce.nn.weights import SHIPPED
-from vivavoce.systems.sdm.net import PRESETS as SDM_PRESETS
 from vivavoce.systems.sdm.net import SdmNet
 from vivavoce.systems.sdm.net import ready as sdm_ready
+from vivavoce.systems.sdm.settings import PRESETS as SDM_PRESETS
 from vivavoce.systems.sdm.talker import Sdm
 from vivavoce.systems.talker import About, Request
 from vivavoce.systems.ttsf.net import PRESETS as TTSF_PRESETS
@@ -305,9 +305,8 @@ def main() -> None:
     parser.add_argument("--docs", action="store_true", help="write the table into docs/speed.md")
     options = parser.parse_args()
     print(f"load before: {os.getloadavg()[0]:.1f}")
-    with tempfile.TemporaryDirectory() as folder:
-        portrait = options.portrait or ASTRONAUT
-        found = {row: measured(row, portrait, options.ttsf) for row in options.only or ROWS}
+    portrait = options.portrait or ASTRONAUT
+    found = {row: measured(row, portrait, options.ttsf) for row in options.only or ROWS}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     text = table(found)
