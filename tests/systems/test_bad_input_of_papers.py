@@ -80,7 +80,7 @@ BAD = [
     (SDM + "--speech none.wav", 2, "none.wav"),
     (SDM + "--speech {short}", 2, "0.1"),
     (SDM + "--speech {words}", 2, "words.txt"),
-    (SDM + "--text hi --k -1", 2, "k of sdm cannot be -1"),
+    (SDM + "--text hi --k -1", 2, "k of sdm is a step from 0 to 100, not -1"),
     (SDM + "--text hi --k 101", 2, "from 0 to 100, not 101"),
     (SDM + "--text hi --sampler shalow", 2, "Did you mean 'shallow'"),
     (SDM + "--text hi --without poses", 2, "Did you mean 'pose'"),
