@@ -75,27 +75,26 @@ def with_tracks(clip: Clip, **tracks: np.ndarray) -> Clip:
 # What a sample may contain.
 
 
-def opened(marks: np.ndarray, frames: slice) -> np.ndarray:
-    """Landmarks whose lower lip hangs in some frames."""
+def opened(marks: np.ndarray, frames: slice, px: float = 8) -> np.ndarray:
+    """Landmarks whose lips are so far apart, each, in some frames."""
     out = marks.copy()
-    out[frames, 14, 1] += 8
-    out[frames, 13, 1] -= 8
+    out[frames, 14, 1] += px
+    out[frames, 13, 1] -= px
     for upper, lower in ((82, 87), (312, 317), (81, 178), (311, 402)):
-        out[frames, lower, 1] += 8
-        out[frames, upper, 1] -= 8
+        out[frames, lower, 1] += px
+        out[frames, upper, 1] -= px
     return out
 
 
 def test_the_reference_is_at_rest_and_not_the_first_frame(clip: Clip) -> None:
     marks, pose = clip.sample.tracks["landmarks"], clip.sample.tracks["pose"]
-    still = np.repeat(marks[:1], len(marks), 0)
-    talking = opened(still, slice(0, 40))
+    still, end = np.repeat(marks[:1], len(marks), 0), len(marks)
+    talking = opened(still, slice(0, end - 14), 0.5)
     turned = np.zeros_like(pose)
-    turned[50:60, 0] = 0.4  # closed, and looking away
-    turned[:, 3] = np.linspace(-0.01, 0.01, len(pose))
+    turned[-7:, 0] = 0.4  # closed, and looking away
+    turned[:, 3] = np.linspace(-0.01, 0.01, end)
     rest = samples.rest_frame(with_tracks(clip, landmarks=talking, pose=turned))
-    assert rest >= 40
-    assert not 50 <= rest < 60
+    assert rest == end - 14  # closed, and of these the nearest to the median
     assert lip_gap(talking)[rest] == lip_gap(talking).min()
 
 
@@ -477,7 +476,8 @@ def test_k_is_where_truth_and_f_aux_meet(ready: SdmTraining) -> None:
             self.last = last
 
         def forward(self, noisy: Tensor, t: Tensor) -> Tensor:
-            known = (noisy.mean((1, 2)) > 0).float()
+            kept = ready.net.diffusion.kept[t - 1]
+            known = (noisy.mean((1, 2)) > 25 * kept.sqrt()).float()
             return torch.where(t <= self.last, known, 0.5 * torch.ones_like(known))
 
     inner, coarse, truth = ready.net.predictor, ready._coarse, ready._refined_truth

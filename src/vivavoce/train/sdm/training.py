@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -68,21 +69,8 @@ class SdmTraining(Trainable):
                 f"{torch.hub.get_dir()}/checkpoints. Put it there, or take the corpus face judge: "
                 "--set model.perceptual=corpus"
             )
-        windows = Windows(open_set(run.data), "train", 2, ("wav", "frames", "tracks"))
-        needed = max((stage.window for stage in stages), default=0)
-        longest = max(about["frames"] for about in windows.about)
-        if longest < needed:
-            raise RequestError(
-                f"The longest clip of {run.data} has {longest} frames, and SDM learns from windows "
-                f"of {needed}. Take shorter ones: --set window={longest - longest % 4}"
-            )
-        frames, directions = sum(about["frames"] for about in windows.about), self.settings.motion
-        if "coarse" in names and directions and frames < directions:
-            raise RequestError(
-                f"{run.data} has {frames} frames; the {directions} directions of F need as many "
-                f"at least. Take more clips, or fewer directions: --set model.motion={frames}"
-            )
-        sample = windows.clip(0).sample
+        self._check_lengths(stages, run.data)
+        sample = Windows(open_set(run.data), "train", 2).clip(0).sample
         has = {
             "sound": sample.samples is not None or names == {"renderer"},
             "tracks": {"landmarks", "pose"} <= sample.tracks.keys(),
@@ -93,6 +81,22 @@ class SdmTraining(Trainable):
             raise RequestError(
                 f"The clips of {run.data} have no {' and no '.join(missing)}, which SDM learns "
                 "from. Prepare them again: vivavoce data prepare --help"
+            )
+
+    def _check_lengths(self, stages: Sequence[Stage], data: Path) -> None:
+        """Refuse clips that are shorter than the windows, or too few for the directions of F."""
+        lengths = [about["frames"] for about in Windows(open_set(data), "train", 2, ()).about]
+        needed = max((stage.window for stage in stages), default=0)
+        longest, frames, directions = max(lengths), sum(lengths), self.settings.motion
+        if longest < needed:
+            raise RequestError(
+                f"The longest clip of {data} has {longest} frames, and SDM learns from windows "
+                f"of {needed}. Take shorter ones: --set window={longest - longest % 4}"
+            )
+        if stages[0].name == "coarse" and directions and frames < directions:
+            raise RequestError(
+                f"{data} has {frames} frames; the {directions} directions of F need as many "
+                f"at least. Take more clips, or fewer directions: --set model.motion={frames}"
             )
 
     def notes(self) -> Sequence[str]:
