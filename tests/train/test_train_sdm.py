@@ -35,6 +35,8 @@ from vivavoce.types import lip_gap
 PAGE = Path(__file__).parents[2] / "docs" / "systems" / "sdm.md"
 SMALL = ("size=64", "width=16", "layers=2", "renderer=[8, 8]", "steps=20", "fast_k=3")
 """Settings that make both presets small, without changing what they do."""
+LAYOUTS = ("lrs2", "lrs3", "lrw", "voxceleb2", "hdtf", "mead")
+"""Sets whose clips talk, the paper's three among them: VoxCeleb2, LRS3, LRW."""
 
 
 def small(preset: str = "tiny", *changes: str) -> SdmTraining:
@@ -599,7 +601,7 @@ def test_the_papers_perceptual_loss_is_vgg19s_or_said(
 
 @pytest.fixture(scope="module")
 def layouts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Real layouts, prepared: LRS3 (crop "lrs", 160 px) and VoxCeleb2."""
+    """Trees in the layouts of real sets, prepared."""
     pytest.importorskip("mediapipe")
     sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
     try:
@@ -611,13 +613,13 @@ def layouts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("layouts")
     (home / "media").mkdir()
     media = layout_trees.make_media(home / "media")
-    for name in ("lrs3", "voxceleb2"):
+    for name in LAYOUTS:
         getattr(layout_trees, name)(home / name, media)
         prepare(name, home / name, home / f"{name}-set")
     return home
 
 
-@pytest.mark.parametrize("name", ["lrs3", "voxceleb2"])
+@pytest.mark.parametrize("name", LAYOUTS)
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_set_of_real_layout_goes_through_every_stage(
     name: str, preset: str, layouts: Path, tmp_path: Path
@@ -644,7 +646,6 @@ def paper() -> SdmTraining:
     return trainable
 
 
-@pytest.mark.slow(reason="22 million parameters and pictures of 256 px take a step")
 @pytest.mark.parametrize("number", range(4), ids=[s.name for s in PRESETS["paper"].stages])
 def test_a_paper_stage_takes_a_step_at_batch_1(
     number: int, paper: SdmTraining, corpus_256: Path, tmp_path: Path
