@@ -37,14 +37,24 @@ def load_system(name: str, device: str = "cpu") -> Talker:
     machine has no such device. BadCheckpoint: it is incomplete, or for a system that this version
     does not have.
     """
+    talker, folder = located(name)
+    return talker.load(folder, device)
+
+
+def located(name: str) -> tuple[type[Talker], Path]:
+    """The class and the checkpoint folder of the system called `name`, which is fetched if it is a
+    hub id; nothing is loaded.
+
+    Raises: as `load_system`, but for a damaged checkpoint.
+    """
     if name in SYSTEMS:
-        return talker_of(name).load(WEIGHTS / f"{name}-tiny", device)
+        return talker_of(name), WEIGHTS / f"{name}-tiny"
     folder = Path(name)
     if not folder.is_dir():
         if name.count("/") != 1 or folder.is_absolute() or name.startswith("."):
             raise UnknownName("system", name, SYSTEMS, "Or give a checkpoint folder.")
         folder = _from_hub(name)
-    return talker_of(system_of(folder)).load(folder, device)
+    return talker_of(system_of(folder)), folder
 
 
 def talker_of(system: str) -> type[Talker]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-from vivavoce.systems import SYSTEMS, WEIGHTS, system_of, talker_of
+from vivavoce.systems import SYSTEMS, located
 from vivavoce.systems.options import Described
 from vivavoce.systems.talker import ASKED, INPUTS, MADE, OUTPUTS, About
 
@@ -71,11 +70,8 @@ def described(name: str) -> Listed:
 
     Raises: UnknownName: there is none. RequestError, BadCheckpoint: see `systems.load_system`.
     """
-    system, folder = name, WEIGHTS / f"{name}-tiny"
-    if name not in SYSTEMS and Path(name).is_dir():
-        folder = Path(name)
-        system = system_of(folder)
-    talker = talker_of(system)
+    talker, folder = located(name)
+    system = talker.name
     about = About.read(folder)
     title = (import_module(SYSTEMS[system]).__doc__ or "").partition("\n\n")[0]
     return Listed(

@@ -58,6 +58,8 @@ class Options(BaseModel):
         if first["type"] == "literal_error":
             raise UnknownName(f"{name} of {system}", str(value), values)
         why = first["msg"][0].lower() + first["msg"][1:]
+        if len(first["loc"]) > 1:  # of several kinds none fits
+            why = f"it takes {_words(cls.model_fields[name].annotation)}"
         raise RequestError(f"The option {name} of {system} cannot be {value!r}: {why}.")
 
     @classmethod

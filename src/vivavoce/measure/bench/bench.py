@@ -25,6 +25,7 @@ from vivavoce.measure.metrics.measured import Measured, measure_seeds, measure_v
 from vivavoce.measure.metrics.metric import OF_CLIPS, find_metric
 from vivavoce.measure.metrics.view import View
 from vivavoce.measure.report.bench_page import write_bench
+from vivavoce.systems import located
 
 Told = Callable[[str], None]
 
@@ -53,10 +54,12 @@ def run_bench(
         told: Called with a line about each step.
         device: Where the networks of systems and judges run: "cpu", "cuda", "cuda:1" or "auto".
 
-    Raises: RequestError: nothing to run on. UnknownName: no such metric. CannotWrite.
+    Raises: RequestError: nothing to run on. UnknownName: no such metric or system. CannotWrite.
     """
     for name in metrics or ():
         find_metric(name)
+    for system in systems:
+        located(system)
     _check(count, seeds)
     work = _folder(out)
     opened = open_suite(suite, work, count)
