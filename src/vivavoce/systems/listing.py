@@ -82,6 +82,6 @@ def described(name: str) -> Listed:
         tuple(n for n in INPUTS if n in talker.takes),
         tuple(n for n in OUTPUTS if n in talker.gives),
         talker.space,
-        tuple(talker.options_type.described()),
+        tuple(talker.options_type.described(about.options)),
         about.good_for,
     )

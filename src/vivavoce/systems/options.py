@@ -63,12 +63,13 @@ class Options(BaseModel):
         raise RequestError(f"The option {name} of {system} cannot be {value!r}: {why}.")
 
     @classmethod
-    def described(cls) -> list[Described]:
-        """Every option with its type, default and meaning."""
+    def described(cls, defaults: Mapping[str, Any]) -> list[Described]:
+        """Every option with its type, its default (a checkpoint's `defaults` come first), and its
+        meaning."""
         rows = []
         for name, about in cls.model_fields.items():
             kind = _words(about.annotation)
-            default = about.default
+            default = defaults.get(name, about.default)
             if isinstance(default, frozenset | set):
                 default = sorted(default)
             text = default if isinstance(default, str) else json.dumps(default)
