@@ -19,7 +19,7 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -35,16 +35,17 @@ from vivavoce.measure.judges import load_judge
 from vivavoce.measure.metrics.face import lmd
 from vivavoce.measure.metrics.lipsync import lse_c, lse_d, sync_score
 from vivavoce.measure.metrics.motion import shake
+from vivavoce.nn.pictures import as_pictures, as_tensor
 from vivavoce.speak.matcha import lay_along
 from vivavoce.speak.tokens import tokens_of
-from vivavoce.systems.stage import Optimiser, Stage
-from vivavoce.systems.ttsf.net import PRESETS, WINDOW, Seen, TtsfNet, TtsfSettings, load_net
-from vivavoce.systems.ttsf.talker import as_pictures
+from vivavoce.systems.stage import Preset, Stage
+from vivavoce.systems.ttsf.net import PRESETS, Seen, TtsfNet, TtsfSettings, load_net
+from vivavoce.systems.ttsf.stages import STAGES
 from vivavoce.train import train_system
 from vivavoce.train.engine.checkpoint import read_state, state_file
 from vivavoce.train.read.square import Sight
 from vivavoce.train.read.windows import Clip
-from vivavoce.train.ttsf.face import REACH, to_tensor
+from vivavoce.train.ttsf.face import REACH
 from vivavoce.train.ttsf.training import TtsfTraining
 from vivavoce.types import Bytes, Float, lip_gap
 
@@ -53,13 +54,14 @@ STEPS = (1, 2, 4, 10, 50)
 SEEDS = 3
 POSE = 6
 """The first amounts of E_m: yaw, pitch, roll, shifts."""
-TEACHER = Stage(
-    "teacher", {"rec": 1.0, "lips": 20.0}, 300, 3,
-    {"teacher": Optimiser(("lip_teacher",), 4e-3, betas=(0.9, 0.99), warmup=0.05, clip=2.0,
-                          schedule="cosine")},
-    window=WINDOW, ema=0.99, curriculum={0: {"taught": 0.2}},
+GENERATOR, MOTION = (
+    next(s for s in STAGES["tiny"] if s.name == n) for n in ("generator", "motion")
+)
+TEACHER = replace(
+    GENERATOR, losses={"rec": 1.0, "lips": 20.0}, steps=300, ema=0.99,
+    optimisers={"teacher": replace(GENERATOR.optimisers["generator"], trains=("lip_teacher",))},
 )  # fmt: skip
-"""As the stage `generator`, but that G stands still."""
+"""The stage `generator`, but that G stands still."""
 HEARD = {
     "e_t": ("embedding",),
     "e_t, f~_t": ("embedding", "feature"),
@@ -72,15 +74,25 @@ def with_teacher(run: Path, corpus: Path, out: Path) -> Path:
     if state_file(run).is_file():
         return run
 
-    def make(preset: str) -> TtsfTraining:
-        training = TtsfTraining(preset)
-        training.net.load_state_dict(ours(load_net(run).state_dict(), training.net))
-        training.stages = (TEACHER,)
-        return training
-
     if not state_file(out).is_file():
-        train_system(make, out, corpus, seed=0)
+        weights = load_net(run).state_dict()
+        train_system(beginning(weights, PRESETS["tiny"], TEACHER), out, corpus, seed=0)
     return out
+
+
+def beginning(
+    weights: dict[str, Tensor], settings: TtsfSettings, stage: Stage
+) -> type[TtsfTraining]:
+    """TTSF's training of one stage alone, that begins with `weights`."""
+
+    class Beginning(TtsfTraining):
+        presets: ClassVar = {"tiny": Preset(settings, (stage,))}
+
+        def __init__(self, settings: TtsfSettings, stages: Sequence[Stage]) -> None:
+            super().__init__(settings, stages)
+            self.network.load_state_dict(ours(weights, self.network))
+
+    return Beginning
 
 
 def ours(weights: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
@@ -95,19 +107,13 @@ def motion_half(run: Path, corpus: Path, out: Path, settings: TtsfSettings, step
     """The run's network with a motion half of other `settings`, trained by its own stage."""
     run_or_taught = with_teacher(run, corpus, out.with_name("teacher"))
 
-    def make(preset: str) -> TtsfTraining:
-        training = TtsfTraining(preset, settings)
+    if not (out / "vocoder.safetensors").is_file():
         fresh = ("audio_mapper.", "normaliser.", "prior.", "sampler.")
         weights = read_state(run_or_taught).network
         held = {k: v for k, v in weights.items() if not k.startswith(fresh)}
-        training.network.load_state_dict(ours(held, training.network))
-        if not settings.normalised:
-            training.stages = tuple(map(without_normaliser, training.stages))
-        return training
-
-    if not (out / "vocoder.safetensors").is_file():
-        changes = (f"steps={steps}",)
-        train_system(make, out, corpus, stage="motion", changes=changes, seed=0)
+        stage = MOTION if settings.normalised else without_normaliser(MOTION)
+        made = beginning(held, settings, replace(stage, steps=steps))
+        train_system(made, out, corpus, seed=0)
         for part in ("acoustic", "vocoder"):
             shutil.copy(run / f"{part}.safetensors", out / f"{part}.safetensors")
     return load_net(out)
@@ -137,7 +143,7 @@ class Case:
     @cached_property
     def pictures(self) -> Tensor:
         """[T, 3, S, S] in -1..1."""
-        return to_tensor(self.sight.pictures(range(len(self.sample))))
+        return as_tensor(self.sight.pictures(range(len(self.sample))))
 
     @cached_property
     def source(self) -> Seen:
@@ -224,7 +230,7 @@ def shaking(f_m: Tensor, net: TtsfNet) -> dict[str, float]:
 @torch.no_grad()
 def drawn(case: Case, net: TtsfNet, seed: int, steps: int) -> Tensor:
     """A motion [T, D] for the clip's lips."""
-    noise = torch.randn(1, len(case.f_m), net.settings.drawn,
+    noise = torch.randn(1, len(case.f_m), net.settings.sampled,
                         generator=torch.Generator().manual_seed(seed))  # fmt: skip
     return net.move(case.source.f_m, case.lips(net)[None], noise, steps)[0]
 

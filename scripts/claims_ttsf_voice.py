@@ -26,10 +26,10 @@ from vivavoce.data.shards import open_set
 from vivavoce.measure.figures import bootstrap
 from vivavoce.measure.judges import load_judge
 from vivavoce.measure.metrics.sound import analysed, f0_rmse, mcd, stoi
+from vivavoce.nn.pictures import as_tensor
 from vivavoce.systems.ttsf.net import Seen, TtsfNet, load_net
 from vivavoce.train.read.square import Sight
 from vivavoce.train.read.windows import Clip
-from vivavoce.train.ttsf.face import to_tensor
 from vivavoce.types import RATE, Float
 
 SENTENCE = "The boats were moving slowly along the river in the morning."
@@ -59,7 +59,7 @@ def seen(net: TtsfNet, clip: Sample, frame: int) -> Seen:
     """A picture of a clip as the system would see it."""
     sight = Sight.of(Clip(clip), frame, net.settings.size)
     with torch.no_grad():
-        return net.see(to_tensor(sight.pictures([frame])))
+        return net.see(as_tensor(sight.pictures([frame])))
 
 
 def people_of(corpus: Path, count: int) -> list[Person]:
@@ -161,7 +161,9 @@ def draw(found: dict[str, tuple[Float, np.ndarray]], path: Path) -> None:
 
     figure, axes = plt.subplots(1, len(found), figsize=(9, 4.5))
     for axis, (name, (points, owner)) in zip(axes, found.items(), strict=True):
-        flat = TSNE(2, perplexity=8, metric="cosine", init="random", random_state=0)
+        flat = TSNE(
+            2, perplexity=min(8, len(points) // 4), metric="cosine", init="random", random_state=0
+        )
         x, y = flat.fit_transform(points).T
         axis.scatter(x, y, c=owner, cmap="nipy_spectral", s=22)
         axis.set(title=f"{name}: {silhouette(points, owner).mean():.2f}", xticks=[], yticks=[])

@@ -190,8 +190,9 @@ def _refusal(file: Path, what: str, error: Any) -> BadCheckpoint:
 
 
 def perceptual_distance(maps: Maps, made: Tensor, true: Tensor) -> Tensor:
-    """Mean over layers and places of the Euclidean distance of features (TTSF, Eq. 3: (1/N_f) sum
-    of |phi_i(made) - phi_i(true)|_2, at every place, so that layers of all sizes count alike)."""
+    """Distance of feature maps after TTSF's Eq. 3, the mean over layers of
+    |phi_i(made) - phi_i(true)|_2. The norm is taken at every place and divided by the root of the
+    number of channels (a root mean square), so that layers of all sizes count alike."""
     with torch.no_grad():
         wanted = maps(true)
     pairs = zip(maps(made), wanted, strict=True)

@@ -54,8 +54,8 @@ class TtsfOptions(Options):
     """What only ttsf can be asked."""
 
     steps: Annotated[int, Field(ge=1, le=1000)] = 10
-    """Euler steps of both samplers, of the mel and of the motion; more are slower and finer (the
-    paper's are 10)."""
+    """Euler steps of both samplers, of the mel and of the motion; more are slower and finer;
+    the paper names no number."""
     voice_from: Literal["without-motion", "with-motion"] = "without-motion"
     """The code that the voice is made for: "without-motion" is f_id alone, "with-motion" is
     f_id + f_m, which also knows how the head is held (Table 3 compares them)."""

@@ -47,13 +47,13 @@ class Codes:
 @torch.no_grad()
 def codes_of(net: TtsfNet, teacher: LipTeacher, clips: Windows) -> list[Codes]:
     """The codes of at most `MOST_CLIPS` clips that say what is spoken in them, evenly spread."""
-    found: list[Codes] = []
-    for number in spread(len(clips), 4 * MOST_CLIPS):
-        script = script_of(clips.about[number], str(number))
-        if script is not None and len(found) < MOST_CLIPS:
-            ids = torch.from_numpy(script.tokens.ids)
-            found.append(_codes(net, teacher, clips.clip(number), ids))
-    return found
+    asked = ((n, script_of(clips.about[n], str(n))) for n in spread(len(clips), 4 * MOST_CLIPS))
+    spoken = [(n, script) for n, script in asked if script is not None]
+    chosen = [spoken[i] for i in spread(len(spoken), MOST_CLIPS)]
+    return [
+        _codes(net, teacher, clips.clip(n), torch.from_numpy(script.tokens.ids))
+        for n, script in chosen
+    ]
 
 
 def _codes(net: TtsfNet, teacher: LipTeacher, clip: Clip, ids: Tensor) -> Codes:
