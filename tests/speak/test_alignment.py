@@ -40,6 +40,13 @@ def test_padding_in_a_batch_changes_nothing() -> None:
     assert found[1].tolist() == [*best_by_trying(scores[1, :3, :8]), 0, 0]
 
 
+def test_scores_that_are_not_numbers_stay_within_the_tokens() -> None:
+    scores = torch.full((1, 5, 12), torch.nan)
+    found = align(scores, torch.tensor([5]), torch.tensor([12]))
+    assert found.min() >= 0
+    assert found.sum() == 12
+
+
 def test_expanded_rows_are_as_long_as_their_durations_say() -> None:
     rows = torch.arange(3.0)[None, :, None] + 1
     out = expand(rows, torch.tensor([[2, 0, 3]]), 7)

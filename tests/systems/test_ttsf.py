@@ -13,16 +13,20 @@ from small_ttsf import SMALL, small_net, write_small
 from torch import Tensor
 
 import vivavoce
-from vivavoce.errors import BadCheckpoint, RequestError, UnknownName
+from vivavoce.errors import BadCheckpoint, BadMedia, RequestError, UnknownName
 from vivavoce.listen.mel import log_mel
+from vivavoce.media.provenance import Provenance
+from vivavoce.media.sound import write_sound
 from vivavoce.move.motion_sampler import MotionSampler, prior_loss
 from vivavoce.nn.flow_matching import SIGMA_MIN, path, solve, velocity
 from vivavoce.render.flow_generator import fuse
+from vivavoce.speak import acoustic
 from vivavoce.speak.alignment import expand
+from vivavoce.speak.tokens import tokens_of
 from vivavoce.systems.ttsf.net import PRESETS, Talk, TtsfNet
 from vivavoce.systems.ttsf.stages import STAGES, WEIGHTS_OF_LOSSES
 from vivavoce.systems.ttsf.talker import Ttsf
-from vivavoce.types import SAMPLES_PER_FRAME, Face
+from vivavoce.types import SAMPLES_PER_FRAME, Face, Speech
 
 TEXT = "My mum bakes bread."
 
@@ -268,6 +272,45 @@ def test_twice_the_speed_is_half_the_length(system: object, face: Face) -> None:
         for v in (1.0, 2.0)
     ]
     assert 0.4 < lengths[1] / lengths[0] < 0.75  # the pause at the end stays
+
+
+def test_a_recording_of_the_text_times_the_voice(
+    system: object, face: Face, tmp_path: Path
+) -> None:
+    def written(name: str, samples: np.ndarray) -> str:
+        write_sound(tmp_path / name, [Speech(samples)], Provenance("test", 0))
+        return str(tmp_path / name)
+
+    rng = np.random.default_rng(0)
+    loud, soft = 0.3 * rng.standard_normal(17_280), 0.01 * rng.standard_normal(17_280)
+    texts = "One. Two."
+    heard: dict[str, Speech] = {}
+    for name, sound in (
+        ("a.wav", np.concatenate([loud, soft])), ("b.wav", np.concatenate([soft, loud])),
+    ):  # fmt: skip
+        file = written(name, sound.astype(np.float32))
+        (heard[name],) = system.voice(face, texts, timed_by=file)  # type: ignore[attr-defined]
+        (again,) = system.voice(face, texts, timed_by=file, speed=2.0)  # type: ignore[attr-defined]
+        assert np.array_equal(heard[name].samples, again.samples)
+        frames = sum(len(c.frames) for c in system(face, texts, timed_by=file))  # type: ignore[operator]
+        assert frames == 54
+    assert not np.array_equal(heard["a.wav"].features, heard["b.wav"].features)
+    with pytest.raises(RequestError, match=r"lasts 0.1 s, too short for the text"):
+        list(system(face, TEXT, timed_by=written("c.wav", loud[:2000].astype(np.float32))))  # type: ignore[operator]
+    with pytest.raises(BadMedia):
+        system(face, TEXT, timed_by=str(tmp_path / "none.wav"))  # type: ignore[operator]
+
+
+def test_a_text_is_laid_along_its_recording(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tokens' own means as the recording: search finds how long each of them lasted."""
+    model, f_id = small_net().acoustic, torch.randn(1, 24)
+    tokens = tokens_of(["_", "h", "ə", "l", "oʊ", "_"])
+    with torch.no_grad():
+        mean = model.read(torch.from_numpy(tokens.ids)[None], f_id).mean
+        wanted = torch.arange(len(tokens.ids)) % 4 + 1
+        mel = expand(mean, wanted[None], int(wanted.sum()))[0] * model.spread + model.level
+        monkeypatch.setattr(acoustic, "log_mel", lambda _: mel.numpy())
+        assert torch.equal(acoustic.as_in(np.zeros(9), model, tokens, f_id), wanted)
 
 
 def test_a_checkpoint_of_another_preset_is_told(tmp_path: Path) -> None:

@@ -388,8 +388,12 @@ def test_a_text_or_words_do_where_no_phones_are(tmp_path: Path) -> None:
     assert by_phones is not None
     assert by_phones.starts is not None
     assert by_phones.starts.tolist() == pytest.approx([0, 0.1])
-    for frames, text in ((50, ""), (50, "..."), (50, "世界"), (600, "Hello."), (2, "Hello there.")):
+    for frames, text in ((50, ""), (50, "..."), (50, "世界"), (500, "Hello."), (2, "Hello there.")):
         assert script_of({"frames": frames, "text": text}, "a") is None, text
+    said_later = cut | {"words": [["MY", 2.1, 2.3]]}
+    for known in (said_later, cut | {"words": []}, said_later | {"frames": 501}):
+        assert script_of(known, "a") is None
+    assert script_of(said_later | {"frames": 500}, "a") is not None
 
 
 def texts(tmp_path: Path, frames: int = 130, **about: Any) -> Path:
@@ -441,7 +445,7 @@ def test_what_is_left_out_and_what_is_not_measured_is_said(tmp_path: Path) -> No
     whole = training()
     whole.check(whole.stages, Run(data, tmp_path / "out", 0))
     assert any("50 % of the clips are left out" in note for note in whole.notes())
-    assert any("No clip is held out" in note for note in whole.notes())
+    assert any("No clip of 32 frames is held out" in note for note in whole.notes())
     drawn(whole, stage_of(whole, "speech"), data, 3)
     for stage in whole.stages[:4]:
         whole.begin(stage, Run(data, tmp_path / "out", 0))

@@ -275,6 +275,13 @@ def test_the_papers_sizes_take_a_training_step(
     assert all(p.grad is not None for p in own.vocoder.parameters())
 
 
+def test_a_set_of_one_clip_normalises_faces_by_numbers() -> None:
+    model = speech().acoustic
+    code = model.face_level.shape[0]
+    model.normalise_by(torch.randn(9, 80), torch.randn(1, code))
+    assert torch.isfinite(model.voice(torch.randn(2, code))).all()
+
+
 def test_a_face_is_moved_until_it_says_the_pitch() -> None:
     torch.manual_seed(0)
     model = speech().acoustic

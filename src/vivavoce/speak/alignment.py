@@ -52,7 +52,7 @@ def _search() -> Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
             token = count - 1
             for t in range(end - 1, -1, -1):
                 durations[b, token] += 1
-                if t and not stayed[t, token]:
+                if t and token and not stayed[t, token]:
                     token -= 1
         return durations
 

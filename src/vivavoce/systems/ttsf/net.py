@@ -24,6 +24,7 @@ from vivavoce.render.flow_generator import FlowGenerator, fuse
 from vivavoce.speak import acoustic, hifigan, matcha
 from vivavoce.speak.hifigan import Hifigan, HifiganSettings
 from vivavoce.speak.matcha import Aligned, Matcha, MatchaSettings
+from vivavoce.types import Float
 
 CROP = "close"
 """What of a picture it sees, see `look.crop`."""
@@ -182,12 +183,16 @@ class TtsfNet(nn.Module):
         return Seen(f, f_id, f_m, maps)
 
     def speak(
-        self, text: str, who: Tensor, steps: int, speed: float = 1.0, temperature: float = 1.0
-    ) -> acoustic.Spoken:
-        """About a sentence in the voice of `who` [1, D] (section 3.3), `speed` times as fast;
-        `temperature` scales the noise that the mel is drawn from."""
+        self, text: str, who: Tensor, steps: int, speed: float = 1.0, temperature: float = 1.0,
+        recording: Float | None = None,
+    ) -> acoustic.Spoken:  # fmt: skip
+        """About a sentence in the voice of `who` [1, D] (section 3.3), `speed` times as fast, or as
+        long as in a `recording` [n] of it; `temperature` scales the noise that the mel is drawn
+        from."""
         scale = temperature * acoustic.TEMPERATURE
-        return acoustic.speak(self.acoustic, self.vocoder, text, who, steps, speed, scale)
+        return acoustic.speak(
+            self.acoustic, self.vocoder, text, who, steps, speed, scale, recording
+        )  # fmt: skip
 
     def hear(
         self, embedding: Tensor, feature: Tensor, lengths: Tensor, starts: Tensor, frames: int

@@ -9,7 +9,7 @@ text. The sound is drawn from the text alone: `seed` moves the head and leaves t
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -26,7 +26,7 @@ from vivavoce.look.crop import cropped, moved, squares
 from vivavoce.look.motion_codes import hidden_mouth
 from vivavoce.media.clip import Clip
 from vivavoce.media.clock import Clock
-from vivavoce.media.read import read_video
+from vivavoce.media.read import read_speech, read_video
 from vivavoce.nn.devices import pick
 from vivavoce.nn.pictures import as_pictures, as_tensor
 from vivavoce.nn.threads import one_threaded
@@ -64,6 +64,10 @@ class TtsfOptions(Options):
     as trained, 0 gives the most likely voice and movement."""
     speed: Annotated[float, Field(gt=0.25, lt=4)] = 1.0
     """How fast it speaks: 1 is as the durations are predicted, 2 is twice as fast."""
+    timed_by: str = ""
+    """A sound or video file in which the same text is said: each phone is as long as in it (`speed`
+    counts no more), so that pictures can be compared with the recording's own, one by one. Empty:
+    durations are predicted."""
 
 
 @dataclass(frozen=True)
@@ -111,13 +115,14 @@ class Ttsf(Talker[TtsfOptions]):
 
     def make(self, request: Request, options: TtsfOptions, clock: Clock) -> Clip:
         """The person says the text, sentence by sentence, in a voice that their face suggests."""
-        words = english(clean_text(request.text or ""))
+        pieces, recording = _pieces(english(clean_text(request.text or "")), options)
         with clock("look"):
             sitter = self._sitter(request, clock)
             driven = None if request.pose is None else self._driven(request.pose, clock)
         start = sitter.seen.f_m
         moves = _Moves(self.net, request.seed, options, start, start if request.still else driven)
-        chunks = self._chunks(sitter, words, moves, request.size, options, clock)
+        said = (self._speak(piece, sitter.seen, options, recording) for piece in pieces)
+        chunks = self._chunks(sitter, clock.watch("speak", said), moves, request.size, clock)
         height, width = sitter.face.picture.shape[:2]
         shape = (width, height) if request.size is None else (request.size, request.size)
         return Clip(one_threaded(chunks), shape, self.provenance(request), clock=clock)
@@ -126,10 +131,10 @@ class Ttsf(Talker[TtsfOptions]):
         self, request: Request, options: TtsfOptions, clock: Clock
     ) -> Iterator[Speech]:  # fmt: skip
         """The voice alone, sentence by sentence, with the features that would drive the lips."""
-        words = english(clean_text(request.text or ""))
+        pieces, recording = _pieces(english(clean_text(request.text or "")), options)
         sitter = self._sitter(request, clock)
-        for piece in split_text(words):
-            made = self._speak(piece, sitter.seen, options)
+        for piece in pieces:
+            made = self._speak(piece, sitter.seen, options, recording)
             yield Speech(made.samples, piece.text, features=made.feature[0].cpu().numpy())
 
     @torch.no_grad()
@@ -174,15 +179,12 @@ class Ttsf(Talker[TtsfOptions]):
     def _chunks(
         self,
         sitter: Sitter,
-        words: str,
+        sentences: Iterator[Sentence],
         moves: _Moves,
         size: int | None,
-        options: TtsfOptions,
         clock: Clock,
     ) -> Iterator[Chunk]:
-        for piece in split_text(words):
-            with clock("speak"):
-                said = self._speak(piece, sitter.seen, options)  # 1. voice
+        for said in sentences:  # 1. voice
             with clock("listen"):
                 f_lip = self._listen(said)  # 2. lips
             with clock("move"):
@@ -195,10 +197,12 @@ class Ttsf(Talker[TtsfOptions]):
                 yield Chunk(frames, sound[: len(frames) * SAMPLES_PER_FRAME])
 
     @torch.no_grad()
-    def _speak(self, piece: Piece, seen: Seen, options: TtsfOptions) -> Sentence:
+    def _speak(
+        self, piece: Piece, seen: Seen, options: TtsfOptions, recording: Float | None = None
+    ) -> Sentence:  # fmt: skip
         who = seen.f_id if options.voice_from == "without-motion" else seen.f
         spoken = self.net.speak(
-            piece.text, who, options.steps, options.speed, options.temperature
+            piece.text, who, options.steps, options.speed, options.temperature, recording
         )  # fmt: skip
         pause = round(piece.pause_s * RATE)
         frames = ceil((len(spoken.samples) + pause) / SAMPLES_PER_FRAME)
@@ -256,6 +260,17 @@ class _Moves:
         f_m = self._net.move(self._start, f_lip[None], noise, self._options.steps)[0]
         self._start = f_m[-1:]
         return f_m
+
+
+def _pieces(words: str, options: TtsfOptions) -> tuple[Iterable[Piece], Float | None]:
+    """The text in pieces, and the recording that times it, if there is one; then it is one piece.
+
+    Raises: BadMedia: the recording cannot be read.
+    """
+    if not options.timed_by:
+        return split_text(words), None
+    sound = np.concatenate([piece.samples for piece in read_speech(options.timed_by)])
+    return [Piece(words, 0.0)], sound
 
 
 def _tracked(pose: str | Path | Bytes | Face) -> Iterator[tuple[Bytes, Float | None]]:

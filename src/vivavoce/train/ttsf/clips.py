@@ -32,11 +32,15 @@ def clips_of(
 
 
 def held_out(run: Run, frames: int, members: Collection[str] = ALL) -> Windows | None:
-    """The clips of the test split, or of the validation split; None: the set has neither."""
+    """The clips of the test split, or of the validation split, that have at least so many frames;
+    None: there is none."""
     splits = [] if run.data is None else open_set(run.data).splits
     for split in ("test", "val"):
         if split in splits:
-            return clips_of(run, frames, members, split)
+            try:
+                return clips_of(run, frames, members, split)
+            except RequestError:
+                continue
     return None
 
 

@@ -22,7 +22,7 @@ from vivavoce.nn.perceptual import perceptual_distance
 from vivavoce.nn.pictures import as_pictures, as_tensor, crop
 from vivavoce.render.flow_generator import fuse
 from vivavoce.systems.stage import Run, Sample, Stage, Trainable, Turn
-from vivavoce.systems.ttsf.net import WINDOW, TtsfNet
+from vivavoce.systems.ttsf.net import TtsfNet
 from vivavoce.train.read.square import Sight
 from vivavoce.train.read.windows import Clip, Window, Windows
 from vivavoce.train.ttsf.clips import clips_of, held_out
@@ -230,7 +230,7 @@ class FaceTraining(Trainable):
     def begin(self, stage: Stage, run: Run) -> None:
         """Open the shards."""
         self.clips = clips_of(run, stage.window)
-        self.held_out = held_out(run, WINDOW)
+        self.held_out = held_out(run, stage.window)
 
     def draw(self, stage: Stage, rng: np.random.Generator) -> Sample:
         """A source and driving pictures of a clip, see `draw_pair`."""

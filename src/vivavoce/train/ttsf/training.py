@@ -73,7 +73,8 @@ class TtsfTraining(Together):
     def check(self, stages: Sequence[Stage], run: Run) -> None:
         """Refuse what a later stage could not work on: no pictures, no sound, clips shorter than a
         window, none whose words are known, no critics chosen for Eq. 8."""
-        clips = clips_of(run, max(stage.window for stage in stages))
+        longest = max(stage.window for stage in stages)
+        clips = clips_of(run, longest)
         first = clips.clip(0).sample
         if first.frames is None or first.samples is None or "landmarks" not in first.tracks:
             raise RequestError(f"{run.data} has no pictures, tracks or sound; TTSF needs them all.")
@@ -81,8 +82,11 @@ class TtsfTraining(Together):
         if spoken:
             left_out = check_scripts(clips, f"stage {spoken[0]}")
             self._notes += [left_out] if left_out else []
-        if held_out(run, 1) is None:
-            self._notes.append("No clip is held out (no test or val split): nothing is measured.")
+        if held_out(run, longest) is None:
+            self._notes.append(
+                f"No clip of {longest} frames is held out (test or val split): stages that need "
+                "one measure nothing."
+            )
         learning = self.net.settings.learning
         names = [stage.name for stage in stages]
         if {"face", "generator", "joint"} & {*names}:
