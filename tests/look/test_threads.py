@@ -210,25 +210,3 @@ else:
     raise SystemExit("it hangs")
 """
     )
-
-
-def test_a_fork_while_other_threads_work() -> None:
-    python(
-        FORK
-        + """
-stop = threading.Event()
-
-def busy():
-    while not stop.is_set():
-        work()
-
-threads = [threading.Thread(target=busy) for _ in range(2)]
-[t.start() for t in threads]
-try:
-    for _ in range(2):
-        assert in_a_child(work) == here
-finally:
-    stop.set()
-[t.join() for t in threads]
-"""
-    )
