@@ -8,19 +8,18 @@ from __future__ import annotations
 import sys
 import time
 from collections import defaultdict
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-import vivavoce
 from vivavoce.look import face478, look
+from vivavoce.nn.weights import SHIPPED
 from vivavoce.render import warp
 from vivavoce.render.repair import RepairNet
 from vivavoce.types import ARKIT, ARKIT_INDEX, Motion
 
 FRAMES, ROUNDS = 10, 12
-WEIGHTS = Path(vivavoce.__file__).parent / "weights/portrait-tiny/repair.safetensors"
+WEIGHTS = SHIPPED / "portrait-tiny/repair.safetensors"
 
 
 def motion(frames: int, rng: np.random.Generator) -> Motion:

@@ -19,7 +19,7 @@ import numpy as np
 
 from fit_face478 import IDENTITIES, Head, correspond, ict_names, load_head
 from vivavoce.render.mesh import rasterise
-from vivavoce.types import ARKIT
+from vivavoce.types import ARKIT, OUTER_EYES
 
 DROPPED = ("eye_socket", "eye_blend", "eye_occlusion", "eyelashes")
 RAYS = 240
@@ -187,7 +187,7 @@ def fit(head: Head) -> dict[str, np.ndarray]:
     triangles = number[head.triangles[keep[head.triangles].all(1)]].astype(np.int32)
     neutral = head.neutral[keep]
     points = (head.neutral[corners] * weights[..., None]).sum(1)
-    origin = (points[33] + points[263]) / 2 * [0, 1, 1]  # the middle plane stays at x = 0
+    origin = points[list(OUTER_EYES)].mean(0) * [0, 1, 1]  # the middle plane stays at x = 0
     found = {k: m[keep] for k, m in masks(head).items()}
     part = np.zeros(len(head.neutral), np.int8)
     names = [n for n in head.parts if not n.startswith(DROPPED)]

@@ -23,13 +23,12 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from vivavoce.look.track import _run_mesh, _still_mesh
-from vivavoce.types import ARKIT
+from vivavoce.types import ARKIT, IRISES, OUTER_EYES
 
 SIZE = 900
 """Side of the drawings in pixels; they show 40 cm at the head's distance."""
 VIEWS = [(yaw, pitch) for yaw in (-0.3, -0.12, 0.0, 0.12, 0.3) for pitch in (-0.15, 0.0, 0.15)]
 IDENTITIES = 40
-IRISES = range(468, 478)
 COLOURS = {
     "face": (200, 160, 140), "head_neck": (200, 160, 140), "mouth_socket": (60, 20, 20),
     "teeth": (235, 230, 220), "gums_tongue": (170, 80, 80), "eyeball": (240, 240, 240),
@@ -173,8 +172,9 @@ def carry_back(head: Head, vertices: np.ndarray, yaw: float, pitch: float) -> tu
     skin = surface_map(head, vertices, yaw, pitch, head.parts["head_neck"][1])
     eyes = surface_map(head, vertices, yaw, pitch, 0)
     triangle, weights = np.zeros(478, int), np.zeros((478, 3))
+    iris = {point for eye in IRISES for point in eye}
     for i, point in enumerate(points[:, :2]):
-        ids = eyes if i in IRISES else skin
+        ids = eyes if i in iris else skin
         ys, xs = np.nonzero(ids >= 0)
         nearest = np.argmin((xs - point[0]) ** 2 + (ys - point[1]) ** 2)
         triangle[i] = ids[ys[nearest], xs[nearest]]
@@ -245,8 +245,9 @@ def fit(head: Head) -> dict[str, np.ndarray]:
         return (values[..., corners, :] * weights[..., None]).sum(-2)
 
     mean = at(head.neutral)
-    scale = 1 / np.linalg.norm(mean[33] - mean[263])
-    origin = (mean[33] + mean[263]) / 2
+    right, left = mean[list(OUTER_EYES)]
+    scale = 1 / np.linalg.norm(right - left)
+    origin = (right + left) / 2
     expression = np.zeros((len(ARKIT), 478, 3), np.float32)
     for k, name in enumerate(ARKIT):
         for part in ict_names(name):
@@ -272,7 +273,7 @@ def fit(head: Head) -> dict[str, np.ndarray]:
 def check(head: Head, arrays: dict[str, np.ndarray]) -> None:
     """Print, per expression, how the tracker's movement agrees with the model's (frontal)."""
     rest = _run_mesh(_still_mesh(), draw(head, head.neutral))
-    px = np.linalg.norm(rest[33, :2] - rest[263, :2])
+    px = np.linalg.norm(np.subtract(*rest[list(OUTER_EYES), :2]))
     for k, name in enumerate(ARKIT):
         actions = {p: 0.8 for p in ict_names(name) if p in head.names}
         if not actions:

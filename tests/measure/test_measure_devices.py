@@ -36,10 +36,10 @@ def test_answers_on_a_device_are_those_of_the_cpu(kind: str) -> None:
     }.get(kind, (PICTURES[:18], points()[:18]))  # fmt: skip
     at_home = [getattr(judge, what)(*given) for what in ASKED[kind]]
     made = {"picture": FaceJudge, "clip": ClipJudge, "sync": SyncJudge, "voice": VoiceJudge}
-    from vivavoce.measure.judges import WEIGHTS
+    from vivavoce.nn.weights import SHIPPED
 
     with FakeGpu() as gpu:
-        away = made[kind](WEIGHTS)
+        away = made[kind](SHIPPED / "judges")
         networks = [v for v in vars(getattr(away, "face", away)).values()
                     if isinstance(v, torch.nn.Module)]  # fmt: skip
         for network in networks:

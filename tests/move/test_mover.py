@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import vivavoce
 from vivavoce.errors import BadCheckpoint, ShapeError, UnknownName
 from vivavoce.listen.sounds import CLASSES, content_from_phones
 from vivavoce.look.face478 import load
 from vivavoce.move import PortraitMover, load_mover
 from vivavoce.move.emotion import CLOSE_GAP, LIP_GAP, LOOKS, look_of
+from vivavoce.nn.weights import SHIPPED
 from vivavoce.types import (
     ARKIT,
     ARKIT_INDEX,
@@ -25,7 +25,7 @@ from vivavoce.types import (
     Phone,
 )
 
-WEIGHTS = Path(vivavoce.__file__).parent / "weights" / "portrait-tiny"
+WEIGHTS = SHIPPED / "portrait-tiny"
 BLINK = ARKIT_INDEX["eyeBlinkLeft"]
 SYLLABLES = ["m", "a", "p", "a", "b", "iː", "f", "a", "s", "u", "b", "ɔ", "m", "æ", "t", "a"]
 
@@ -65,7 +65,7 @@ def pieces(cues: Cues, size: int) -> Iterator[Cues]:
 
 
 def moved(mover: PortraitMover, cues: Cues, seed: int = 0, size: int = 10, **how: bool) -> Motion:
-    parts = list(mover(pieces(cues, size), None, np.random.default_rng(seed), **how))
+    parts = list(mover(pieces(cues, size), np.random.default_rng(seed), **how))
     return Motion(*(np.concatenate([getattr(p, n) for p in parts]) for n in FIELDS))
 
 
@@ -86,7 +86,7 @@ def test_the_shortest_clips_get_their_frames(mover: PortraitMover, frames: int) 
     cues, _ = spoken()
     short = Cues(cues.content[:frames], cues.prosody[:frames])
     assert len(moved(mover, short)) == frames
-    assert not list(mover(iter([]), None, np.random.default_rng(0)))
+    assert not list(mover(iter([]), np.random.default_rng(0)))
 
 
 def test_first_motion_comes_after_six_frames(mover: PortraitMover) -> None:
@@ -99,7 +99,7 @@ def test_first_motion_comes_after_six_frames(mover: PortraitMover) -> None:
             taken += 1
             yield piece
 
-    next(mover(counted(), None, np.random.default_rng(0)))
+    next(mover(counted(), np.random.default_rng(0)))
     assert taken <= 6
 
 
@@ -252,7 +252,7 @@ def test_lip_gap_constants_are_the_face_model_s(gaps: Float) -> None:
 def test_other_classes_are_refused(mover: PortraitMover) -> None:
     cues = Cues(np.ones((20, 5), np.float32) / 5, np.zeros((20, 3), np.float32))
     with pytest.raises(ShapeError, match=r"Cues\.content"):
-        list(mover(iter([cues]), None, np.random.default_rng(0)))
+        list(mover(iter([cues]), np.random.default_rng(0)))
 
 
 def test_a_missing_or_damaged_checkpoint_is_named(tmp_path: Path) -> None:

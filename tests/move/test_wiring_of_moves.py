@@ -97,13 +97,13 @@ def cues(frames: int = 60, emotion: str = "neutral") -> Cues:
 
 @pytest.mark.parametrize("emotion", ["neutral", "contempt", "sad:0.5"])
 def test_the_mover(emotion: str, mover: PortraitMover, golden: Golden) -> None:
-    (made, *more) = mover([cues(60, emotion)], None, np.random.default_rng(3))
+    (made, *more) = mover([cues(60, emotion)], np.random.default_rng(3))
     frames = [np.concatenate([getattr(m, n) for m in (made, *more)]) for n in
               ("expression", "pose", "gaze")]  # fmt: skip
     for name, rows in zip(("expression", "pose", "gaze"), frames, strict=True):
         assert len(rows) == 60
         golden(f"mover, {emotion}, {name}", brief(rows), 2e-3)
-    still = list(mover([cues(60, emotion)], None, np.random.default_rng(3), still=True))
+    still = list(mover([cues(60, emotion)], np.random.default_rng(3), still=True))
     pose = np.concatenate([m.pose for m in still])
     assert not pose.any()
 

@@ -19,7 +19,7 @@ from small_ttsf import write_small
 from vivavoce.media.provenance import Provenance
 from vivavoce.media.read import read_video
 from vivavoce.media.write import VideoWriter
-from vivavoce.systems import WEIGHTS
+from vivavoce.nn.weights import SHIPPED
 from vivavoce.types import SAMPLES_PER_FRAME, Chunk
 
 Run = Callable[..., Any]
@@ -142,7 +142,7 @@ def copied(
 ) -> Path:
     """A checkpoint of each system that may be broken."""
     folder = tmp_path_factory.mktemp("copied") / "it"
-    source = files["ttsf"] if request.param == "ttsf" else WEIGHTS / "sdm-tiny"
+    source = files["ttsf"] if request.param == "ttsf" else SHIPPED / "sdm-tiny"
     return Path(shutil.copytree(source, folder))
 
 
@@ -189,7 +189,7 @@ def test_sdm_gives_curves(run: Run, files: dict[str, Path]) -> None:
 
 def test_weights_of_another_system(run: Run, files: dict[str, Path], copied: Path) -> None:
     mine = min(copied.glob("*.safetensors"))
-    other = WEIGHTS / "portrait-tiny" / "repair.safetensors"
+    other = SHIPPED / "portrait-tiny" / "repair.safetensors"
     shutil.copy(other, mine)
     refused(run, files, copied, f"{mine.name} does not hold")
 

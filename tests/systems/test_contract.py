@@ -25,7 +25,8 @@ from vivavoce.look import look
 from vivavoce.media.clip import Clip
 from vivavoce.media.clock import Clock
 from vivavoce.media.read import read_picture
-from vivavoce.systems import SYSTEMS, WEIGHTS, talker_of
+from vivavoce.nn.weights import SHIPPED
+from vivavoce.systems import SYSTEMS, talker_of
 from vivavoce.systems.listing import described
 from vivavoce.systems.talker import ASKED, INPUTS, OUTPUTS, Request, Talker, spoken
 from vivavoce.types import RATE, SAMPLES_PER_FRAME, Face, Speech
@@ -117,7 +118,7 @@ def samples(clip: Clip) -> np.ndarray:
 
 def test_every_system_ships_a_checkpoint_and_says_what_it_is_good_for() -> None:
     for name in SYSTEMS:
-        assert (WEIGHTS / f"{name}-tiny" / "config.json").is_file(), name
+        assert (SHIPPED / f"{name}-tiny" / "config.json").is_file(), name
         page = described(name)
         assert page.good_for, f"the card of {name}-tiny has no section Good for"
         assert page.title
@@ -415,7 +416,7 @@ def test_damaged_checkpoints_are_told(tmp_path: Path) -> None:
 def test_a_checkpoint_may_change_the_defaults_of_options(system: Talker, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     folder.mkdir()
-    source = WEIGHTS / f"{system.name}-tiny"
+    source = SHIPPED / f"{system.name}-tiny"
     for file in source.iterdir():
         (folder / file.name).symlink_to(file)
     about = json.loads((source / "config.json").read_text("utf-8"))

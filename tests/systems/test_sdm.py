@@ -27,7 +27,7 @@ from vivavoce.move.pose_rhythm import (
     regularity_loss,
 )
 from vivavoce.move.shallow_diffusion import divergence, meeting_step, separability
-from vivavoce.systems import WEIGHTS
+from vivavoce.nn.weights import SHIPPED
 from vivavoce.systems.sdm.blocks import BLOCK, Blocks, SamplerOptions, frame_noise, smoothed
 from vivavoce.systems.sdm.net import Heard, SdmNet, clamp_norm, load_net
 from vivavoce.systems.sdm.person import as_motion, mean_face_landmarks, with_head_fixed
@@ -288,7 +288,7 @@ def test_parts_of_any_length_give_the_same_motion(net: SdmNet) -> None:
 
 def test_long_speech_does_not_run_away(corpus_128: Path) -> None:
     """What ships, over 80 s of speech: each frame begins from the one before, so errors add up."""
-    net = load_net(WEIGHTS / "sdm-tiny")
+    net = load_net(SHIPPED / "sdm-tiny")
     clips = [
         s.samples for s in open_set(corpus_128).samples("train", ("wav",)) if s.samples is not None
     ]

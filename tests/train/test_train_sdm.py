@@ -22,7 +22,7 @@ from vivavoce.look.landmark_motion import LandmarkMotion
 from vivavoce.move.pose_rhythm import independence_loss, regularity_loss
 from vivavoce.move.shallow_diffusion import StepPredictor, separability, step_loss
 from vivavoce.nn.diffusion import Diffusion
-from vivavoce.systems import WEIGHTS
+from vivavoce.nn.weights import SHIPPED
 from vivavoce.systems.sdm.net import Coarse, Heard, SdmNet, load_net
 from vivavoce.systems.sdm.settings import PRESETS, SdmSettings
 from vivavoce.systems.stage import Run, Sample, Turn, is_part
@@ -693,7 +693,7 @@ def test_the_presets_are_what_the_page_says() -> None:
     assert (s.feedback, s.clamp_norm, s.smoothing, s.lowpass_hz) == (1.0, None, 0.0, 0.0)
     assert (s.noise_low, s.noise_high, s.sample_z, s.composite) == (1e-4, 0.1, False, False)
     assert (s.literal_ind, s.refined, s.perceptual) == (False, "motion", "vgg19")
-    assert load_net(WEIGHTS / "sdm-tiny").settings == tiny.settings
+    assert load_net(SHIPPED / "sdm-tiny").settings == tiny.settings
     free = {
         name: [preset.stages[0].settings_at(int(at * preset.stages[0].steps))["free"]
                for at in (0, 0.15, 0.3, 0.6)]

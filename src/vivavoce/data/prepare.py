@@ -27,7 +27,7 @@ from vivavoce.data.shards import SPLITS, ShardSet, write_set, write_shard
 from vivavoce.data.spread import check_workers, spread
 from vivavoce.errors import BadMedia, RequestError, VivavoceError, needs
 from vivavoce.look.boxes import face_box, mouth_box
-from vivavoce.look.crop import cropped, moved, squares
+from vivavoce.look.crop import CropRule, cropped, moved, squares
 from vivavoce.types import FPS, SAMPLES_PER_FRAME, Bytes, Float
 
 CLIPS_A_SHARD = 200
@@ -72,8 +72,8 @@ class Rules:
 
     set: str
     """Name of the layout."""
-    crop: str
-    """Rule of the square that is kept, one of `look.crop.RULES`."""
+    crop: CropRule
+    """Rule of the square that is kept, see `look.crop`."""
     licence: str
     """Licence of the set, as every sample repeats it."""
     size: int

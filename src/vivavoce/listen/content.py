@@ -21,7 +21,7 @@ from vivavoce.listen.sounds import CLASSES
 from vivavoce.nn.weights import SHIPPED, read_weights
 from vivavoce.types import Float
 
-WEIGHTS = SHIPPED / "portrait-tiny" / "content.safetensors"
+SHIPPED_MODEL = SHIPPED / "portrait-tiny" / "content.safetensors"
 """The content network that ships; the portrait's checkpoint brings it."""
 RANGE = 14.0
 """Natural-log units below the voice's level that are still heard (61 dB)."""
@@ -125,7 +125,7 @@ class ContentModel(nn.Module):
         save_file(weights, path, note)
 
     @classmethod
-    def load(cls, path: Path = WEIGHTS) -> ContentModel:
+    def load(cls, path: Path = SHIPPED_MODEL) -> ContentModel:
         """The network in `path`, ready to listen.
 
         Raises:

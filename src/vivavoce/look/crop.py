@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Literal, get_args
 
 import cv2
 import numpy as np
@@ -20,8 +21,10 @@ from vivavoce.errors import UnknownName
 from vivavoce.look.boxes import face_box
 from vivavoce.types import OUTER_EYES, Bytes, Float
 
-RULES = ("portrait", "close", "tracked", "lrs")
-"""Names of the crop rules."""
+CropRule = Literal["portrait", "close", "tracked", "lrs"]
+"""Name of a crop rule; the table above says what each keeps."""
+RULES: tuple[CropRule, ...] = get_args(CropRule)
+"""Names of all crop rules."""
 STILL = {"portrait": (2.05, 0.44), "close": (1.45, 0.42)}
 """Side of the still squares over the face box's larger side; height of the eyes in them, from the
 top."""

@@ -13,7 +13,7 @@ from vivavoce.errors import NoFace
 from vivavoce.look.face import frame, look
 from vivavoce.look.face478 import load
 from vivavoce.look.track import find_faces
-from vivavoce.types import ARKIT, Bytes, Float
+from vivavoce.types import ARKIT, OUTER_EYES, Bytes, Float
 
 STRONG = 0.25
 """Expression coefficients over this are named."""
@@ -84,7 +84,7 @@ def report(picture: Bytes, face: int | None, name: str) -> PictureReport:
 
 
 def _one(picture: Bytes, number: int, points: Float, name: str) -> FaceReport:
-    eye = float(np.linalg.norm(points[33, :2] - points[263, :2]))
+    eye = float(np.linalg.norm(np.subtract(*points[list(OUTER_EYES), :2])))
     box = frame(points, *picture.shape[:2])
     try:
         face = look(picture, number, name)

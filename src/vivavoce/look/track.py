@@ -16,7 +16,7 @@ import numpy as np
 from vivavoce.look.example import astronaut
 from vivavoce.look.face478 import load
 from vivavoce.look.graphs import Graph
-from vivavoce.types import Bytes, Float
+from vivavoce.types import IRISES, NOSE_TIP, OUTER_EYES, Bytes, Float
 
 CROP_PX = 384
 """Side in pixels of the square crop in which a face is measured."""
@@ -46,7 +46,8 @@ class Tracked:
     @property
     def eye_px(self) -> float:
         """Distance of the outer eye corners in pixels."""
-        return float(np.linalg.norm(self.landmarks[33, :2] - self.landmarks[263, :2]))
+        right, left = self.landmarks[list(OUTER_EYES), :2]
+        return float(np.linalg.norm(right - left))
 
 
 def _face_mesh(static: bool) -> Any:
@@ -170,7 +171,8 @@ def _agree(picture: Bytes, first: Float) -> tuple[Float | None, float]:
 
     On a human face, however drawn, the mesh comes out the same when the crop is moved, turned or
     mirrored; on an animal or a pattern it does not."""
-    eyes = first[263, :2] - first[33, :2]
+    right, left = first[list(OUTER_EYES), :2]
+    eyes = left - right
     level = -float(np.arctan2(eyes[1], eyes[0]))  # brings the eyes to the horizontal
     low, high = first[:, :2].min(0), first[:, :2].max(0)
     centre, side = (low + high) / 2, float((high - low).max()) * 1.55
@@ -197,8 +199,8 @@ def _dispute(picture: Bytes, points: Float) -> float:
     crop = cv2.warpAffine(picture, to_crop, (CROP_PX, CROP_PX), borderMode=border)
     mesh = points[:, :2] @ to_crop[:, :2].T + to_crop[:, 2]
     mouth = (mesh[13] + mesh[14]) / 2
-    ours = np.stack([mesh[468], mesh[473], mesh[1], mouth])
-    eye = np.linalg.norm(mesh[33] - mesh[263])
+    ours = np.stack([mesh[IRISES[0][0]], mesh[IRISES[1][0]], mesh[NOSE_TIP], mouth])
+    eye = np.linalg.norm(np.subtract(*mesh[list(OUTER_EYES)]))
     least = NOT_DETECTED
     for detector in _DETECTORS:
         for hit in detector.process(np.asarray(crop, np.uint8)).detections or []:

@@ -12,7 +12,7 @@ from vivavoce.move.emotion import EmotionStream, felt
 from vivavoce.move.eyes import BlinkStream, EyeHabits, GazeStream, show_eyes
 from vivavoce.move.head import Head
 from vivavoce.move.lips import Lips, stack_cues
-from vivavoce.types import ARKIT, ARKIT_INDEX, Cues, Face, Float, Motion
+from vivavoce.types import ARKIT, ARKIT_INDEX, Cues, Float, Motion
 
 _BROWS = {
     "browInnerUp": 1.0,
@@ -37,7 +37,6 @@ class PortraitMover:
     def __call__(
         self,
         cues: Iterable[Cues],
-        face: Face | None,
         rng: np.random.Generator,
         still: bool = False,
     ) -> Iterator[Motion]:
@@ -46,7 +45,6 @@ class PortraitMover:
 
         Args:
             cues: In pieces of any length; the motion does not depend on how they are cut.
-            face: Not needed; every face moves alike.
             rng: Draws head, brows, blinks and gaze.
             still: Keep the head where it is in the picture; eyes and brows still live.
 

@@ -9,6 +9,7 @@ feathered mask that is empty while nothing moves.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -91,7 +92,7 @@ def _double(image: Tensor) -> Tensor:
 class Region:
     """Where a crop lies: "mouth", or the "eye" of one side (0 = the person's right)."""
 
-    def __init__(self, kind: str, side: int = 0) -> None:
+    def __init__(self, kind: Literal["mouth", "eye"], side: int = 0) -> None:
         self.kind, self.side = kind, side
         self.size = SIDES[kind]
 

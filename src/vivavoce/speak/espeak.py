@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,10 @@ _RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
 _LONGEST_DATA_PATH = 140  # N_PATH_HOME is 160 and file names are appended to it
 _ANY_VOICE = b"gmw/en-US"
 _SEED = 20_051  # some voices draw breath noise; the same text must give the same samples
+Gender = Literal["male", "female", "unknown"]
+"""Gender of a voice's speaker."""
+GENDERS: dict[int, Gender] = {1: "male", 2: "female"}
+"""Gender by the number that the library gives; other numbers are "unknown"."""
 
 
 class _EventId(ctypes.Union):
@@ -45,7 +50,7 @@ class _EventId(ctypes.Union):
 
 
 class _Event(ctypes.Structure):
-    """espeak_EVENT."""
+    """Mirror of the C struct `espeak_EVENT`."""
 
     _fields_ = (
         ("type", ctypes.c_int),
@@ -60,7 +65,7 @@ class _Event(ctypes.Structure):
 
 
 class _VoiceStruct(ctypes.Structure):
-    """espeak_VOICE."""
+    """Mirror of the C struct `espeak_VOICE`."""
 
     _fields_ = (
         ("name", ctypes.c_char_p),
@@ -90,10 +95,10 @@ class EspeakEntry:
     """Language tags, the most fitting first; ("variant",) for a variant."""
     file: str
     """Its file below the library's data, e.g. "gmw/en-US" or "!v/f3"."""
-    gender: str
-    """"male", "female" or "unknown"."""
+    gender: Gender
+    """Gender of the speaker; "unknown": the library states none."""
     age: int
-    """Years; 0: not stated."""
+    """Age of the speaker in years; 0: the library states none."""
 
     @property
     def is_variant(self) -> bool:
@@ -116,11 +121,11 @@ class Prosody:
     rate: int = 165
     """Words a minute, 80 to 450."""
     volume: int = 100
-    """0 to 200; 100 is normal."""
+    """Loudness, 0 to 200; 100 is normal."""
     pitch: int = 50
-    """0 to 99; 50 is the voice's own."""
+    """Mean pitch, 0 to 99; 50 is the voice's own."""
     range: int = 50
-    """0 (monotone) to 99."""
+    """Range of pitch: 0 is monotone, 50 the voice's own, 99 the widest."""
 
 
 @cache
@@ -202,7 +207,7 @@ def _listed(array: ctypes._Pointer[ctypes._Pointer[_VoiceStruct]]) -> Iterator[E
             label=voice.name.decode("utf-8", "replace"),
             languages=_languages(voice.languages),
             file=voice.identifier.decode("utf-8", "replace"),
-            gender={1: "male", 2: "female"}.get(voice.gender, "unknown"),
+            gender=GENDERS.get(voice.gender, "unknown"),
             age=int(voice.age),
         )
         index += 1

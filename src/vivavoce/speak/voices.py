@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from vivavoce.errors import UnknownName
 from vivavoce.speak import espeak
@@ -14,6 +15,8 @@ from vivavoce.speak.text import clean_text, split_text
 from vivavoce.types import Emotion, Speech, Voice
 
 DEFAULT_VOICE = "en-us"
+Kind = Literal["language", "variant"]
+"""What a listed voice is, see `VoiceInfo.kind`."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +27,14 @@ class VoiceInfo:
     """What `--voice` takes; a variant is added to a language, e.g. "en-gb" + "+f3"."""
     language: str
     """BCP-47 tag; "" for a variant, which goes with any language."""
-    gender: str
-    """"male", "female" or "unknown"."""
+    gender: espeak.Gender
+    """Gender of the speaker, as espeak-ng states it; "unknown": it states none."""
     age: int
-    """Years; 0: not stated."""
-    kind: str
-    """"language" or "variant"."""
+    """Age of the speaker in years; 0: not stated."""
+    kind: Kind
+    """Whether the voice is a language's own, or a variant: another speaker for any language."""
     label: str
-    """Its name in words."""
+    """Name of the voice for people, such as "English (Great Britain)"."""
 
 
 class EspeakVoice:
@@ -71,8 +74,8 @@ def list_voices() -> list[VoiceInfo]:
     """Every language and every variant that espeak-ng can speak here, languages first."""
     voices = []
     for e in espeak.entries():
-        kind, mark = ("variant", "+") if e.is_variant else ("language", "")
-        language = "" if e.is_variant else e.name
+        kind: Kind = "variant" if e.is_variant else "language"
+        mark, language = ("+", "") if e.is_variant else ("", e.name)
         voices.append(VoiceInfo(mark + e.name, language, e.gender, e.age, kind, e.label))
     return sorted(voices, key=lambda v: (v.kind, v.name.lower()))
 

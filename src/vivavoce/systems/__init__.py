@@ -21,9 +21,7 @@ SYSTEMS = {
     "sdm": "vivavoce.systems.sdm",
     "ttsf": "vivavoce.systems.ttsf",
 }
-"""Name → its package."""
-WEIGHTS = Path(__file__).parents[1] / "weights"
-"""The checkpoints that ship, <system>-<preset>/."""
+"""Systems that ship: the name of each, and the package that it lives in."""
 
 
 def load_system(name: str, device: str = "cpu") -> Talker:
@@ -48,7 +46,9 @@ def located(name: str) -> tuple[type[Talker], Path]:
     Raises: as `load_system`, but for a damaged checkpoint.
     """
     if name in SYSTEMS:
-        return talker_of(name), WEIGHTS / f"{name}-tiny"
+        from vivavoce.nn.weights import SHIPPED  # here: it imports torch
+
+        return talker_of(name), SHIPPED / f"{name}-tiny"
     folder = Path(name)
     if not folder.is_dir():
         if name.count("/") != 1 or folder.is_absolute() or name.startswith("."):
@@ -69,7 +69,7 @@ def talker_of(system: str) -> type[Talker]:
 
 
 def dotted(place: str) -> Any:
-    """What "package.module:Name" names."""
+    """The object that "package.module:Name" names; its module is imported."""
     module, _, name = place.partition(":")
     return getattr(import_module(module), name)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -21,6 +22,8 @@ STEPS, LONG_STEPS, LONG_CM = 7, 12, 10.0
 """Points of a strand; strands longer than `LONG_CM` have more."""
 CENTRE = np.array([0.0, 2.0, -6.5], np.float32)
 """Middle of the skull, cm."""
+Comb = Literal["crown", "side", "back", "out"]
+"""Direction in which strands lie, see `Style.comb`."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +32,11 @@ class Style:
 
     length: float
     """Length of an average strand in cm."""
-    comb: str
-    """"crown" outwards from the crown, "side" from a parting, "back", "out" straight out."""
+    comb: Comb
+    """Direction in which strands lie: "crown" outwards from the crown, "side" away from a parting,
+    "back" to the back of the head, "out" straight out of the skin."""
     fall: float
-    """How soon strands bend to the ground, 0..1."""
+    """Bend of the strands to the ground: 0 they stay straight, 1 they hang from the root on."""
     lift: float
     """Distance from the skull in cm at full volume."""
     count: int = 1500
@@ -44,7 +48,7 @@ class Style:
     tufts: bool = False
     """Short curls that fill a volume, instead of strands from the scalp."""
     line: float = 0.0
-    """How far the hairline has gone back, cm."""
+    """Distance in cm by which the hairline has gone back; 0: not at all."""
 
 
 STYLES = {
@@ -204,7 +208,7 @@ def _shell(person: Person, head: Head, lift: float) -> Part:
     )
 
 
-def _combed(comb: str, roots: np.ndarray, out: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _combed(comb: Comb, roots: np.ndarray, out: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Which way hair lies at each root [N, 3]."""
     x, _, z = (roots - [0, 0, 0]).T
     if comb == "side":

@@ -8,6 +8,7 @@ the head (turned and moved by the pose) or the body (which follows softly, at th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,9 @@ LABELS = (
 LABEL_INDEX = {name: i for i, name in enumerate(LABELS)}
 UNIT_CM = 9.075
 """An outer-eye distance of the mean head: the unit of `Motion.pose`'s translation."""
+
+Follows = Literal["head", "body"]
+"""What a part moves with, see `Part.follows`."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,8 @@ class Part:
     """[V] strength of the highlight, 0..1."""
     label: int
     """Index into `LABELS`."""
-    follows: str
-    """"head" or "body"."""
+    follows: Follows
+    """What the part moves with: "head", which the pose turns, or "body", which hardly moves."""
     strands: bool = False
     """Whether `normals` are strand tangents, shaded as hair (Kajiya & Kay 1989)."""
     opacity: float = 1.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vivavoce.data.corpus.scene import Part
+from vivavoce.data.corpus.scene import Follows, Part
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
@@ -45,7 +45,7 @@ def ribbons(
     colour: np.ndarray,
     gloss: float,
     label: int,
-    follows: str = "head",
+    follows: Follows = "head",
     bind: NDArray[np.int64] | None = None,
     roots: float = 0.55,
     light: np.ndarray | None = None,
@@ -59,7 +59,7 @@ def ribbons(
         colour: [N, 3] linear albedo.
         gloss: Strength of the highlight.
         label: Index into `scene.LABELS`.
-        follows: "head" or "body".
+        follows: What the ribbons move with, see `scene.Part.follows`.
         bind: [N] head vertex that each strand moves along with.
         roots: Brightness at the root against the tip's.
         light: [N, S] further brightness, e.g. how shaded each point lies.

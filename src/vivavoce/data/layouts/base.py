@@ -10,6 +10,7 @@ from typing import Any
 from zlib import crc32
 
 from vivavoce.errors import RequestError
+from vivavoce.look.crop import CropRule
 
 Words = tuple[tuple[str, float, float], ...]
 """Words of a clip, each with its start and end in seconds."""
@@ -69,8 +70,8 @@ class Layout:
     """Licence of the set, as every sample repeats it."""
     find: Callable[[Path], Iterator[Found]]
     """Function that lists the clips below a root, in a fixed order."""
-    crop: str = "portrait"
-    """Rule of the square that is kept, one of `look.crop.RULES`."""
+    crop: CropRule = "portrait"
+    """Rule of the square that is kept, see `look.crop`."""
 
 
 def need(root: Path, tree: str, *places: str) -> list[Path]:

@@ -61,11 +61,11 @@ def by_loudness(case: Case) -> Bytes:
     """The portrait with its jaw opened by loudness alone [T, S, S, 3]."""
     from vivavoce.look import face478
     from vivavoce.look.face import look
+    from vivavoce.nn.weights import SHIPPED
     from vivavoce.render.repair import RepairNet
     from vivavoce.render.warp import Renderer
-    from vivavoce.systems import WEIGHTS
 
-    repair = RepairNet.load(WEIGHTS / "portrait-tiny" / "repair.safetensors")
+    repair = RepairNet.load(SHIPPED / "portrait-tiny" / "repair.safetensors")
     renderer = Renderer(look(case.portrait), face478.load(), None, repair)
     opening = jaw(case.samples)
     expression = np.zeros((len(opening), 52), np.float32)

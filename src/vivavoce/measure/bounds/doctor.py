@@ -121,9 +121,9 @@ def _gpu() -> Finding:
 
 
 def _weights() -> Finding:
-    from vivavoce.systems import WEIGHTS
+    from vivavoce.nn.weights import SHIPPED
 
-    folder = WEIGHTS / "portrait-tiny"
+    folder = SHIPPED / "portrait-tiny"
     files = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
     size = sum(f.stat().st_size for f in files) / 1e6
     advice = "" if files else "Clone or install again, or train them: make train-portrait"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal
 
 from vivavoce.errors import RequestError, UnknownName
@@ -26,7 +25,6 @@ KINDS: dict[JudgeKind, tuple[str, str]] = {
     "words": ("what is said: WER, CER", "Whisper"),
 }
 """Kind → what it tells, and the official network that tells it in the papers."""
-WEIGHTS = Path(__file__).parents[2] / "weights" / "judges"
 
 
 @cache
@@ -46,8 +44,9 @@ def load_judge(kind: str, source: str = "corpus", device: str = "cpu") -> Any:
         raise UnknownName("judge", kind, KINDS)
     if source == "corpus":
         from vivavoce.measure.judges.corpus import CORPUS_JUDGES
+        from vivavoce.nn.weights import SHIPPED
 
-        return CORPUS_JUDGES[kind](WEIGHTS, device)
+        return CORPUS_JUDGES[kind](SHIPPED / "judges", device)
     from vivavoce.measure.judges import official
 
     if kind not in official.LOADERS:

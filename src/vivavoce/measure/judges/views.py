@@ -7,11 +7,20 @@ import numpy as np
 
 from vivavoce.listen.mel import log_mel
 from vivavoce.look import face478
-from vivavoce.types import INNER_LOWER_LIP, INNER_UPPER_LIP, LIP_CORNERS, Bytes, Float
+from vivavoce.nn.pictures import as_tensor
+from vivavoce.types import (
+    CHIN,
+    FOREHEAD,
+    INNER_LOWER_LIP,
+    INNER_UPPER_LIP,
+    LIP_CORNERS,
+    OUTER_EYES,
+    Bytes,
+    Float,
+)
 
 LIPS = (*INNER_UPPER_LIP, *INNER_LOWER_LIP, *LIP_CORNERS)
 """20 points of the inner lips; with the chin (152) they are 21 x 2 = 42 numbers a frame."""
-CHIN = 152
 FACE_PX = 64
 """Side of a face crop."""
 FACE_REACH = 1.05
@@ -31,12 +40,12 @@ def lip_curves(landmarks: Float) -> Float:
 def face_crops(frames: Bytes, landmarks: Float) -> Float:
     """Upright crops [T, 3, 64, 64] in -1..1 about the nose of `frames` [T, H, W, 3]."""
     crops = [_crop(f, p) for f, p in zip(frames, landmarks, strict=True)]
-    return np.stack(crops).transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1
+    return np.asarray(as_tensor(np.stack(crops)))
 
 
 def _crop(frame: Bytes, points: Float) -> Bytes:
-    right, left = points[33, :2], points[263, :2]
-    eyes, tall = left - right, np.linalg.norm(points[10, :2] - points[152, :2]) / 1.77
+    right, left = points[list(OUTER_EYES), :2]
+    eyes, tall = left - right, np.linalg.norm(points[FOREHEAD, :2] - points[CHIN, :2]) / 1.77
     size = max(float(np.linalg.norm(eyes)), float(tall))
     turn = float(np.degrees(np.arctan2(eyes[1], eyes[0])))
     middle = (right + left) / 2 * 0.45 + points[[61, 291], :2].mean(0) * 0.55

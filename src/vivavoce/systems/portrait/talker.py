@@ -81,18 +81,16 @@ class Portrait(Talker[NoOptions]):
         """The motion of no person in particular: ARKit coefficients, head pose and gaze."""
         said, _ = spoken(request, clock)
         cues = (cue for cue, _ in self._listen(said, request, clock))
-        return one_threaded(self._move(cues, None, request, clock))
+        return one_threaded(self._move(cues, request, clock))
 
     def _listen(
         self, said: Iterable[Speech], request: Request, clock: Clock
     ) -> Iterator[tuple[Cues, Float]]:
         return clock.watch("listen", self.listener(said, request.emotion))
 
-    def _move(
-        self, cues: Iterable[Cues], face: Face | None, request: Request, clock: Clock
-    ) -> Iterator[Motion]:
+    def _move(self, cues: Iterable[Cues], request: Request, clock: Clock) -> Iterator[Motion]:
         rng = np.random.default_rng(request.seed)
-        return clock.watch("move", self.mover(cues, face, rng, still=request.still))
+        return clock.watch("move", self.mover(cues, rng, still=request.still))
 
     def _chunks(
         self,
@@ -104,7 +102,7 @@ class Portrait(Talker[NoOptions]):
     ) -> Iterator[Chunk]:
         sound = SoundQueue()
         cues = sound.keep(self._listen(said, request, clock))  # 1. what is said, and how
-        moves = self._move(cues, face, request, clock)  # 2. how the face moves
+        moves = self._move(cues, request, clock)  # 2. how the face moves
         for motion in short(moves):
             with clock("render"):
                 frames = renderer.render(motion)  # 3. what is seen

@@ -147,11 +147,11 @@ class PortraitRenderer:
     """The system portrait's renderer: landmarks become ARKit coefficients and head pose."""
 
     def __init__(self, person: Person, size: int | None) -> None:
+        from vivavoce.nn.weights import SHIPPED
         from vivavoce.render.repair import RepairNet
         from vivavoce.render.warp import Renderer as Warp
-        from vivavoce.systems import WEIGHTS
 
-        repair = RepairNet.load(WEIGHTS / "portrait-tiny" / "repair.safetensors")
+        repair = RepairNet.load(SHIPPED / "portrait-tiny" / "repair.safetensors")
         self.warp = Warp(person.face, face478.load(), size, repair)
         self.reference, self.size = person.landmarks, self.warp.size
 

@@ -21,7 +21,7 @@ from vivavoce.nn.devices import cpu_copy
 from vivavoce.render.repair import REGIONS, STRENGTH, RepairNet, stack
 from vivavoce.systems.stage import Files, Optimiser, Run, Sample, Stage, Trainable, Turn
 from vivavoce.train.read.manifest import real_folder, rows
-from vivavoce.types import Bytes, Face, Float
+from vivavoce.types import EYE_CORNERS, NOSE_TIP, OUTER_EYES, Bytes, Face, Float
 
 SIZE = 384
 """Side of the frames in which pairs are rendered."""
@@ -132,7 +132,8 @@ def _openness(tracked: list, chosen: list[int]) -> tuple[Float, Float]:
 
     points = np.stack([tracked[i] for i in chosen])
     height = np.linalg.norm(points[:, 159, :2] - points[:, 145, :2], axis=1)
-    width = np.linalg.norm(points[:, 33, :2] - points[:, 133, :2], axis=1)
+    outer, inner = EYE_CORNERS[0]
+    width = np.linalg.norm(points[:, outer, :2] - points[:, inner, :2], axis=1)
     return lip_gap(points), height / width
 
 
@@ -149,9 +150,10 @@ def _sources(seen: list[int], tracked: list, count: int, rng: np.random.Generato
 def _targets(seen: list[int], tracked: list, first: int, rng: np.random.Generator) -> list[int]:
     """Frames to turn the picture into: not turned far from it, open lips and blinks preferred."""
     gap, eyes = _openness(tracked, seen)
-    nose = np.stack([tracked[i][1, :2] - tracked[i][[33, 263], :2].mean(0) for i in seen])
-    own = tracked[first][1, :2] - tracked[first][[33, 263], :2].mean(0)
-    unit = np.linalg.norm(tracked[first][33, :2] - tracked[first][263, :2])
+    eyes_of = list(OUTER_EYES)
+    nose = np.stack([tracked[i][NOSE_TIP, :2] - tracked[i][eyes_of, :2].mean(0) for i in seen])
+    own = tracked[first][NOSE_TIP, :2] - tracked[first][eyes_of, :2].mean(0)
+    unit = np.linalg.norm(np.subtract(*tracked[first][eyes_of, :2]))
     near = np.linalg.norm(nose - own, axis=1) < 0.14 * unit
     wish = near * (0.05 + np.minimum(gap, 0.2) * 8 + 2.0 * (eyes < 0.6 * np.median(eyes)))
     if (wish > 0).sum() < 4:
@@ -199,7 +201,7 @@ def _as_motion(renderer: object, landmarks: Float) -> tuple[Float, Float]:
     shape = renderer.shape  # type: ignore[attr-defined]
     seen = (landmarks + np.append(renderer.origin, 0)) * FLIP  # type: ignore[attr-defined]
     turn = rotation_matrix(fit(landmarks[None].astype(np.float32), 2).pose[0, :3])
-    pivot = seen[[33, 263]].mean(0) + shape.unit * (turn @ np.asarray(NECK, np.float32))
+    pivot = seen[list(OUTER_EYES)].mean(0) + shape.unit * (turn @ np.asarray(NECK, np.float32))
     local = ((seen - pivot) / shape.unit) @ turn
     gap = local[UPPER, 1] - local[LOWER, 1]
     if gap.mean() < 0.03:

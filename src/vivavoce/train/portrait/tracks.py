@@ -19,6 +19,7 @@ from vivavoce.look.follow import filled, frontal, gaze
 from vivavoce.systems.stage import Run
 from vivavoce.train.read.manifest import real_folder, rows
 from vivavoce.types import (
+    EYE_CORNERS,
     MIDDLE_LIP_PAIRS,
     SAMPLES_PER_FRAME,
     Float,
@@ -124,8 +125,8 @@ def _openness(landmarks: Float) -> Float:
     def distance(a: int, b: int) -> Float:
         return np.linalg.norm(landmarks[:, a, :2] - landmarks[:, b, :2], axis=-1)
 
-    right = (distance(160, 144) + distance(158, 153)) / distance(33, 133)
-    left = (distance(385, 380) + distance(387, 373)) / distance(362, 263)
+    right = (distance(160, 144) + distance(158, 153)) / distance(*EYE_CORNERS[0])
+    left = (distance(385, 380) + distance(387, 373)) / distance(*EYE_CORNERS[1])
     both = (right + left) / 2
     return (both / np.quantile(both, 0.75)).astype(np.float32)
 

@@ -21,12 +21,12 @@ from torch.utils.data import default_collate
 
 from vivavoce.data.shards import open_set
 from vivavoce.errors import RequestError
-from vivavoce.measure.judges import WEIGHTS as JUDGES
 from vivavoce.measure.judges.corpus import FaceJudge
 from vivavoce.move.pose_rhythm import independence_loss, regularity_loss
 from vivavoce.move.shallow_diffusion import divergence, meeting_step, separability, step_loss
 from vivavoce.nn.perceptual import VGG19_FILE, Maps, held_vgg19, load_vgg19, perceptual_distance
 from vivavoce.nn.pictures import as_pictures
+from vivavoce.nn.weights import SHIPPED
 from vivavoce.systems.sdm.net import Coarse, Heard, SdmNet
 from vivavoce.systems.sdm.settings import PRESETS, SdmSettings
 from vivavoce.systems.stage import Files, Run, Sample, Stage, Trainable, Turn
@@ -50,7 +50,7 @@ class SdmTraining(Trainable):
         self.net = SdmNet(settings)
         parts = nn.ModuleDict(dict(self.net.named_children()))
         if settings.perceptual == "corpus":
-            parts["eye"] = FaceJudge(JUDGES).net.requires_grad_(False)
+            parts["eye"] = FaceJudge(SHIPPED / "judges").net.requires_grad_(False)
         elif file := held_vgg19():
             self.borrowed = {"eye": load_vgg19(file)}
         self.network = parts

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from vivavoce.errors import BadCheckpoint
 from vivavoce.measure.judges.official.files import load_into, read_published
-from vivavoce.measure.judges.tensors import answer, beside
+from vivavoce.measure.judges.tensors import answer
+from vivavoce.nn.pictures import as_tensor
 from vivavoce.nn.threads import one_thread
 from vivavoce.types import Bytes, Float
 
@@ -94,7 +95,7 @@ class ArcFace:
     def embedding(self, frames: Bytes, landmarks: Float) -> Float:
         """Unit vectors of identity [T, 512], one a frame."""
         crops = np.stack([laid(f, p) for f, p in zip(frames, landmarks, strict=True)])
-        x = beside(self.net, crops.astype(np.float32)).permute(0, 3, 1, 2) / 127.5 - 1
+        x = as_tensor(crops, self.net)
         with one_thread():
             found = torch.cat([self.net(one[None]) for one in x])
         return answer(torch.nn.functional.normalize(found, dim=1))

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vivavoce.measure.judges.official.files import load_into
-from vivavoce.measure.judges.tensors import answer, beside
+from vivavoce.measure.judges.tensors import answer
+from vivavoce.nn.pictures import as_tensor
 from vivavoce.nn.threads import one_thread
 from vivavoce.types import Bytes, Float
 
@@ -117,8 +118,7 @@ class I3d:
         """[W, 400] of windows of 16 frames that half overlap; none of shorter clips."""
         found = []
         for start in range(0, len(frames) - FRAMES + 1, FRAMES // 2):
-            window = frames[start : start + FRAMES].astype(np.float32)
-            x = beside(self.net, window).permute(0, 3, 1, 2) / 127.5 - 1
+            x = as_tensor(frames[start : start + FRAMES], self.net)
             x = F.interpolate(x, (SIDE, SIDE), mode="bilinear", align_corners=False)
             with one_thread():
                 found.append(answer(self.net(x.permute(1, 0, 2, 3)[None])[0]))

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vivavoce.measure.judges.official.files import load_into
-from vivavoce.measure.judges.tensors import answer, beside
+from vivavoce.measure.judges.tensors import answer
+from vivavoce.nn.pictures import as_tensor
 from vivavoce.nn.threads import one_thread
 from vivavoce.types import Bytes, Float
 
@@ -192,7 +193,7 @@ class Inception:
         """Features [T, 2048] of frames, one row each."""
         found = []
         for frame in frames:
-            x = beside(self.net, frame.astype(np.float32)).permute(2, 0, 1)[None] / 127.5 - 1
+            x = as_tensor(frame, self.net)[None]
             x = F.interpolate(x, (SIDE, SIDE), mode="bilinear", align_corners=False)
             with one_thread():
                 found.append(answer(self.net(x)[0]))
