@@ -597,6 +597,45 @@ def test_what_is_realistic_costs_the_maker_less_and_the_critic_more() -> None:
     assert critic_loss(high, low) < critic_loss(low, high)
 
 
+def taught(whole: TtsfTraining, loss: Tensor) -> set[str]:
+    """The parts of the network that a loss gives gradients to."""
+    whole.network.zero_grad()
+    loss.backward(retain_graph=True)
+    return {
+        ".".join(name.split(".")[:2])
+        for name, p in whole.net.named_parameters()
+        if p.grad is not None and p.grad.any()
+    }
+
+
+def test_joint_losses_teach_whom_they_should(joint: tuple) -> None:
+    whole, stage, batch, turn = joint
+    found = whole.losses(stage, batch, turn)
+    tts = taught(whole, found["tts"])
+    assert {"acoustic.mean", "acoustic.durations", "acoustic.field"} <= tts
+    assert not any(part.startswith(("prior", "sampler", "normaliser")) for part in tts)
+    prior = taught(whole, found["prior"])
+    assert any(part.startswith("prior") for part in prior)
+    assert any(part.startswith("audio_mapper") for part in prior)
+    assert not any(part.startswith("normaliser") for part in prior)
+    ae = taught(whole, found["ae"])
+    assert {part.split(".")[0] for part in ae} == {"normaliser"}
+    for name in ("gan", "rec", "id", "sync"):
+        pictures = taught(whole, found[name])
+        assert any(part.startswith("generator") for part in pictures), name
+
+
+def test_the_share_of_windows_that_start_from_the_source(joint: tuple) -> None:
+    whole, _, batch, turn = joint
+    whole.net.acoustic.level.fill_(2.0)
+    for share in (0.0, 1.0):
+        s = whole.net.settings
+        whole.net.settings = s.model_copy(update={"random_start": share})
+        talk = whole.parts[-1].talk(batch, turn)
+        assert talk.from_source.tolist() == [bool(share)] * 2
+        assert torch.allclose(talk.mel, whole.net.acoustic.normalised(batch["mel"]))
+
+
 def test_joint_losses_are_of_the_right_things(
     joint: tuple, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -620,7 +659,17 @@ def test_joint_losses_are_of_the_right_things(
     noisy = losses(pictures=true + 0.2 * torch.randn_like(true), f_m_rebuilt=found.f_m + 0.1,
                    mu=found.f_c + 0.5)  # fmt: skip
     for name in ("rec", "id", "ae", "prior"):
-        assert best[name] < noisy[name], name
+        assert best[name] + 1e-3 < noisy[name], name
+    whole.parts[-1].critic = lambda pictures: pictures.mean((1, 2, 3))  # likes them bright
+    bright, dark = (losses(pictures=true + e) for e in (0.5, -0.5))
+    assert bright["gan"] < dark["gan"]
+    own = Turn("critic", 0, {}, torch.arange(2), 0)
+    fooled, right = (
+        float(whole.losses(stage, batch, own)["critic"])
+        for e in (0.5, -0.5)
+        if losses(pictures=true + e)
+    )
+    assert right < fooled
 
 
 # Every wire: a change of one thing changes what it should.
