@@ -79,7 +79,7 @@ INNER_UPPER_LIP = (191, 80, 81, 82, 13, 312, 311, 310, 415)
 INNER_LOWER_LIP = (95, 88, 178, 87, 14, 317, 402, 318, 324)
 """Upper edge of the lower lip, pairwise below `INNER_UPPER_LIP`."""
 LIP_CORNERS = (78, 308)
-"""Inner corners of the mouth."""
+"""Inner corners of the mouth: the person's right, left."""
 MIDDLE_LIP_PAIRS = ((82, 87), (13, 14), (312, 317))
 """The pairs whose mean distance is called the inner-lip gap."""
 NECK = (0.0, -1.1, -0.8)
@@ -188,7 +188,7 @@ class Emotion:
     """A feeling and how strong it is."""
 
     name: str = "neutral"
-    """One of `EMOTIONS`."""
+    """Name of the emotion, one of `EMOTIONS`."""
     intensity: float = 1.0
     """0 (not at all) to 1 (MEAD level 3)."""
 
@@ -243,7 +243,7 @@ class Face:
     """A picture of a person and what the tracker knows about it."""
 
     picture: Bytes
-    """RGB [H, W, 3], upright."""
+    """Picture that shows the face, RGB uint8 [H, W, 3], upright."""
     landmarks: Float
     """The tracker's 478 points [478, 3] in picture pixels: x right, y down, z away from the
     viewer (relative depth, same scale as x)."""
@@ -304,7 +304,7 @@ class Chunk:
     """A stretch of finished clip: pictures and the sound that belongs to them."""
 
     frames: Bytes
-    """RGB [T, H, W, 3]."""
+    """Pictures of the clip, RGB uint8 [T, H, W, 3]."""
     samples: Float
     """Sound [T * 640] in [-1, 1] at 16 kHz."""
 
@@ -320,7 +320,7 @@ class Voice(Protocol):
     name: str
     """Name of the voice, as `--voice` takes it."""
     language: str
-    """BCP-47 tag, e.g. "en-gb"."""
+    """Language of the voice as a BCP-47 tag, e.g. "en-gb"."""
 
     def speak(self, text: str, emotion: Emotion) -> Iterator[Speech]:
         """Speak `text` piece by piece (about a sentence each), with phone times per piece."""

@@ -70,7 +70,7 @@ Own = Annotated[
 
 
 def load(system: str, device: str) -> Talker:
-    """The system that --system names."""
+    """The system that --system names, loaded on the device that --device names."""
     import vivavoce
 
     return vivavoce.load(system, device)

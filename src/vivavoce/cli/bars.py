@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def say(line: str, quiet: bool = False) -> None:
-    """Print a line, unless `quiet`."""
+    """Print a line for people; nothing if `quiet`."""
     if not quiet:
         print(line)
 

@@ -26,7 +26,7 @@ class Figures:
     """Counts of what a set of shards holds."""
 
     clips: Counter[str] = field(default_factory=Counter)
-    """Clips of each split."""
+    """Number of clips of each split."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Seconds of video of each split."""
     people: dict[str, set[str]] = field(default_factory=dict)
@@ -36,14 +36,14 @@ class Figures:
     sexes: Counter[str] = field(default_factory=Counter)
     """Clips of people of each sex; "-": not labelled."""
     keys: Counter[str] = field(default_factory=Counter)
-    """How many clips have each key of `schema.TABLE`."""
+    """Number of clips that have each key of `schema.TABLE`."""
     lengths: list[float] = field(default_factory=list)
     """Length of each clip in seconds."""
     seen: list[float] = field(default_factory=list)
     """Share of each clip's frames in which the tracker saw the face."""
 
     def add(self, split: str, sample: Sample) -> None:
-        """Count one more clip."""
+        """Count one more clip of a split."""
         self.clips[split] += 1
         self.seconds[split] = self.seconds.get(split, 0.0) + sample.seconds
         self.people.setdefault(split, set()).add(str(sample.about.get("person")))

@@ -31,7 +31,7 @@ from vivavoce.look.crop import CropRule, cropped, moved, squares
 from vivavoce.types import FPS, SAMPLES_PER_FRAME, Bytes, Float
 
 CLIPS_A_SHARD = 200
-"""Clips in one shard."""
+"""Largest number of clips in one shard."""
 LONGEST_S = 20.0
 """Longest sample in seconds; what is longer is cut there (STFM, sec. 4.1)."""
 SHORTEST_S = 0.48
@@ -54,7 +54,7 @@ class Plan:
     """Plan of one shard: which clips go into it."""
 
     split: str
-    """One of `shards.SPLITS`."""
+    """Split that the shard belongs to, one of `shards.SPLITS`."""
     number: int
     """Place of the shard in its split, from 0."""
     clips: tuple[Found, ...]
@@ -71,7 +71,7 @@ class Rules:
     """Rules by which the clips of a set become samples."""
 
     set: str
-    """Name of the layout."""
+    """Name of the layout that the set is read by."""
     crop: CropRule
     """Rule of the square that is kept, see `look.crop`."""
     licence: str
@@ -272,7 +272,7 @@ def _track(clip: Found, longest_s: float) -> tuple[Float, np.ndarray, tuple[int,
 
 
 def _sound(clip: Found, frames: int) -> Float:
-    """The cut's sound [640 frames]."""
+    """Sound of the cut [640 * frames] in [-1, 1] at 16 kHz."""
     from vivavoce.media.read import read_speech
 
     first, length = round(clip.start_s * FPS) * SAMPLES_PER_FRAME, frames * SAMPLES_PER_FRAME

@@ -42,9 +42,9 @@ class Entry:
     dtype: str
     """Type of the numbers or of the value."""
     unit: str
-    """Unit or range; empty: none."""
+    """Unit or range of the numbers; empty: they have none."""
     meaning: str
-    """What it says, in words."""
+    """Meaning of the key, in words."""
     sets: str = "all"
     """Sets that have this entry; "all": every set."""
 
@@ -94,7 +94,7 @@ TABLE = (
     Entry("depth.npz", "data, ends", "[T] x [H, W]", "PNG uint16", "0.1 mm",
           "distance to the camera; 0 = backdrop", "corpus"),
 )  # fmt: skip
-"""Everything a sample may hold."""
+"""Every member and key that a sample may hold, in the order of the documentation."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class Sample:
     """MP4 of the clip for people, as bytes."""
 
     def __len__(self) -> int:
-        """Number of frames T."""
+        """Number of frames T of the sample."""
         return int(self.about["frames"])
 
     @cached_property

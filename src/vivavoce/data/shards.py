@@ -87,7 +87,7 @@ class ShardSet:
     """Set of samples on disk: a prepared data set, a corpus, or several of them joined."""
 
     folder: Path
-    """Folder that holds `set.json`."""
+    """Folder that holds `set.json` and the shards."""
     about: dict[str, Any]
     """Contents of `set.json`: name, size, seed or source, and what else its maker says."""
 
@@ -128,7 +128,7 @@ class ShardSet:
 
 
 def open_set(folder: Path | str) -> ShardSet:
-    """The set in `folder`.
+    """The set of shards that lies in `folder`.
 
     Raises: RequestError: there is no set, or its `set.json` is not one.
     """

@@ -34,7 +34,7 @@ class Done(Generic[Item, Result]):
     """Outcome of one item of work: a result or an error."""
 
     item: Item
-    """Item that was worked on."""
+    """Item that the work was done on."""
     result: Result | None = None
     """What the function gave back; None where it raised."""
     error: Exception | None = None

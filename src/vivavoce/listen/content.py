@@ -31,10 +31,10 @@ _LOWEST = -11.0  # the quietest voice level that is still amplified
 
 @dataclass(frozen=True)
 class ContentSettings:
-    """The sizes of the network."""
+    """Sizes of the network that hears sounds of speech."""
 
     width: int = 160
-    """Channels of every layer."""
+    """Number of channels of every layer."""
     dilations: tuple[int, ...] = (1, 2, 4, 8, 1, 2, 4, 8)
     """Dilation of each layer, in frames of 20 ms."""
     ahead: tuple[int, ...] = (1, 2, 4, 0, 1, 0, 0, 0)

@@ -51,7 +51,7 @@ SILENCE, CLOSED = INDEX["sil"], INDEX["pbm"]
 OPEN = (INDEX["a"], INDEX["ae"], INDEX["uh"], INDEX["aw"])
 """Columns of vowels for which the jaw opens."""
 VOWELS = tuple(i for name, i in INDEX.items() if i >= INDEX["a"])
-"""Columns of the vowels."""
+"""Columns of the vowels in `Cues.content`."""
 
 _LETTER = {letter: INDEX[name] for name, letters in MEMBERS.items() for letter in letters}
 _STOPS = "tdʈɖ"

@@ -39,16 +39,16 @@ class FaceReport:
 
 @dataclass(frozen=True)
 class PictureReport:
-    """All faces of a picture."""
+    """Report on all faces of a picture."""
 
     size: tuple[int, int]
-    """Width and height in pixels."""
+    """Width and height of the picture in pixels."""
     faces: tuple[FaceReport, ...]
     landmarks: tuple[Float, ...]
-    """[478, 3] px for each face."""
+    """Landmarks [478, 3] in px, one array a face."""
 
     def as_dict(self) -> dict:
-        """For JSON."""
+        """The report as plain values that JSON can hold."""
         faces = [asdict(face) for face in self.faces]
         for face, points in zip(faces, self.landmarks, strict=True):
             face["landmarks"] = np.round(points, 2).tolist()

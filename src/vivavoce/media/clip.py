@@ -16,7 +16,7 @@ from vivavoce.types import FPS, Chunk, Progress
 
 @dataclass(frozen=True)
 class Saved:
-    """A clip that was written."""
+    """Facts about a clip that was written to a file."""
 
     path: Path
     seconds: float
@@ -55,7 +55,7 @@ class Clip:
         language model gave the face; empty for systems that write none."""
 
     def __iter__(self) -> Iterator[Chunk]:
-        """The chunks in order.
+        """Iterate over the chunks of the clip, in order and once.
 
         Raises: RequestError: the clip was consumed before.
         """

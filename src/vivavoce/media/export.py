@@ -34,7 +34,7 @@ class Written:
     """Facts about a motion file that was written."""
 
     path: Path
-    """Place of the file."""
+    """Path of the file."""
     seconds: float
     """Length of the motion in seconds."""
     frames: int

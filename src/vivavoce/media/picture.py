@@ -31,7 +31,8 @@ UPRIGHT: dict[int, Callable[[Bytes], Bytes]] = {
     7: lambda a: a[::-1, ::-1].transpose(1, 0, 2),
     8: lambda a: a[:, ::-1].transpose(1, 0, 2),
 }
-"""How its values (Exif 2.32, 4.6.4) are undone."""
+"""Functions that turn a picture upright, by its Exif orientation (Exif 2.32, 4.6.4); 1 needs
+none."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class PictureLimits:
     max_pixels: int = 120_000_000
     """Width times height. 120 megapixels take about 0.9 GB while decoding."""
     min_side: int = 64
-    """The shorter side in pixels."""
+    """Smallest allowed length of the shorter side in pixels."""
 
 
 def read_picture(path: PathLike, limits: PictureLimits = PictureLimits()) -> Bytes:

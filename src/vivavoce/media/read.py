@@ -49,7 +49,7 @@ class SpeechLimits:
 
 @dataclass(frozen=True)
 class ClipInfo:
-    """What a video file says about itself."""
+    """Facts that a video file states about itself."""
 
     size: tuple[int, int]
     """Width and height in pixels, upright."""

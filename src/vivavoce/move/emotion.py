@@ -106,7 +106,7 @@ LOOKS: dict[str, Look] = {
         speech=0.95, head=0.85, pose_deg=(-1.5, 2.5, 1.5),
     ),
 }  # fmt: skip
-"""What each of `EMOTIONS` does at full intensity."""
+"""Look of each of `EMOTIONS` at full intensity."""
 
 _EXTRA = 7  # speech, head, yaw, pitch, roll, gaze yaw, gaze pitch
 _GAPS = np.array([LIP_GAP.get(name, 0.0) for name in ARKIT], np.float32)

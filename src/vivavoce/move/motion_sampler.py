@@ -37,7 +37,8 @@ class Level(nn.Module):
         self.register_buffer("num_batches_tracked", torch.tensor(0))
 
     def forward(self, x: Tensor) -> Tensor:
-        """The numbers, levelled."""
+        """Numbers [..., C] with mean 0 and variance 1 in each channel, by what training has
+        seen."""
         if self.training and torch.is_grad_enabled():
             self._update(x.detach().flatten(0, -2))
         return (x - self.running_mean) * (self.running_var + 1e-5).rsqrt()
@@ -72,7 +73,7 @@ class MotionNormaliser(nn.Module):
         return out
 
     def decode(self, f_c: Tensor) -> Tensor:
-        """f_m [..., D] again."""
+        """Motion codes f_m [..., D] of their compressed form f_c [..., d_c]."""
         out: Tensor = self.up(f_c)
         return out
 
@@ -81,11 +82,11 @@ class NoNormaliser(nn.Module):
     """The sampler draws f_m itself: what section 3.2 found shaky, kept to be measured."""
 
     def encode(self, f_m: Tensor) -> Tensor:
-        """f_m [..., D]."""
+        """The motion codes f_m [..., D] unchanged."""
         return f_m
 
     def decode(self, f_m: Tensor) -> Tensor:
-        """f_m [..., D]."""
+        """The motion codes f_m [..., D] unchanged."""
         return f_m
 
 

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 SLOPE = 0.2
-"""Slope of `leaky` below 0."""
+"""Slope of the activation `leaky` for numbers below 0."""
 GAIN = math.sqrt(2)
 """Gain of a layer whose output goes through `leaky`."""
 

@@ -28,11 +28,11 @@ TAPS = (2, 7, 12, 21, 30)
 """Layers of VGG19 whose input is compared: relu1_1, 2_1, 3_1, 4_1, 5_1, counted as torchvision
 does."""
 LPIPS_TAPS = (4, 9, 16, 23, 30)
-"""Of VGG16: relu1_2, 2_2, 3_3, 4_3, 5_3."""
+"""Layers of VGG16 whose input LPIPS compares: relu1_2, 2_2, 3_3, 4_3, 5_3."""
 MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 Maps = Callable[[Tensor], Sequence[Tensor]]
-"""Of pictures [B, 3, H, W] in -1..1 the feature maps of some layers."""
+"""Function that gives the feature maps of some layers for pictures [B, 3, H, W] in -1..1."""
 
 
 class _Vgg(nn.Module):
@@ -70,13 +70,13 @@ class _Vgg(nn.Module):
 
 
 class Vgg19(_Vgg):
-    """What Eq. 3 of TTSF looks with."""
+    """VGG19 up to relu5_1: its maps are compared in Eq. 3 of the TTSF paper."""
 
     name, LAYERS, TAPS = "VGG19", VGG19, TAPS
 
 
 class Vgg16(_Vgg):
-    """What LPIPS looks with."""
+    """VGG16 up to relu5_3: its maps are compared by LPIPS."""
 
     name, LAYERS, TAPS = "VGG16", VGG16, LPIPS_TAPS
 

@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 
 
 class _Mine(threading.local):
-    """What one thread of the process remembers."""
+    """State that each thread of the process keeps for itself."""
 
     inside = 0
     """In how many nested blocks of `one_thread` it is."""

@@ -44,7 +44,7 @@ def fuse(
 
 
 class _Styled(nn.Module):
-    """Modulated convolution, bias, leaky ReLU."""
+    """A modulated convolution with a bias and a leaky ReLU behind it."""
 
     def __init__(self, inputs: int, outputs: int, style: int, up: bool = False) -> None:
         super().__init__()

@@ -65,7 +65,7 @@ def _edge(like: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Layers:
-    """What pictures are put together from."""
+    """Layers that pictures are put together from: a warped reference and paint over it."""
 
     places: Tensor
     """Where each place of the target lies in the reference [B, GRID, GRID, 2], -1..1."""

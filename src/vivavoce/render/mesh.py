@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from vivavoce.types import Float
 
 FAR = np.float32(-1e30)
-"""Depth where nothing was drawn."""
+"""Depth that the buffer holds where nothing was drawn."""
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:

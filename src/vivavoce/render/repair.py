@@ -137,7 +137,7 @@ class Region:
         return soft * amount
 
     def _height(self, points: Float) -> float:
-        """How far the eye is open, px."""
+        """Height of the open eye in px, half a pixel at least."""
         upper, lower = UPPER_LIDS[self.side][0], LOWER_LIDS[self.side][0]
         return float(np.linalg.norm(points[list(upper)] - points[list(lower)], axis=1).max()) + 0.5
 

@@ -30,27 +30,27 @@ TEMPERATURE = 0.667
 EDGE = 8
 """Most mel frames of silence before and after a sentence; its pause is the text's affair."""
 SEED = 7
-"""Of the decoder's noise: the same text and face give the same samples."""
+"""Seed of the decoder's noise: the same text and face give the same samples."""
 
 
 @dataclass(frozen=True)
 class Spoken:
-    """One piece of text, said."""
+    """Sound of one piece of text, and what it was made of."""
 
     samples: Float
     """Sound [160 L] in [-1, 1] at 16 kHz."""
     phones: tuple[Phone, ...]
-    """As timed by the duration predictor."""
+    """Phones of the piece with their times, as long as the duration predictor says."""
     embedding: Tensor
     """e_t, a row a mel frame [1, L, E]."""
     feature: Tensor
     """f~_t, the upsampled text feature [1, L, 80]."""
     mel: Tensor
-    """Log-mel [1, L, 80]."""
+    """Log-mel spectrogram [1, L, 80], 100 rows a second."""
 
 
 def english(text: str) -> str:
-    """The same text.
+    """The text unchanged, if it is English.
 
     Raises: RequestError: a letter in it is of a script that English spelling does not use; it would
     be spoken as "Chinese letter".

@@ -33,7 +33,7 @@ def align(scores: Tensor, tokens: Tensor, frames: Tensor) -> Tensor:
 
 @cache
 def _search() -> Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
-    """Compiled on first use."""
+    """The search for the best path, compiled on first use."""
     import numba
 
     @numba.njit(cache=True)

@@ -19,7 +19,7 @@ from vivavoce.types import HOP, RATE
 MIDDLE_HZ = 160.0
 """Pitch is counted in octaves from here."""
 SEED = 11
-"""Of the noise where none is given: the same mel gives the same sound."""
+"""Seed of the noise where none is given: the same mel gives the same sound."""
 
 
 class PitchReader(nn.Module):
@@ -35,7 +35,7 @@ class PitchReader(nn.Module):
         )  # fmt: skip
 
     def forward(self, mel: Tensor) -> tuple[Tensor, Tensor]:
-        """Of every mel frame."""
+        """Pitch of every mel frame in octaves, and the logit of its being voiced."""
         octaves, voiced = self.layers(mel).unbind(1)
         return octaves, voiced
 

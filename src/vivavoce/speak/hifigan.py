@@ -39,9 +39,9 @@ class HifiganSettings(BaseModel):
     upsamplings: tuple[int, ...] = (5, 4, 4, 2)
     """Their product, times `spectrum_hop`, is 160."""
     kernels: tuple[int, ...] = (3, 7, 11)
-    """Of the residual blocks that are averaged after every upsampling."""
+    """Kernel sizes of the residual blocks whose outputs are averaged after every upsampling."""
     dilations: tuple[tuple[int, ...], ...] = ((1, 3, 5), (1, 3, 5), (1, 3, 5))
-    """Of each of those blocks."""
+    """Dilations of the convolutions in each of those blocks."""
     pairs: bool = True
     """Every dilated convolution is followed by a plain one (V1, V2) or not (V3)."""
     spectrum_hop: int = 1
@@ -241,7 +241,7 @@ class SoundCritics(nn.Module):
         self.scales = nn.ModuleList(_ScaleCritic(4 * width) for _ in range(scales))
 
     def forward(self, samples: Tensor) -> list[list[Tensor]]:
-        """What each hears."""
+        """Feature maps of every critic, one list each; the last map of a list is its verdict."""
         found = [critic(samples) for critic in self.periods]
         for critic in self.scales:
             found.append(critic(samples))

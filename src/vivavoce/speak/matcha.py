@@ -33,11 +33,11 @@ class MatchaSettings(BaseModel):
 
     mels: int = 80
     code: int = 512
-    """Length of f_id."""
+    """Length of the identity code f_id."""
     width: int = 192
-    """Of a token's embedding e_t."""
+    """Length of a token's embedding e_t."""
     voice: int = 64
-    """What f_id is projected to."""
+    """Length that the identity code f_id is projected to."""
     layers: int = 6
     heads: int = 2
     filter: int = 768
@@ -63,14 +63,14 @@ PRESETS = {
 
 @dataclass(frozen=True)
 class Read:
-    """What the encoder makes of tokens."""
+    """Output of the encoder for a batch of texts."""
 
     embedding: Tensor
-    """e_t [B, L, width]."""
+    """Embedding e_t of each token [B, L, width]."""
     mean: Tensor
     """f_t [B, L, mels]: what each token sounds like on average, normalised log-mel."""
     log_durations: Tensor
-    """Natural logarithms of mel frames [B, L]."""
+    """Natural logarithm of the number of mel frames of each token [B, L]."""
 
 
 class _Prenet(nn.Module):
@@ -155,7 +155,7 @@ class _Durations(nn.Module):
 
 
 class Matcha(nn.Module):
-    """The acoustic model."""
+    """The acoustic model: tokens and an identity code become a log-mel spectrogram."""
 
     level: Tensor
     spread: Tensor
@@ -242,7 +242,7 @@ class Matcha(nn.Module):
         return self.at_pitch(f_id, self.settings.pitch_lead * self.voice(f_id)[:, 0])
 
     def _voice(self, f_id: Tensor | None, shape: tuple[int, ...]) -> Tensor:
-        """The same at every place [B, L, voice]."""
+        """Projected identity code, the same at every token [B, L, voice]."""
         voice = self.voice(self.nobody.expand(shape[0], -1) if f_id is None else f_id)
         return voice[:, None].expand(-1, shape[1], -1)
 
@@ -255,9 +255,9 @@ class Aligned:
     durations: Tensor
     """Mel frames of each token [B, L], found by search."""
     embedding: Tensor
-    """e_t expanded [B, T, width]."""
+    """Embedding e_t, each repeated for its mel frames [B, T, width]."""
     feature: Tensor
-    """f~_t [B, T, mels]."""
+    """Text feature f~_t, each row repeated for its mel frames [B, T, mels]."""
 
 
 def lay_along(

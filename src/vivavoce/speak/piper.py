@@ -32,7 +32,7 @@ class PiperVoice:
     """
 
     def __init__(self, path: Path) -> None:
-        """Load the voice.
+        """Load the voice from its two files.
 
         Raises:
             RequestError: A file is missing or broken, or piper is not installed.
@@ -42,7 +42,7 @@ class PiperVoice:
         self.language = self._engine.config.espeak_voice
 
     def speak(self, text: str, emotion: Emotion) -> Iterator[Speech]:
-        """Speak `text` sentence by sentence.
+        """Speech of `text`, a sentence at a time.
 
         Raises:
             RequestError: There is nothing to say, or the text is over the limit.

@@ -17,7 +17,7 @@ from vivavoce.errors import RequestError
 MAX_CHARS = 2_000_000
 """The longest text that is accepted, in characters (about 35 hours of speech)."""
 MAX_PIECE = 250
-"""The longest piece, in characters."""
+"""Largest length of a piece of text in characters."""
 SHORT_LINE = 40
 """A line shorter than this ended on purpose; a longer one was wrapped by an editor."""
 

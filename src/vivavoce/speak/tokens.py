@@ -17,16 +17,16 @@ has somewhere to put what belongs to no character."""
 CHARACTERS = PAUSE + "abdefhijklmnoprstuvwzæðŋɐɑɒɔəɚɛɜɡɪɹɾʃʉʊʌʍʒʔʲˈˌː̩̪θᵻ"
 """The pause, and what espeak-ng writes English with in the corpus's six accents, by code point."""
 COUNT = 1 + len(CHARACTERS)
-"""Different tokens."""
+"""Number of different tokens."""
 _ALIKE = {":": "ː", "g": "ɡ", "": PAUSE}
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """What is to be said."""
+    """A text as the numbers that the acoustic model reads."""
 
     ids: NDArray[np.int64]
-    """[L], `BLANK` at even places."""
+    """Numbers of the tokens [L]; `BLANK` stands at even places."""
     phones: NDArray[np.int64]
     """Which phone each token belongs to [L]; a blank between phones to the next."""
 

@@ -17,7 +17,7 @@ class Listed:
 
     name: str
     title: str
-    """What it makes of what, in a sentence."""
+    """Sentence that says what the system makes of what."""
     checkpoint: str
     """The folder's name of its checkpoint; "" if none ships."""
     needs: tuple[tuple[str, ...], ...]
@@ -25,21 +25,21 @@ class Listed:
     takes: tuple[str, ...]
     """Inputs that may be given besides."""
     gives: tuple[str, ...]
-    """What it can make."""
+    """Outputs that the system can make."""
     space: str | None
     """What the numbers of its motion mean; None: it has none."""
     options: tuple[Described, ...]
-    """Its own options, for --set."""
+    """Options that only this system has, for --set."""
     good_for: str
     """What its checkpoint can and cannot do, from the model card."""
 
     def line(self) -> str:
-        """One line for a list."""
+        """Two lines that show the system in a list."""
         needs = " + ".join(" or ".join(group).replace("_", "-") for group in self.needs)
         return f"{self.name:12s} {needs:32s} -> {', '.join(self.gives)}\n{'':12s} {self.title}"
 
     def page(self) -> str:
-        """All there is to know, in lines."""
+        """Page for people with everything that is known about the system."""
         groups = [" or ".join(ASKED[name] for name in group) for group in self.needs]  # type: ignore[index]
         lines = [f"{self.name}: {self.title}", ""]
         lines += ["needs    " + groups[0], *("         " + group for group in groups[1:])]
@@ -56,7 +56,7 @@ class Listed:
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:
-        """The same for machines."""
+        """The description as plain values that JSON can hold."""
         return {**vars(self), "options": [vars(option) for option in self.options]}
 
 

@@ -26,7 +26,7 @@ class Described:
     default: str
     """Its default as --set would write it."""
     meaning: str
-    """What it does, from its docstring."""
+    """Meaning of the option, from its docstring."""
 
 
 class Options(BaseModel):

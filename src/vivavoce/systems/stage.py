@@ -69,7 +69,7 @@ class Optimiser:
     trains: tuple[str, ...]
     """Names of submodules or parameters, e.g. ("generator", "encoder.last"); "" is everything."""
     lr: Positive
-    """Highest learning rate."""
+    """Highest learning rate of the stage."""
     betas: tuple[float, float] = (0.9, 0.999)
     """Decay a step of the mean gradient and of its square; GANs often take (0, 0.99)."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
@@ -192,7 +192,7 @@ class Run:
     folder: Path
     """Checkpoint folder that is being made."""
     seed: int
-    """Seed of the run."""
+    """Seed that all randomness of the run comes from."""
     done: tuple[str, ...] = ()
     """Names of the stages that this run has finished."""
     resumed: bool = False
@@ -245,7 +245,7 @@ class Trainable(ABC):
     """Large frozen parts that are loaded by name. They are on the device, in evaluation mode and
     without gradients, and never in `network`, `state.pt`, the checkpoint or the fingerprints."""
     stages: tuple[Stage, ...]
-    """Stages in their order."""
+    """Stages of the training, in their order."""
 
     @property
     def device(self) -> torch.device:

@@ -92,7 +92,7 @@ class Request:
     portrait: Portraitlike | None = None
     """The person: a picture file, an RGB array uint8 [H, W, 3], or a `Face` from `Talker.look`."""
     text: str | None = None
-    """The words to say."""
+    """Words that the person says."""
     speech: Speechlike | None = None
     """A recording to follow: a sound or video file, a `Speech`, or its pieces."""
     voice: str | None = None
@@ -105,7 +105,7 @@ class Request:
     pose: str | Path | Bytes | Face | None = None
     """A picture or a video whose head pose and movement are taken instead of drawn ones."""
     emotion: Emotion = field(default_factory=Emotion)
-    """The feeling and its strength."""
+    """Feeling that is asked for, with its strength."""
     still: bool = False
     """If true, the head stays as it is in the portrait and only the face moves."""
     face: int | None = None
@@ -132,7 +132,7 @@ class Request:
 
 @dataclass(frozen=True)
 class About:
-    """What a loaded system knows about its checkpoint."""
+    """Facts that a loaded system knows about its checkpoint."""
 
     name: str
     """The name of the checkpoint's folder; it is written into every file that the system makes."""
@@ -168,11 +168,11 @@ class Talker(ABC, Generic[OptionsOf]):
     name: ClassVar[str]
     """The name by which people ask for it."""
     needs: ClassVar[tuple[frozenset[Input], ...]]
-    """What must be given: exactly one input of each set."""
+    """Inputs that must be given: exactly one of each set."""
     takes: ClassVar[frozenset[Input]] = frozenset()
-    """What may be given besides."""
+    """Inputs that may be given besides those of `needs`."""
     gives: ClassVar[frozenset[Output]] = frozenset({"pictures"})
-    """What it can make."""
+    """Outputs that the system can make."""
     space: ClassVar[str | None] = None
     """What the expression numbers of its `Motion` mean, e.g. "arkit52"; None: it has none."""
     options_type: ClassVar[type[Options]] = NoOptions

@@ -50,20 +50,20 @@ _WIDE = 2 * MOST + 20
 
 @dataclass(frozen=True)
 class Clip:
-    """What of a clip the judges learn from."""
+    """Facts about one clip that the judges learn from."""
 
     person: int
     """Number of the person, from 0."""
     age: float
-    """Age in years."""
+    """Age of the person in years."""
     female: float
     """1 if the person is a woman, else 0."""
     emotion: int
     """Number of the emotion in `EMOTIONS`."""
     lips: Float
-    """Lip curves [T, 42]."""
+    """Lip curves [T, 42], see `views.lip_curves`."""
     mel: Float
-    """Log-mel [4 T, 80]."""
+    """Log-mel spectrogram [4 T, 80], see `views.heard`."""
     crops: Bytes
     """Pictures of the face [n, 64, 64, 3], RGB."""
     expressions: tuple[Float, ...] = ()
@@ -183,7 +183,8 @@ class JudgesTraining(Trainable):
         return ADVICE if stage.name == "sync" and step > stage.steps // 6 and stuck else None
 
     def config(self) -> dict[str, Any]:
-        """How many people the heads know."""
+        """Settings that config.json records: how many people the heads know, and the largest
+        offset of the sound in frames."""
         return {"people": self.people, "offsets": MOST}
 
     def files(self, stage: Stage) -> Files:

@@ -53,7 +53,7 @@ ARTICULATORS: dict[str, tuple[str, ...]] = {
     "lower": ("roll_lower", "shrug_lower", "lower_down"),
     "upper": ("upper_up", "shrug_upper", "roll_upper", "press"),
 }
-"""Controls that move together."""
+"""Groups of controls of the lips and jaw that move together; `DOMINANCE` has a column for each."""
 
 DOMINANCE: dict[str, tuple[float, float, float, float, float]] = {
     "sil": (0.8, 0.6, 0.8, 0.8, 0.8),

@@ -53,7 +53,7 @@ def _room(colour: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _bokeh(colour: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Evening lights as soft discs."""
+    """Picture of evening lights out of focus: soft discs on a dark ground."""
     picture = np.tile(colour * 0.38, (DRAWN, DRAWN, 1)).astype(np.float32)
     for _ in range(38):
         disc = np.zeros((DRAWN, DRAWN), np.float32)
@@ -67,7 +67,7 @@ def _bokeh(colour: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _wall(colour: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Plaster: noise of several sizes."""
+    """Picture of a plaster wall: noise of several sizes on one colour."""
     texture = np.zeros((DRAWN, DRAWN), np.float32)
     for scale, strength in ((3, 0.25), (9, 0.8), (28, 2.4)):
         noise = rng.normal(0, 1, (DRAWN, DRAWN)).astype(np.float32)

@@ -42,7 +42,7 @@ class HeadHabits:
     """How one person moves the head; drawn once for each person."""
 
     rest: Float
-    """Pose [6] at rest."""
+    """Pose [6] about which the head moves: radians, then outer-eye distances."""
     amount: float
     """Factor of this person on the size of the pose modes."""
     energy_gain: Float
@@ -77,7 +77,7 @@ class Carriage:
     pose_modes: Float
     """Slow part [T, 6], the resting pose included."""
     rhythm: Float
-    """What follows prosody [T, 6]."""
+    """Fast part of the pose [T, 6], which prosody alone decides."""
     brows: Float
     """Height of the brows over rest [T], 0 and up."""
 

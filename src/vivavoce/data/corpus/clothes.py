@@ -13,7 +13,7 @@ from vivavoce.data.corpus.person import Person
 from vivavoce.data.corpus.scene import LABEL_INDEX, Part
 
 AXIS = np.array([0.0, 0.0, -5.5], np.float32)
-"""Where the neck stands (x, -, z), cm."""
+"""Place of the neck's upright axis in cm; its y is not used."""
 AROUND, RINGS = 72, 22
 REACH = 27.0
 """How far shoulders go from the neck's axis, cm."""
@@ -30,7 +30,7 @@ class Cut:
     sharp: float
     """Width of the opening in front, rad."""
     stand: float
-    """Height of the collar, cm."""
+    """Height in cm by which the collar stands up; 0: it does not."""
     roll: float
     """Thickness of the neckline's edge, cm."""
 
@@ -97,12 +97,12 @@ def _piece(
 
 
 def _turn(around: np.ndarray) -> np.ndarray:
-    """Angle from the front, -pi..pi."""
+    """Angles around the neck, brought to -pi..pi; 0 is the front."""
     return (around + np.pi) % (2 * np.pi) - np.pi
 
 
 def _breadth(person: Person) -> float:
-    """Shoulders against an average adult's."""
+    """Breadth of a person's shoulders over that of an average adult."""
     grown = np.interp(person.age, [6, 18], [0.74, 1.0])
     return float(grown * (1.06 if person.sex == "male" else 0.93) * (person.height_cm / 171) ** 0.3)
 

@@ -40,7 +40,7 @@ class Drawn:
     """Drawn frame with everything that is known of its pixels."""
 
     picture: Bytes
-    """Picture, RGB [H, W, 3]."""
+    """Picture of the person, RGB uint8 [H, W, 3]."""
     labels: Bytes
     """What each pixel shows [H, W]: indices of `scene.LABELS`."""
     depth: NDArray[np.uint16]

@@ -57,7 +57,7 @@ def brows(person: Person, head: Head) -> Part:
 
 
 def lashes(person: Person, head: Head) -> Part:
-    """The upper lashes."""
+    """The lashes of both upper lids, as one mesh."""
     rng = person.rng("lashes")
     count = 46
     curves, bind = [], []
@@ -121,7 +121,7 @@ def beard(person: Person, head: Head) -> list[Part]:
 
 
 def beard_area(kind: str, head: Head) -> np.ndarray:
-    """Where a kind of beard grows [V]."""
+    """Density of a kind of beard at each vertex of the head [V], 0 to 1."""
     x, y, _ = head.arrays.neutral.T
     lip = head.arrays.neutral[head.arrays.points68[51], 1]
     above = np.clip((y - lip + 0.3) / 0.2, 0, 1) * (np.abs(x) < 3.3)

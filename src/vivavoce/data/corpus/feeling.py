@@ -15,7 +15,7 @@ from vivavoce.types import ARKIT, Emotion, Float
 LEFT_OUT = 0.18
 """Share of a feeling's units that a clip does not show."""
 STRENGTH = (0.65, 1.25)
-"""What a unit's strength is multiplied by."""
+"""Lowest and highest factor that is drawn for the strength of each unit."""
 ONE_SIDED = 0.15
 """Share of the units of two sides that are stronger on one."""
 SHOWN = 0.05

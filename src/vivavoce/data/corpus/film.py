@@ -31,11 +31,11 @@ class Studio:
     """A person in front of the camera."""
 
     person: Person
-    """Person who is filmed."""
+    """The person who is filmed."""
     painter: Painter
-    """Painter of this person."""
+    """Painter of this person's pictures, built once for all clips."""
     split: str
-    """Split of the person."""
+    """Split that all clips of the person belong to: "train", "val" or "test"."""
     seed: int
     """Seed of the corpus, which the video's metadata names."""
     layers: bool

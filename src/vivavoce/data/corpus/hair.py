@@ -21,7 +21,7 @@ from vivavoce.data.corpus.strand import on_surface, ribbons, tinted, unit
 STEPS, LONG_STEPS, LONG_CM = 7, 12, 10.0
 """Points of a strand; strands longer than `LONG_CM` have more."""
 CENTRE = np.array([0.0, 2.0, -6.5], np.float32)
-"""Middle of the skull, cm."""
+"""Middle of the skull in cm, from which hair grows outwards."""
 Comb = Literal["crown", "side", "back", "out"]
 """Direction in which strands lie, see `Style.comb`."""
 
@@ -40,7 +40,7 @@ class Style:
     lift: float
     """Distance from the skull in cm at full volume."""
     count: int = 1500
-    """Number of strands."""
+    """Number of strands that are drawn."""
     width: float = 0.34
     """Width of a strand in cm."""
     curl: float = 0.0
@@ -67,7 +67,7 @@ STYLES = {
 PARTING = 2.2
 """Where hair is parted, cm to the person's left."""
 KNOT = np.array([0.0, 4.5, -17.5], np.float32)
-"""Where a bun sits and a ponytail begins."""
+"""Place in cm where a bun sits and a ponytail begins."""
 
 
 def hair(person: Person, head: Head) -> list[Part]:
@@ -128,7 +128,7 @@ def _grow(
     head: Head,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Strands [N, STEPS, 3]."""
+    """Points of the strands [N, steps, 3] in cm, from their roots on."""
     count = len(roots)
     length = style.length * head.scale * np.exp(0.16 * rng.normal(size=count))
     if style.length < 7:  # short hair is cut shorter at the sides and the neck
@@ -260,7 +260,7 @@ def _off_face(points: np.ndarray, scale: float) -> np.ndarray:
 
 
 def _curls(style: Style, curves: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """What curls and frizz add [N, S, 3]."""
+    """Shift in cm that curls and frizz add to every point of the strands [N, S, 3]."""
     count, steps, _ = curves.shape
     radius = style.curl + 0.05
     phase = rng.uniform(0, 2 * np.pi, (count, 1)) + np.linspace(0, 9, steps)[None]

@@ -29,7 +29,7 @@ _LID_GAP = 0.035  # cm between a lid and the eyeball under it
 
 @dataclass(frozen=True)
 class Arrays:
-    """Contents of `head.npz`, unpacked once."""
+    """Arrays of the fitted head mesh, read from `head.npz` once a process."""
 
     neutral: Float
     """Vertices of the mean head [V, 3] in cm."""

@@ -36,7 +36,7 @@ movement or pictures change, so that one folder never mixes two kinds."""
 SIZES = (128, 256, 512)
 """Sides of pictures that a corpus may have, in px."""
 MOST_PEOPLE = 100_000
-"""Most people of one corpus."""
+"""Largest number of people that one corpus may have."""
 CEILING_PEOPLE = 200
 """Number of the seed's people on whom the best voice-to-face match is computed for `set.json`."""
 
@@ -53,7 +53,7 @@ class Recipe:
     size: int
     """Side of the pictures in px."""
     clips: int
-    """Clips of each person."""
+    """Number of clips of each person."""
     words_share: float
     """Share of the clips that are single words, 0 to 1."""
     layers: bool
@@ -71,7 +71,7 @@ class Made:
     name: str
     """Name of the person, e.g. "p00012"."""
     clips: int
-    """Number of clips."""
+    """Number of clips of this person."""
     frames: int
     """Number of frames of all clips."""
     cpu_s: dict[str, float]
@@ -148,7 +148,7 @@ def make_person(out: Path, recipe: Recipe, index: int) -> Made:
 
 
 def _film(person: Person, split: str, recipe: Recipe, clock: Clock) -> Iterator[Sample]:
-    """All clips of a person."""
+    """Samples of all clips of a person, one after the other."""
     with clock("build"):
         painter = Painter(person, recipe.size)
     studio = Studio(person, painter, split, recipe.seed, recipe.layers, clock, recipe.video)

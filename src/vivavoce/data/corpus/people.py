@@ -184,14 +184,14 @@ def odds(table: tuple[float, ...]) -> np.ndarray:
 
 
 def beard_odds(sex: str, age: float) -> np.ndarray:
-    """Probabilities of `BEARDS`."""
+    """Probability of each of `BEARDS` for a person of this sex and age; they add up to 1."""
     if sex == "female" or age < 17:
         return odds((1, 0, 0, 0, 0))
     return odds(BEARD_ODDS["old" if stage(age) == "old" else "adult"])
 
 
 def painted_odds(sex: str, age: float) -> float:
-    """Probability of painted lips."""
+    """Probability that a person of this sex and age has painted lips."""
     return PAINTED[stage(age)] if sex == "female" else 0.0
 
 
@@ -285,7 +285,7 @@ def rate_mean(age: float) -> float:
 
 
 def breath_mean(sex: str, age: float) -> float:
-    """Mean logit of breathiness."""
+    """Mean breathiness of voices of this sex and age, as a logit: 0 stands for 0.5."""
     return BREATH[sex] + BREATH_OLD * max(0.0, age - 60)
 
 

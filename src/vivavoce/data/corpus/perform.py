@@ -55,7 +55,7 @@ class Performance:
     """One clip's movement and its parts."""
 
     motion: Motion
-    """What the face does: ARKit coefficients, pose, gaze."""
+    """Motion of the face in the clip: ARKit coefficients, head pose and gaze."""
     pose_modes: Float
     """The slow, free part of the pose [T, 6]; with `rhythm` it adds up to `motion.pose`."""
     rhythm: Float

@@ -41,7 +41,7 @@ class Looks:
     lips: float
     """Lip colour: 0 natural to 1 painted."""
     hair: str
-    """One of `HAIR_STYLES`."""
+    """Style of the hair, one of `HAIR_STYLES`."""
     hair_colour: tuple[float, float, float]
     """Colour of the hair and brows and, a little redder, of the beard."""
     hair_volume: float
@@ -49,19 +49,19 @@ class Looks:
     brows: float
     """Thickness, 0 thin to 1 bushy."""
     iris: tuple[float, float, float]
-    """Colour of the iris."""
+    """Colour of both irises."""
     beard: str
-    """One of `BEARDS`."""
+    """Kind of beard, one of `BEARDS`."""
     glasses: str
-    """One of `GLASSES`."""
+    """Kind of spectacles, one of `GLASSES`."""
     glasses_colour: tuple[float, float, float]
     """Colour of the spectacles' frame."""
     clothes: str
-    """One of `CLOTHES`."""
+    """Kind of clothing, one of `CLOTHES`."""
     clothes_colour: tuple[float, float, float]
     """Colour of the main piece of clothing; that of a second piece is derived from it."""
     backdrop: str
-    """One of `BACKDROPS`."""
+    """Kind of what is behind the person, one of `BACKDROPS`."""
     backdrop_colour: tuple[float, float, float]
     """Main colour behind the person."""
     light_yaw: float
@@ -101,17 +101,17 @@ class Person:
     index: int
     """Number of the person in the corpus, from 0."""
     sex: str
-    """One of `SEXES`."""
+    """Sex of the person, one of `SEXES`."""
     age: float
     """Age in years, 6 to 90."""
     height_cm: float
     """Height of the body in cm."""
     accent: str
-    """One of `ACCENTS`."""
+    """Accent of the person, one of `ACCENTS`."""
     looks: Looks
-    """What the person looks like."""
+    """The looks of the person."""
     voice: Voice
-    """What the person sounds like."""
+    """The voice of the person."""
 
     @property
     def name(self) -> str:

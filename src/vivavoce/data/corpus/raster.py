@@ -11,7 +11,7 @@ from vivavoce.render.mesh import compiled
 from vivavoce.types import Bytes, Float
 
 SKIN, HAIR, EYE, MATT = 0, 1, 2, 3
-"""How a vertex answers light."""
+"""Numbers that say by which rule a vertex is lit."""
 
 
 @compiled

@@ -33,7 +33,7 @@ class Part:
     """A mesh with colours, fixed to the head or to the body."""
 
     vertices: Float
-    """[V, 3] cm, at rest."""
+    """Places of the vertices [V, 3] in cm, of the face at rest."""
     triangles: NDArray[np.int32]
     """[F, 3] vertex indices; both sides are drawn."""
     normals: Float
@@ -43,7 +43,7 @@ class Part:
     gloss: Float
     """[V] strength of the highlight, 0..1."""
     label: int
-    """Index into `LABELS`."""
+    """Number of what the part is, an index into `LABELS`."""
     follows: Follows
     """What the part moves with: "head", which the pose turns, or "body", which hardly moves."""
     strands: bool = False

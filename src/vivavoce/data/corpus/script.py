@@ -40,7 +40,7 @@ class Line:
     feeling: Emotion
     """Emotion in which it is said, and how strong."""
     level: int
-    """MEAD's intensity 1 to 3."""
+    """Intensity of the feeling, 1 weak to 3 strong, as MEAD counts."""
     look: Float = field(compare=False)
     """What the feeling does to the face in this clip, see `feeling.draw_look`."""
     instruction: dict[str, Any]

@@ -26,7 +26,7 @@ PAINT = (0.42, 0.035, 0.055)
 
 
 def tone(melanin: float) -> np.ndarray:
-    """Linear albedo [3] of skin."""
+    """Linear albedo (red, green, blue) of skin with so much melanin: 0 palest to 1 darkest."""
     stops = np.log(linear(np.array(SKIN, np.float32) / 255))
     at = melanin * (len(SKIN) - 1)
     return np.exp([np.interp(at, range(len(SKIN)), stops[:, k]) for k in range(3)]).astype(

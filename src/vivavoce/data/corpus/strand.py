@@ -50,7 +50,7 @@ def ribbons(
     roots: float = 0.55,
     light: np.ndarray | None = None,
 ) -> Part:
-    """A ribbon for every curve.
+    """A mesh that shows every curve as a flat ribbon.
 
     Args:
         curves: [N, S, 3] cm, root first.

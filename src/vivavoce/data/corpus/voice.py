@@ -66,7 +66,7 @@ class Colour:
     """Size of the tremor of the pitch in semitones."""
 
     def scaled(self, much: float) -> Colour:
-        """The same at strength `much`, 0..1."""
+        """The colour that a weaker feeling gives: all values at strength `much`, 0 to 1."""
         return Colour(
             self.pitch_st * much,
             1 + (self.range - 1) * much,
@@ -189,7 +189,10 @@ def breathed(rough: Float, breath: float) -> Float:
 
 
 def _accent_file(accent: str) -> str:
-    """espeak-ng's file of an accent."""
+    """Name of the file that espeak-ng keeps an accent in.
+
+    Raises: RequestError: espeak-ng has no such accent.
+    """
     for entry in espeak.entries():
         if accent in entry.languages or entry.name == accent:
             return entry.file

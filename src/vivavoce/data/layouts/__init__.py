@@ -11,7 +11,7 @@ LAYOUTS = (
     "voxceleb2", "lrs2", "lrs3", "lrw", "mead", "meadtext", "instructavatar", "hdtf", "ravdess",
     "celebvhq", "fakeavceleb", "clips",
 )  # fmt: skip
-"""What `vivavoce data prepare` takes."""
+"""Names of the layouts that `vivavoce data prepare` can read."""
 
 
 def find_layout(name: str) -> Layout:

@@ -29,7 +29,7 @@ class Found:
     clip: str
     """Name of the clip among those of the person."""
     video: Path
-    """File that holds the pictures."""
+    """Video file that holds the pictures, and the sound unless it is kept apart."""
     audio: Path | None = None
     """File that holds the sound; None: the video does."""
     start_s: float = 0.0
@@ -75,7 +75,7 @@ class Layout:
 
 
 def need(root: Path, tree: str, *places: str) -> list[Path]:
-    """These places below `root`.
+    """Paths of these places below `root`, all of which exist.
 
     Raises: RequestError: one is missing; the tree that is expected is shown.
     """

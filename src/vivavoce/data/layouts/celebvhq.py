@@ -33,7 +33,7 @@ Names = dict[str, list[str]]
 
 
 def find(root: Path) -> Iterator[Found]:
-    """Every annotated clip."""
+    """Every annotated clip that lies below `root`."""
     (file,) = need(root, TREE, FILE)
     try:
         info = json.loads(file.read_text("utf-8"))

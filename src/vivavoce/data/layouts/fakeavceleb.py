@@ -21,7 +21,7 @@ SPLITS = {4: "val", 9: "test"}
 
 
 def find(root: Path) -> Iterator[Found]:
-    """Every real clip."""
+    """Every real clip below `root`; faked ones are left out."""
     need(root, TREE, REAL)
     people = sorted(p for p in (root / REAL).glob("*/*/id*") if p.is_dir())
     if not people:
@@ -43,7 +43,7 @@ def find(root: Path) -> Iterator[Found]:
 
 
 def split_of(person: str) -> str:
-    """The split of a person."""
+    """Split that all clips of a person belong to."""
     return SPLITS.get(lot(person) % 10, "train")
 
 

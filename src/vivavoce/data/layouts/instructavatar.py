@@ -55,7 +55,7 @@ def _place(person: str, clip: str) -> str | None:
 
 
 def _read(file: Path) -> dict[str | None, list[str]]:
-    """Sentences by place."""
+    """Sentences of the annotations, by the place of their clip."""
     try:
         described = json.loads(file.read_text("utf-8"))
         lines = {

@@ -20,7 +20,7 @@ TREE = """  lipread_mp4/ABOUT/train/ABOUT_00001.mp4 (.txt beside it, with "Durat
 
 
 def find(root: Path) -> Iterator[Found]:
-    """All words of all splits."""
+    """Every clip of every word, of all splits."""
     folder = root / "lipread_mp4" if (root / "lipread_mp4").is_dir() else root
     words = sorted(p for p in folder.glob("*") if (p / "train").is_dir() or (p / "test").is_dir())
     if not words:

@@ -20,7 +20,7 @@ EMOTIONS = {
     "angry": "angry", "contempt": "contempt", "disgusted": "disgusted", "fear": "fearful",
     "happy": "happy", "neutral": "neutral", "sad": "sad", "surprised": "surprised",
 }  # fmt: skip
-"""Its folder names → `types.EMOTIONS`."""
+"""Names of MEAD's folders, each with the emotion of `types.EMOTIONS` that it holds."""
 TEST = frozenset(
     ["M003", "M007", "M019", "M030", "M035", "M041", "W015", "W018", "W024", "W029", "W036", "W038"]
 )
@@ -29,7 +29,7 @@ VALIDATION = frozenset(["M009", "M027", "W009", "W021"])
 
 
 def find(root: Path) -> Iterator[Found]:
-    """Every front-view clip."""
+    """Every clip of the front view below `root`."""
     need(root, TREE)
     actors = sorted(p for p in root.glob("[MW][0-9]*") if (p / "video").is_dir())
     if not actors:
@@ -40,7 +40,7 @@ def find(root: Path) -> Iterator[Found]:
 
 
 def split_of(actor: str) -> str:
-    """The split of an actor."""
+    """Split that all clips of an actor belong to."""
     return "test" if actor in TEST else "val" if actor in VALIDATION else "train"
 
 

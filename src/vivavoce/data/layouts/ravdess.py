@@ -70,7 +70,7 @@ def _found(video: Path, codes: list[str]) -> Found:
 
 
 def split_of(actor: int) -> str:
-    """The split of an actor."""
+    """Split that all clips of an actor belong to."""
     return "test" if actor <= 6 else "val" if actor <= 8 else "train"
 
 

@@ -59,7 +59,7 @@ class State:
     begun: list[str] = field(default_factory=list)
     """Runs that the network's first weights were taken from, "FOLDER" or "FOLDER:PART"."""
     format: int = FORMAT
-    """Version of the file's layout."""
+    """Version of the layout of the file."""
     version: str = vivavoce.__version__
     """Version of vivavoce that began the run."""
 
@@ -92,7 +92,7 @@ def _save(content: dict[str, Any], file: BinaryIO) -> None:
 
 
 def read_state(out: Path) -> State:
-    """The run in `out`.
+    """State of the run that lies in `out`.
 
     Raises: BadCheckpoint: there is none, it is damaged, or of another format.
     """
@@ -182,7 +182,7 @@ class LossLog:
         self._file: TextIO | None = None
 
     def add(self, stage: str, step: int, losses: dict[str, float]) -> None:
-        """Note one step.
+        """Append the losses of one step to the file.
 
         Raises: CannotWrite: no space.
         """

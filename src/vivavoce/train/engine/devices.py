@@ -35,7 +35,7 @@ class Options:
     strategy: Literal["ddp", "fsdp"] = "ddp"
     """With several devices, whether each holds all weights or a share of them."""
     minutes: float = 10.0
-    """Time between two checkpoints."""
+    """Time between two checkpoints in minutes."""
     log: Path | None = None
     """Folder for TensorBoard; None: no log."""
     device: str = "auto"

@@ -106,7 +106,7 @@ def _has(values: Any, path: list[str]) -> bool:
 
 
 def _names(values: dict[str, Any], before: str = "") -> list[str]:
-    """All settings with their paths."""
+    """Names of all settings, nested ones with their path: `optimisers.generator.lr`."""
     found: list[str] = []
     for name, value in values.items():
         nested = isinstance(value, dict) and name not in _FREE

@@ -43,7 +43,7 @@ TEACHER_SURE = 0.75
 TEST_PEOPLE = ("2033", "3005", "3331", "248", "7505", "english_male", "g2", "g7", "andrew")
 """Speakers (as in file names or the manifest's `person=`) that are kept for the test."""
 TEST_GRID = 20
-"""Of so many GRID clips, one is kept for the test."""
+"""Number of GRID clips of which one is kept for the test."""
 VARIANTS = (
     "", "", "f1", "f2", "f3", "f4", "f5", "m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "klatt",
     "klatt2", "klatt4", "Annie", "Andrea", "steph", "linda", "belinda", "Alicia", "Gene", "Lee",
@@ -73,7 +73,7 @@ class Plan:
     """What one round hears; its stage says how long and how fast it learns."""
 
     voices: int = 2_400
-    """Number of synthetic utterances."""
+    """Number of synthetic utterances that are made."""
     copies: dict[str, int] = field(default_factory=lambda: {"voice": 2, "real": 8, "grid": 2})
     """Source → how often each of its clips is spoilt anew."""
     share: dict[str, float] = field(
@@ -194,7 +194,7 @@ class Example:
     """Levelled log-mel rows with their labels."""
 
     rows: np.ndarray
-    """Rows [T, 80] float16."""
+    """Levelled log-mel rows [T, 80] in float16."""
     labels: np.ndarray
     """Labels [T] int8, as of `Clip`."""
     source: str

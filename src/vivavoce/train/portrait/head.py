@@ -59,7 +59,7 @@ class Knots:
     cues: Float
     """Prosody before each knot [K, 14]; zeros where the clip has no sound."""
     person: str
-    """Who it shows."""
+    """Name of the person whom the clip shows."""
 
 
 def head_curves(clip: TrackedClip) -> Float:
@@ -326,7 +326,7 @@ class HeadTraining(Trainable):
         return {"given": torch.from_numpy(given), "goal": torch.from_numpy(self.goal[row])}
 
     def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
-        """The flow-matching loss, see `flow_loss`."""
+        """Flow-matching loss of the batch, see `flow_loss`."""
         goal = batch["goal"]
         start, t = turn.normal(goal.shape[1]), turn.uniform(1)
         even = torch.ones(len(goal), device=goal.device)

@@ -49,7 +49,7 @@ from vivavoce.types import (
 )
 
 UTTERANCES = 700
-"""Number of synthetic utterances."""
+"""Number of synthetic utterances that are made."""
 OPEN_GAP = 0.14
 """Mean gap above rest on open vowels that the gain is set for (outer-eye distances)."""
 _REAL = 0.35  # of the windows come from real people
@@ -64,7 +64,7 @@ class Lesson:
     cues: tuple[Float, ...]
     """Ways to hear it [T, C + 3]: exact phones, the content model."""
     free: Float
-    """Target controls [T, 14]."""
+    """Controls of the lips [T, 14] that the network should give."""
     closed: Float
     """Whether the lips are closed [T] in {0, 1}."""
     rest: Float
@@ -96,7 +96,7 @@ def hear_content(samples: Float, model: ContentModel) -> Float:
 
 
 def teacher_lesson(phones: tuple[Phone, ...], samples: Float, model: ContentModel) -> Lesson:
-    """What the articulatory teacher does with spoken phones."""
+    """Lesson from the articulatory teacher, which moves the lips by rules for spoken phones."""
     frames = len(samples) // SAMPLES_PER_FRAME
     samples = samples[: frames * SAMPLES_PER_FRAME]
     prosody = prosody_of(samples)[:frames]
@@ -427,7 +427,7 @@ class LipsTraining(Trainable):
         return {name: torch.from_numpy(x.astype(np.float32)) for name, x in drawn.items()}
 
     def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
-        """The five losses of `losses_of`."""
+        """Losses of the batch, the five of `losses_of`."""
         gaps, to_arkit = (x.to(batch["cues"].device) for x in (self._gaps, self._to_arkit))
         return losses_of(self.net, batch, gaps, to_arkit)
 

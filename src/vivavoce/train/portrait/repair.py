@@ -32,7 +32,7 @@ GRID_CLIPS = 24
 HELD_OUT = ("latentsync_demo3", "styletalk_reagan", "videoretalking_1", "style_nice", "real3d_may")
 """Clips of people who are only measured on, never trained on."""
 LONGEST = 700
-"""Frames read from a clip."""
+"""Largest number of frames that are read from a clip."""
 KINDS = ("mouth", "eye")
 REPAIR = Stage(
     "repair",

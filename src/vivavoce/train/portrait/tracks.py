@@ -55,7 +55,7 @@ class TrackedClip:
     gap: Float
     """Inner-lip gap over the outer-eye distance [T]."""
     rest_gap: float
-    """The same of the relaxed face."""
+    """Inner-lip gap of the relaxed face over the outer-eye distance."""
     openness: Float
     """How open the eyes are [T]: 1 = as the clip's open eyes, 0 = shut."""
     words: str

@@ -169,7 +169,7 @@ class Windows:
             self.people.setdefault(str(about["person"]), []).append(number)
 
     def __len__(self) -> int:
-        """How many clips there are."""
+        """Number of clips that windows are cut from."""
         return len(self._places)
 
     def draw(self, rng: np.random.Generator) -> Window:
