@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from vivavoce.errors import RequestError
-from vivavoce.listen.mel import log_mel
 from vivavoce.speak.alignment import expand
 from vivavoce.speak.hifigan import Hifigan
 from vivavoce.speak.matcha import Matcha, lay_along
@@ -91,7 +90,7 @@ def speak(
     steps: int = 10,
     speed: float = 1.0,
     temperature: float = TEMPERATURE,
-    recording: Float | None = None,
+    recorded: Float | None = None,
 ) -> Spoken:
     """Say about a sentence in the voice of `f_id` [1, code], or of nobody in particular.
 
@@ -103,8 +102,8 @@ def speak(
         steps: Euler steps of the mel decoder.
         speed: 1: as the duration predictor says; 2: twice as fast.
         temperature: Times the noise that the decoder starts from.
-        recording: Sound [n] in which the same is said: phones are as long as in it, whatever
-            `speed` is.
+        recorded: Log-mel [T, 80] of a recording in which the same is said: phones are as long as
+            in it, whatever `speed` is.
 
     Raises: RequestError: there is nothing to say, or a sound that was not learnt.
     """
@@ -113,10 +112,10 @@ def speak(
     f_id = None if f_id is None else acoustic.led(f_id)
     device = next(acoustic.parameters()).device
     read = acoustic.read(torch.from_numpy(tokens.ids)[None].to(device), f_id)
-    if recording is None:
+    if recorded is None:
         durations = rounded(read.log_durations[0], tokens, speed)
     else:
-        durations = as_in(recording, acoustic, tokens, f_id)
+        durations = as_in(recorded, acoustic, tokens, f_id)
     frames = int(durations.sum())
     embedding, feature = (
         expand(x, durations[None], frames) for x in (read.embedding, read.mean)
@@ -128,15 +127,16 @@ def speak(
     return Spoken(samples, timed(symbols, tokens, durations.cpu().numpy()), embedding, feature, mel)
 
 
-def as_in(recording: Float, acoustic: Matcha, tokens: Tokens, f_id: Tensor | None) -> Tensor:
-    """Mel frames of each token [L] as they are spoken in a recording [n], by alignment search.
+def as_in(recorded: Float, acoustic: Matcha, tokens: Tokens, f_id: Tensor | None) -> Tensor:
+    """Mel frames of each token [L] as they are spoken in a recording, by alignment search in its
+    log-mel [T, 80].
 
     Raises: RequestError: the recording is too short for the tokens.
     """
-    mel = torch.from_numpy(log_mel(recording))
+    mel = torch.from_numpy(recorded)
     if len(tokens.ids) > len(mel):
         raise RequestError(
-            f"The recording lasts {len(recording) / RATE:.1f} s, too short for the text. Give one "
+            f"The recording lasts {len(mel) * HOP / RATE:.1f} s, too short for the text. Give one "
             "in which the whole text is said."
         )
     device = next(acoustic.parameters()).device

@@ -190,7 +190,7 @@ class Matcha(nn.Module):
         self.spread.fill_(mels.std())
         if faces is not None:
             self.face_level.copy_(faces.mean(0))
-            self.face_spread.copy_(faces.std(0, correction=0).clamp(min=1e-4))
+            self.face_spread.copy_(faces.std(0, correction=min(1, len(faces) - 1)).clamp(min=1e-4))
             self.nobody.copy_(self.face_level)
 
     def normalised(self, mel: Tensor) -> Tensor:

@@ -184,14 +184,14 @@ class TtsfNet(nn.Module):
 
     def speak(
         self, text: str, who: Tensor, steps: int, speed: float = 1.0, temperature: float = 1.0,
-        recording: Float | None = None,
+        recorded: Float | None = None,
     ) -> acoustic.Spoken:  # fmt: skip
         """About a sentence in the voice of `who` [1, D] (section 3.3), `speed` times as fast, or as
-        long as in a `recording` [n] of it; `temperature` scales the noise that the mel is drawn
-        from."""
+        long as in a recording of it, whose log-mel is `recorded` [T, 80]; `temperature` scales the
+        noise that the mel is drawn from."""
         scale = temperature * acoustic.TEMPERATURE
         return acoustic.speak(
-            self.acoustic, self.vocoder, text, who, steps, speed, scale, recording
+            self.acoustic, self.vocoder, text, who, steps, speed, scale, recorded
         )  # fmt: skip
 
     def hear(

@@ -21,6 +21,7 @@ from pydantic import Field
 from torch import Tensor
 
 from vivavoce.errors import NoFace
+from vivavoce.listen.mel import log_mel
 from vivavoce.look.boxes import mouth_box
 from vivavoce.look.crop import cropped, moved, squares
 from vivavoce.look.motion_codes import hidden_mouth
@@ -263,14 +264,15 @@ class _Moves:
 
 
 def _pieces(words: str, options: TtsfOptions) -> tuple[Iterable[Piece], Float | None]:
-    """The text in pieces, and the recording that times it, if there is one; then it is one piece.
+    """The text in pieces, and the log-mel [T, 80] of the recording that times it, if there is one;
+    then it is one piece.
 
     Raises: BadMedia: the recording cannot be read.
     """
     if not options.timed_by:
         return split_text(words), None
     sound = np.concatenate([piece.samples for piece in read_speech(options.timed_by)])
-    return [Piece(words, 0.0)], sound
+    return [Piece(words, 0.0)], log_mel(sound)
 
 
 def _tracked(pose: str | Path | Bytes | Face) -> Iterator[tuple[Bytes, Float | None]]:
