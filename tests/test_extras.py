@@ -62,7 +62,12 @@ def test_every_extra_is_tried() -> None:
     assert {*COMMANDS, "dev"} == set(without.EXTRAS)
 
 
-@pytest.mark.parametrize("extra", COMMANDS)
+SLOW = pytest.mark.slow(reason="many commands, each in a process of its own")
+
+
+@pytest.mark.parametrize(
+    "extra", [pytest.param(e, marks=SLOW) if e == "measure" else e for e in COMMANDS]
+)
 def test_without_an_extra_it_works_or_names_one(extra: str, clips: Path, tmp_path: Path) -> None:
     blocked = without.modules_beyond_the_base(without.projects(without.EXTRAS[extra]))
     work, site = tmp_path / "work", tmp_path / "site"

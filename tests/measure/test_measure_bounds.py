@@ -12,6 +12,7 @@ from vivavoce.errors import BadMedia, CannotWrite, RequestError
 from vivavoce.measure.bounds.bounds import run_bounds, said
 
 
+@pytest.mark.slow(reason="clips are filmed, tracked and timed: 23 CPU seconds")
 def test_quick_bounds_writes_figures_and_pictures(tmp_path: Path) -> None:
     result = run_bounds(None, tmp_path / "out", quick=True)
     assert not result.failures

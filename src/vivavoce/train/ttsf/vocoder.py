@@ -165,8 +165,8 @@ def maker_losses(true: list[list[Tensor]], made: list[list[Tensor]]) -> dict[str
 
 
 @cache
-def _filters(fft: int, device: torch.device) -> Tensor:
-    return torch.from_numpy(mel_filters(fft, MELS)).to(device)
+def _filters(fft: int) -> Tensor:
+    return torch.from_numpy(mel_filters(fft, MELS))
 
 
 def mel_of(samples: Tensor) -> Tensor:
@@ -176,7 +176,7 @@ def mel_of(samples: Tensor) -> Tensor:
     window = torch.hann_window(WINDOW, device=samples.device)
     rows = sound.unfold(1, WINDOW, HOP) * window
     power = torch.fft.rfft(rows, FFT).abs().square() / WINDOW
-    return (power @ _filters(FFT, samples.device)).clamp(min=FLOOR).log()
+    return (power @ _filters(FFT).to(samples.device)).clamp(min=FLOOR).log()
 
 
 def spectra_loss(true: Tensor, made: Tensor) -> Tensor:
