@@ -210,7 +210,8 @@ def test_a_disk_that_fills_at_any_step(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     if when == "replace":
-        monkeypatch.setattr(os, "replace", full)
+        for name in ("link", "replace"):
+            monkeypatch.setattr(os, name, full)
 
     def write() -> None:
         with VideoWriter(tmp_path / "a.mp4", (48, 32), MADE) as video:

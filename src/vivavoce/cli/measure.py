@@ -65,7 +65,7 @@ def measure(
         check_output(output, force, (".json",))
     found = measure_paths(clips, reference, metrics, chosen_judges(judges or ()), device)
     if output is not None:
-        write_json(as_dict(found), output)
+        write_json(as_dict(found), output, force)
     if as_json:
         print_json(as_dict(found), True)
         return

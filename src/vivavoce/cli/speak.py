@@ -224,7 +224,7 @@ def look(
     picture = read_picture(portrait)
     seen = report(picture, face, str(portrait))
     if output is not None:
-        with writing(output), beside(output) as part:
+        with writing(output), beside(output, force) as part:
             mark(picture, seen, part)
     print_json(seen.as_dict(), as_json)
     say(str(seen), as_json)

@@ -109,7 +109,7 @@ def look(
         for i, tile in enumerate(chosen):
             top, left = i // columns * TILE, i % columns * TILE
             page[top : top + TILE, left : left + TILE] = tile
-        with beside(target) as part, writing(target):
+        with beside(target, force) as part, writing(target):
             Image.fromarray(page).save(part, "PNG")
     return figures
 

@@ -67,7 +67,7 @@ def write_motion(
     if kind == ".glb" and model is None:
         raise RequestError(f"{path} needs a face model for its mesh: give one, or write .csv.")
     motions = (_fitting(motion, kind) for motion in motions)
-    with beside(target) as part, writing(target):
+    with beside(target, force) as part, writing(target):
         if kind == ".csv":
             frames = _write_csv(motions, part)
         else:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
+import re
 import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from types import FrameType
 from typing import TypeAlias
@@ -17,6 +21,15 @@ from vivavoce.errors import BadMedia, CannotWrite, OutputRefused
 
 PathLike: TypeAlias = str | os.PathLike[str]
 
+ENDING = tuple(
+    getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)
+)
+"""Signals that end a program and still let it remove what it has half written."""
+PART = re.compile(r"\..+\.(?P<machine>[0-9a-f]{8})-(?P<process>\d+)\.[0-9a-f]{8}\.part")
+"""Name of a file that is being written: whose program on which machine writes it."""
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/.+|data:.+", re.DOTALL)
+"""Addresses such as https://example.org/me.png, which nobody means as a path."""
+
 
 def existing(path: PathLike, kind: str) -> Path:
     """`path`, if it is a file that can be opened and is not empty; `kind` names it in messages.
@@ -25,6 +38,11 @@ def existing(path: PathLike, kind: str) -> Path:
     """
     file = Path(path)
     try:
+        if _is_address(path) and not file.exists():
+            raise BadMedia(
+                f"{_shown(path)} is an address, and vivavoce reads files only. Download the "
+                f"{kind} first and give its path."
+            )
         if file.is_dir():
             raise BadMedia(f"{file} is a folder. Give a {kind} file.")
         if not file.exists():
@@ -53,6 +71,10 @@ def check_output(path: PathLike, force: bool = False, suffixes: Sequence[str] = 
     if suffixes and given.suffix.lower() not in suffixes:
         better = given.with_suffix(suffixes[0]) if given.name else suffixes[0]
         raise OutputRefused(f"{given} must end with {_either(suffixes)}, for example {better}.")
+    if _is_address(path) and not given.parent.is_dir():
+        raise OutputRefused(
+            f"{_shown(path)} is an address, and vivavoce writes files only. Give a file's path."
+        )
     try:
         target = given.resolve()
         if target.is_dir():
@@ -72,27 +94,105 @@ def check_output(path: PathLike, force: bool = False, suffixes: Sequence[str] = 
     return target
 
 
+def _is_address(path: PathLike) -> bool:
+    return ADDRESS.match(os.fspath(path)) is not None
+
+
+def _shown(path: PathLike) -> str:
+    """An address as it was meant, for a path has lost one of its slashes; its beginning if long."""
+    address = re.sub(r"^([A-Za-z][A-Za-z0-9+.-]+):/+", r"\1://", os.fspath(path))
+    return address if len(address) <= 100 else f"{address[:100]}..."
+
+
 def _either(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1]
 
 
 @contextmanager
-def beside(target: Path) -> Iterator[Path]:
+def beside(target: Path, force: bool = True) -> Iterator[Path]:
     """A hidden `.part` file beside `target`, renamed to it when the block ends well.
 
-    On any exception, Ctrl-C or SIGTERM the part is removed and `target` stays as it was; after
-    SIGKILL only the part is left.
+    On any exception, Ctrl-C or a signal that ends the program the part is removed and `target`
+    stays as it was; after SIGKILL only the part is left, and the next program that writes into the
+    folder removes it. With `force` a file that is there is replaced; without it a file that
+    appeared meanwhile stays, and what was made is thrown away.
+
+    Raises: OutputRefused: `target` exists and not `force`. CannotWrite: a full disk, no permission.
     """
-    part = target.with_name(f".{target.name[:100]}.{uuid4().hex[:8]}.part")
-    with _sigterm_raises():
+    remove_dead_parts(target.parent)
+    name = os.fsencode(target.name)[:100].decode("utf-8", "ignore")
+    part = target.with_name(f".{name}.{_machine()}-{os.getpid()}.{uuid4().hex[:8]}.part")
+    with _signals_raise():
         try:
             yield part
             with writing(target):
-                os.replace(part, target)
+                if force:
+                    os.replace(part, target)
+                else:
+                    _claim(part, target)
         except BaseException:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
             raise
+
+
+def _claim(part: Path, target: Path) -> None:
+    """Give `part` the name `target`, which no file has yet.
+
+    Raises: OutputRefused: another program wrote `target` meanwhile.
+    """
+    try:
+        try:
+            os.link(part, target)
+        except FileExistsError:
+            raise
+        except OSError:  # no hard links here: the name is taken by an empty file first
+            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            try:
+                os.replace(part, target)
+            except OSError:
+                target.unlink()
+                raise
+        else:
+            part.unlink()
+    except FileExistsError:
+        raise OutputRefused(
+            f"{target} was made by another program meanwhile and is kept. Use --force to replace "
+            "it, or choose another name."
+        ) from None
+
+
+@lru_cache(maxsize=4096)
+def remove_dead_parts(folder: Path) -> None:
+    """Remove the `.part` files in `folder` whose programs on this machine ended without removing
+    them; once for each folder."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            owner = PART.fullmatch(entry.name)
+            if owner and owner["machine"] == _machine() and not _lives(int(owner["process"])):
+                with suppress(OSError):
+                    os.unlink(entry.path)
+
+
+@lru_cache(maxsize=1)
+def _machine() -> str:
+    """Eight letters for the machine, and the container in it, that counts its processes itself."""
+    space = ""
+    with suppress(OSError):
+        space = os.readlink("/proc/self/ns/pid")
+    return sha256(f"{platform.node()} {space}".encode()).hexdigest()[:8]
+
+
+def _lives(process: int) -> bool:
+    if os.name == "nt":  # os.kill would end the process there
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 @contextmanager
@@ -109,21 +209,21 @@ def writing(target: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _sigterm_raises() -> Iterator[None]:
-    """Within the block SIGTERM raises SystemExit, so that `finally` and `except` still run.
+def _signals_raise() -> Iterator[None]:
+    """Within the block the signals of `ENDING` raise SystemExit, so `finally` and `except` run.
 
-    Only where nobody else handles SIGTERM, and only in the main thread (Python allows no other).
+    Only those that nobody else handles, and only in the main thread (Python allows no other).
     """
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
     main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
-    signal.signal(signal.SIGTERM, stop)
+    ours = [n for n in ENDING if main and signal.getsignal(n) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)

@@ -41,7 +41,7 @@ def contact_sheet(
     tiles = _grid(taken, size, min(columns, len(taken)))
     envelope = _envelope(clip_path, tiles.width, info.seconds) if info.sound_seconds else None
     sheet = tiles if envelope is None else _with_wave(tiles, envelope, taken, info.seconds)
-    with beside(target) as part, writing(target):
+    with beside(target, force) as part, writing(target):
         kind = {".png": "PNG", ".webp": "WEBP"}.get(target.suffix.lower(), "JPEG")
         sheet.save(part, kind)
     return Path(out_png)

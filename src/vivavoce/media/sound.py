@@ -24,7 +24,7 @@ def write_sound(
     """
     target: Path = check_output(path, force, SOUND_SUFFIXES)
     count = 0
-    with beside(target) as part, av.open(str(part), "w", format="wav") as container:
+    with beside(target, force) as part, av.open(str(part), "w", format="wav") as container:
         container.metadata.update(provenance.tags())
         stream = container.add_stream("pcm_s16le", rate=RATE, layout="mono")
         for piece in pieces:

@@ -44,10 +44,10 @@ BT709: dict[str, Any] = {
 class VideoWriter:
     """Writes chunks of a clip to an mp4; use it in a `with` block.
 
-    The file appears when the block ends well; on any exception, Ctrl-C or SIGTERM nothing is left,
-    and after SIGKILL only a hidden `.part` file. An odd width or height gets one more column or row
-    (the edge's own pixels), for 4:2:0 colour needs even sides. Time stamps are counts of frames and
-    samples, so nothing drifts.
+    The file appears when the block ends well; on any exception, Ctrl-C or ending signal nothing is
+    left, and after SIGKILL only a hidden `.part` file, which the next run removes. An odd width or
+    height gets one more column or row (the edge's own pixels), for 4:2:0 colour needs even sides.
+    Time stamps are counts of frames and samples, so nothing drifts.
 
     Raises: OutputRefused, CannotWrite: see `check_output`, and a full disk at any time.
     """
@@ -63,6 +63,7 @@ class VideoWriter:
         """`size`: width and height of the frames that will be added. `threads` of the encoder: 0 as
         many as the machine likes; 1 gives the same bytes whatever its number of cores."""
         self.target = check_output(path, force, VIDEO_SUFFIXES)
+        self.force = force
         self.size = size
         self.provenance = provenance
         self.threads = threads
@@ -76,7 +77,7 @@ class VideoWriter:
 
     def __enter__(self) -> VideoWriter:
         with ExitStack() as stack:
-            self._part: Path = stack.enter_context(beside(self.target))
+            self._part: Path = stack.enter_context(beside(self.target, self.force))
             with writing(self.target):
                 self._open()
             self._stack = stack.pop_all()

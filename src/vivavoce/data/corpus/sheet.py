@@ -38,7 +38,7 @@ def people_sheet(
     for index in range(people):
         top, left = index // columns * size, index % columns * size
         sheet[top : top + size, left : left + size] = portrait(seed, index, size)
-    with beside(target) as part, writing(target):
+    with beside(target, force) as part, writing(target):
         Image.fromarray(sheet).save(part, "PNG")
     return out
 

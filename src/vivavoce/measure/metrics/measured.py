@@ -275,11 +275,11 @@ def plain(value: Any) -> Any:
     return value
 
 
-def write_json(found: dict[str, Any], file: Path) -> None:
-    """Write figures whole or not at all."""
+def write_json(found: dict[str, Any], file: Path, force: bool = True) -> None:
+    """Write figures whole or not at all; without `force` a file that is there stays."""
     from vivavoce.media.files import beside, writing
 
-    with beside(file) as part, writing(file):
+    with beside(file, force) as part, writing(file):
         part.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
 
