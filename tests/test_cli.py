@@ -199,8 +199,38 @@ def test_emoji_alone_says_something_or_why_not(run: Run, bad: dict[str, Path]) -
 
 def test_silent_sound_gives_a_calm_face(run: Run, bad: dict[str, Path]) -> None:
     soundfile.write("silence.wav", np.zeros(32000), 16000)
-    assert run("speak", bad["me"], "--speech", "silence.wav", "--size", 64, "-q").code == 0
+    ran = run("speak", bad["me"], "--speech", "silence.wav", "--size", 64, "-q")
+    assert (ran.code, ran.out) == (0, "")
+    assert ran.err.startswith("vivavoce: silence.wav is silent")
     assert made(Path("out.mp4"))[0] == 50
+
+
+@pytest.mark.parametrize("command", ["speak", "motion"])
+def test_a_damaged_recording_is_told_once_and_strict_refuses_it(
+    run: Run, bad: dict[str, Path], command: str
+) -> None:
+    samples = np.random.default_rng(0).normal(0, 0.1, 48_000).astype(np.float32)
+    samples[20_000] = np.nan
+    soundfile.write("whole.wav", samples, 16_000, subtype="FLOAT")
+    Path("cut.wav").write_bytes(Path("whole.wav").read_bytes()[:-64_000])
+    words = [command, *([bad["me"], "--size", 64] if command == "speak" else [])]
+    name = "out.mp4" if command == "speak" else "motion.csv"
+    ran = run(*words, "--speech", "cut.wav")
+    assert ran.code == 0
+    assert ran.err.splitlines() == [
+        "vivavoce: cut.wav is damaged or cut short: it states 3.00 s, but its sound ends after "
+        "2.00 s (1.00 s are lost).",
+        "vivavoce: cut.wav has 1 sample that is no sound (at 1.250 s): taken as silence.",
+    ]
+    if command == "motion":
+        assert "nan" not in Path(name).read_text()
+    Path(name).unlink()
+    ran = run(*words, "--speech", "cut.wav", "--strict")
+    assert (ran.code, ran.out) == (2, "")
+    assert "cut.wav is damaged or cut short" in ran.err
+    assert not Path(name).exists()
+    soundfile.write("fine.wav", samples[:16_000], 16_000)
+    assert run(*words, "--speech", "fine.wav", "--strict").code == 0
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "I;16", "RGBA", "CMYK", "1-exif"])

@@ -51,6 +51,13 @@ class BadMedia(RequestError):
     """A picture, sound or video file cannot be read, is empty, or is over a stated limit."""
 
 
+class MediaWarning(UserWarning):
+    """A recording is used although something in it is missing, wrong or hardly heard.
+
+    `warnings.simplefilter("ignore", MediaWarning)` silences it; "error" makes it `BadMedia`.
+    """
+
+
 class UnknownName(RequestError):
     """A voice, emotion, system or setting that does not exist; the nearest names are suggested."""
 

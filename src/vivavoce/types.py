@@ -16,7 +16,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from vivavoce.errors import RequestError, ShapeError, UnknownName
+from vivavoce.errors import BadMedia, RequestError, ShapeError, UnknownName
 
 RATE = 16_000
 """Sampling rate of all sound inside the package, in samples a second."""
@@ -106,6 +106,29 @@ def check_shape(name: str, array: np.ndarray, *expected: int | None) -> None:
         raise ShapeError(name, f"[{words}]", array.shape)
 
 
+LOUDEST = 8.0
+"""Samples over this are no sound in [-1, 1] that is too loud, but numbers of another scale."""
+
+
+def check_loudness(what: str, samples: np.ndarray, rate: int = RATE, start_s: float = 0.0) -> None:
+    """Raise `BadMedia` unless samples [..., n] are finite and of the scale [-1, 1].
+
+    `what` names them in the message; they begin at `start_s` seconds.
+    """
+    levels = np.abs(np.asarray(samples))
+    if np.all(levels <= LOUDEST):
+        return
+    first = int(np.argmax(~(levels <= LOUDEST).reshape(-1, levels.shape[-1]).all(axis=0)))
+    at = f"{start_s + first / rate:.3f} s"
+    if not np.isfinite(levels[..., first]).all():
+        raise BadMedia(f"{what} has a sample that is no number at {at}. Replace it, e.g. by 0.")
+    top = float(levels[np.isfinite(levels)].max())
+    raise BadMedia(
+        f"{what} must be in [-1, 1], but goes up to {top:.6g} (beyond {LOUDEST:g} first at {at}). "
+        "Divide 16-bit values by 32768."
+    )
+
+
 def rotation_matrix(angles: np.ndarray) -> np.ndarray:
     """Head rotation [..., 3, 3] of yaw, pitch, roll [..., 3] in radians, for x right, y up, z to
     the viewer: yaw > 0 turns to the picture's right, pitch > 0 up, roll > 0 clockwise as seen."""
@@ -176,6 +199,7 @@ class Speech:
 
     def __post_init__(self) -> None:
         check_shape("Speech.samples", self.samples, None)
+        check_loudness("Speech.samples", self.samples)
 
     @property
     def seconds(self) -> float:

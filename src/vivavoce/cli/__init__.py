@@ -6,12 +6,14 @@ Exit codes: 0 done, 1 the work failed, 2 the request was wrong, 130 stopped by C
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+import warnings
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
 from vivavoce.cli import data, measure, speak, train
-from vivavoce.errors import VivavoceError
+from vivavoce.errors import MediaWarning, VivavoceError
 
 STOPPED = 130
 """Exit code of a command that Ctrl-C ended."""
@@ -52,7 +54,10 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        app()
+        with warnings.catch_warnings():
+            warnings.simplefilter("default", MediaWarning)
+            warnings.showwarning = _warner(warnings.showwarning)
+            app()
     except VivavoceError as error:
         _tell(str(error))
         sys.exit(error.exit_code)
@@ -60,6 +65,18 @@ def main() -> None:
         if stop.code == STOPPED:  # typer ends so, without a word, on Ctrl-C
             _tell("stopped; nothing half-written was left.")
         raise
+
+
+def _warner(show: Callable[..., None]) -> Callable[..., None]:
+    """A way to show warnings: our own in one sentence, all others as `show` does."""
+
+    def warn(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, MediaWarning):
+            _tell(str(message))
+        else:
+            show(message, category, *where, **more)
+
+    return warn
 
 
 def _tell(line: str) -> None:

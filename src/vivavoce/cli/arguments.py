@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vivavoce.errors import RequestError
+from vivavoce.errors import MediaWarning, RequestError
 
 if TYPE_CHECKING:
     from vivavoce.systems.talker import Talker
@@ -50,8 +51,17 @@ Still = Annotated[bool, typer.Option("--still", help="Keep the head still.")]
 FaceNumber = Annotated[
     int | None, typer.Option("--face", help="Which face, from 1; the largest by default.")
 ]
+Strict = Annotated[
+    bool,
+    typer.Option(
+        "--strict",
+        help="Refuse a recording that is damaged, cut short or silent, instead of a warning.",
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print nothing but errors and warnings.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print a summary for machines.")]
 System = Annotated[
     str, typer.Option(help="A name from `vivavoce systems`, a checkpoint folder, a hub id.")
@@ -74,6 +84,20 @@ def load(system: str, device: str) -> Talker:
     import vivavoce
 
     return vivavoce.load(system, device)
+
+
+def check_whole(*recordings: Path | None) -> None:
+    """Read the recordings once, for --strict.
+
+    Raises: BadMedia: something in one is missing, wrong or hardly heard.
+    """
+    from vivavoce.media.read import read_speech
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", MediaWarning)
+        for recording in recordings:
+            for _ in read_speech(recording) if recording is not None else ():
+                pass
 
 
 def pixels(size: str) -> int | None:

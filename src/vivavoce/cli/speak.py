@@ -40,6 +40,7 @@ def speak(
     system: a.System = "portrait",
     own: a.Own = None,
     device: a.Device = "cpu",
+    strict: a.Strict = False,
     force: a.Force = False,
     quiet: a.Quiet = False,
     as_json: a.Json = False,
@@ -70,6 +71,8 @@ def speak(
     side = a.pixels(size)
     check_output(output, force, (".mp4",))
     said = a.words(text, text_file)
+    if strict:
+        a.check_whole(speech, voice_sample)
     with seconds_bar("speaking", quiet or as_json) as progress:
         talker = a.load(system, device)
         clip = talker(
@@ -105,6 +108,7 @@ def motion(
     system: a.System = "portrait",
     own: a.Own = None,
     device: a.Device = "cpu",
+    strict: a.Strict = False,
     force: a.Force = False,
     quiet: a.Quiet = False,
 ) -> None:
@@ -115,6 +119,8 @@ def motion(
     from vivavoce.systems.options import parsed
 
     check_output(output, force, MOTION_SUFFIXES)
+    if strict:
+        a.check_whole(speech)
     talker = a.load(system, device)
     moves = talker.motion(
         a.words(text, text_file), speech, voice=voice, instruction=instruction, emotion=emotion,

@@ -66,7 +66,9 @@ def write_motion(
     kind = target.suffix.lower()
     if kind == ".glb" and model is None:
         raise RequestError(f"{path} needs a face model for its mesh: give one, or write .csv.")
-    motions = (_fitting(motion, kind) for motion in motions)
+    if identity is not None and not np.isfinite(identity).all():
+        raise BadMedia("The identity of the face holds a value that is no number.")
+    motions = _fitting(motions, kind)
     with beside(target, force) as part, writing(target):
         if kind == ".csv":
             frames = _write_csv(motions, part)
@@ -82,12 +84,31 @@ def write_motion(
     return Written(Path(path), frames / FPS, frames)
 
 
-def _fitting(motion: Motion, kind: str) -> Motion:
-    if kind != ".npz" and motion.space != "arkit52":
-        raise RequestError(
-            f"Motion in the space {motion.space!r} cannot be written as {kind}: that format holds "
-            "ARKit coefficients (arkit52). Write .npz."
-        )
+def _fitting(motions: Iterable[Motion], kind: str) -> Iterator[Motion]:
+    """The same motions, each checked for what the format `kind` can hold."""
+    count = 0
+    for motion in motions:
+        if kind != ".npz" and motion.space != "arkit52":
+            raise RequestError(
+                f"Motion in the space {motion.space!r} cannot be written as {kind}: that format "
+                "holds ARKit coefficients (arkit52). Write .npz."
+            )
+        if (wrong := _first_odd(motion)) is not None:
+            at = (count + wrong) / FPS
+            raise BadMedia(f"The motion holds a value that is no number at {at:.2f} s.")
+        count += len(motion)
+        yield motion
+
+
+def _first_odd(motion: Motion) -> int | None:
+    """The first frame that holds a value that is no finite number; None: there is none."""
+    fine = np.isfinite(np.concatenate([motion.expression, motion.pose, motion.gaze], 1)).all(1)
+    return None if fine.all() else int(fine.argmin())
+
+
+def _checked(motion: Motion, file: Path) -> Motion:
+    if (wrong := _first_odd(motion)) is not None:
+        raise BadMedia(f"{file} holds a value that is no number in frame {wrong + 1}.")
     return motion
 
 
@@ -151,7 +172,7 @@ def read_csv(path: PathLike) -> Motion:
     pose = np.column_stack([head, np.zeros((len(table), 3))])
     gaze = (left[:, :2] + right[:, :2]) / 2
     expression = table[:, :count].astype(np.float32)
-    return Motion(expression, pose.astype(np.float32), gaze.astype(np.float32))
+    return _checked(Motion(expression, pose.astype(np.float32), gaze.astype(np.float32)), file)
 
 
 def _places(header: list[str], file: Path) -> list[int]:
@@ -197,6 +218,7 @@ def read_npz(path: PathLike) -> Motion:
     try:
         with np.load(file, allow_pickle=False) as arrays:
             space = str(arrays["space"])
-            return Motion(arrays["expression"], arrays["pose"], arrays["gaze"], space)
+            motion = Motion(arrays["expression"], arrays["pose"], arrays["gaze"], space)
     except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
         raise BadMedia(f"{file} is not a motion file that vivavoce wrote ({error}).") from None
+    return _checked(motion, file)

@@ -6,6 +6,7 @@ that a sound track that begins late stays late.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,9 +19,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vivavoce.errors import BadMedia
+from vivavoce.media.damage import QUIET, Damage, breaks_off, promised, tell
 from vivavoce.media.files import PathLike, existing
+from vivavoce.media.mix import Mixer, to_float
 from vivavoce.media.picture import PictureLimits, read_picture
-from vivavoce.types import FPS, RATE, Bytes, Float, Speech
+from vivavoce.types import FPS, RATE, Bytes, Float, Speech, check_loudness
 
 __all__ = [
     "ClipInfo", "PictureLimits", "SpeechLimits", "probe_speech", "read_clip_info", "read_picture",
@@ -33,8 +36,8 @@ GAP_S = 0.05
 """A jump in a sound track's time stamps longer than this is filled with silence, in seconds."""
 MAX_GAP_S = 60.0
 """A longer jump is taken for a damaged time stamp and ignored."""
-CANCELS = 0.05
-"""Energy of the mix over that of the louder channel under which two channels cancel each other."""
+SHORT_READS = ("caf", "w64")
+"""Containers, as FFmpeg names them, whose last packet is marked as corrupt where they are cut."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +73,7 @@ def probe_speech(path: PathLike, limits: SpeechLimits = SpeechLimits()) -> float
     Raises: BadMedia: not a file with sound, or its length is outside `limits`.
     """
     file = existing(path, "recording")
-    with _opened(file) as container:
-        stream = _sound_stream(container, file)
-        seconds = _duration(container, stream)
+    seconds = _seconds(file, _sounding_track(file)[0])
     _check_length(file, seconds, limits)
     return seconds
 
@@ -85,11 +86,21 @@ def read_speech(
     All pieces are `round(chunk_s * 16000)` samples long except the last. Together they have as many
     samples as the sound is long, silence at either end included, however long it is; memory does
     not grow with the length. The file is checked at the call, before the first piece is asked for.
+    Of several sound tracks the first that is not silent is read, and several channels become one,
+    each with the weight of its energy (see `Mixer`).
 
-    Raises: BadMedia: no such file, no sound track, damaged, or outside `limits`.
+    What can be read of a damaged file is given, silence where something is missing. A
+    `MediaWarning` says with seconds what was lost, or that the sound is silent or very quiet.
+
+    Raises: BadMedia: no such file, no sound track, nothing that can be decoded, samples far over 1,
+    or outside `limits`.
     """
-    probe_speech(path, limits)
-    return _pieces(Path(path), max(1, round(chunk_s * RATE)), limits)
+    file = existing(path, "recording")
+    track, count = _sounding_track(file)
+    _check_length(file, _seconds(file, track), limits)
+    if track:
+        tell(f"{file} has {count} sound tracks: number 1 is silent, so number {track + 1} is used.")
+    return _pieces(file, track, max(1, round(chunk_s * RATE)), limits)
 
 
 def speech_from_array(samples: ArrayLike, rate: int, text: str | None = None) -> Speech:
@@ -106,22 +117,24 @@ def speech_from_array(samples: ArrayLike, rate: int, text: str | None = None) ->
         raise BadMedia(f"Speech must be numbers [n] or [n, channels], not {array.shape}.")
     if not 1_000 <= rate <= 1_000_000:
         raise BadMedia(f"A sampling rate of {rate} Hz is not speech. Give the rate in hertz.")
-    channels = _to_float(np.atleast_2d(array))
-    if not np.isfinite(channels).all() or np.abs(channels).max(initial=0.0) > 8:
-        raise BadMedia("Floating-point speech must be in [-1, 1]; divide 16-bit values by 32768.")
-    mono = _mix(channels, ())
+    channels = to_float(np.atleast_2d(array))
+    check_loudness("The speech", channels, rate)
+    mono = Mixer(int(rate), ("",) * len(channels)).mix(channels)
     if mono.size < MIN_SPEECH_S * rate:
         raise BadMedia(_too_short("The speech", mono.size / rate, MIN_SPEECH_S))
     parts = list(_resampled(iter([(mono, int(rate))])))
     return Speech(np.concatenate(parts), text=text)
 
 
-def _pieces(file: Path, size: int, limits: SpeechLimits) -> Iterator[Speech]:
+def _pieces(file: Path, track: int, size: int, limits: SpeechLimits) -> Iterator[Speech]:
     held: list[Float] = []
     count = total = 0
     with _opened(file) as container:
-        stream = _sound_stream(container, file)
-        for part in _resampled(_heard(container, stream)):
+        stream = container.streams.audio[track]
+        numbers = stream.codec_context.name.startswith("pcm_f")
+        damage = Damage(file, promised(file, container, stream), numbers)
+        damage.cut = breaks_off(file, container)
+        for part in _resampled(_heard(container, stream, damage)):
             held.append(part)
             count += part.size
             total += part.size
@@ -136,64 +149,43 @@ def _pieces(file: Path, size: int, limits: SpeechLimits) -> Iterator[Speech]:
     if total == 0:
         raise BadMedia(f"{file} has a sound track that cannot be decoded. Save it again.")
     _check_length(file, total / RATE, limits)
+    damage.tell()
     if count:
         yield Speech(np.concatenate(held))
 
 
-def _heard(container: Any, stream: Any) -> Iterator[tuple[Float, int]]:
+def _heard(container: Any, stream: Any, damage: Damage) -> Iterator[tuple[Float, int]]:
     """The sound as mono pieces [n] with their rates, gaps in the time stamps filled with silence.
 
     Packets that cannot be decoded are skipped: the next good one's time stamp fills their place.
     """
     origin = _origin(container)
+    mixer = None
     end = 0.0
-    for frame in _decoded(container, stream):
+    for frame in _decoded(container, stream, damage):
         if frame.samples == 0 or not frame.sample_rate:
             continue
         rate = frame.sample_rate
         start = end if frame.time is None else frame.time - origin
         if GAP_S < start - end < MAX_GAP_S:
+            if damage.begin is not None:
+                damage.add(end, start)
             yield np.zeros(round((start - end) * rate), np.float32), rate
-        yield _mono(frame), rate
+        names = tuple(c.name for c in frame.layout.channels)
+        if mixer is None or (mixer.rate, mixer.names) != (rate, names):
+            mixer = Mixer(rate, names)
+        yield mixer.mix(damage.heard(_channels(frame), rate, start)), rate
         end = start + frame.samples / rate
+        if frame.time is None and stream.codec_context.name == "flac":
+            damage.add(start, end)  # its parser found the frame by guessing
 
 
-def _mono(frame: Any) -> Float:
+def _channels(frame: Any) -> Float:
+    """Samples of a decoded frame as float32 [C, n]."""
     array = frame.to_ndarray()
-    channels = len(frame.layout.channels)
     if not frame.format.is_planar:
-        array = array.reshape(-1, channels).T
-    return _mix(_to_float(array), tuple(c.name for c in frame.layout.channels))
-
-
-def _to_float(array: np.ndarray) -> Float:
-    """Samples of any type as float32; integers by their type's range."""
-    if array.dtype.kind == "f":
-        return array.astype(np.float32)
-    info = np.iinfo(array.dtype)
-    half = (float(info.max) + 1 - float(info.min)) / 2
-    centre = half if info.min == 0 else 0.0
-    return ((array.astype(np.float64) - centre) / half).astype(np.float32)
-
-
-def _mix(channels: Float, names: tuple[str, ...]) -> Float:
-    """Channels [C, n] to mono [n] in [-1, 1].
-
-    The mean; where a centre channel exists (films) it has half the weight, for speech is there. Two
-    channels that are each other's negative would vanish: then the louder one alone is taken.
-    """
-    if len(channels) == 1:
-        mono = channels[0]
-    elif "FC" in names and len(channels) > 2:
-        centre = names.index("FC")
-        rest = np.delete(channels, centre, axis=0)
-        mono = 0.5 * channels[centre] + 0.5 * rest.mean(axis=0)
-    else:
-        mono = channels.mean(axis=0)
-        energy = np.square(channels).sum(axis=1)
-        if len(channels) == 2 and np.square(mono).sum() < CANCELS * energy.max():
-            mono = channels[int(energy.argmax())]
-    return np.clip(mono, -1.0, 1.0).astype(np.float32)
+        array = array.reshape(-1, len(frame.layout.channels)).T
+    return to_float(array)
 
 
 def _resampled(parts: Iterator[tuple[Float, int]]) -> Iterator[Float]:
@@ -339,10 +331,24 @@ def _opened(file: Path) -> Iterator[Any]:
         yield container
 
 
-def _sound_stream(container: Any, file: Path) -> Any:
-    if not container.streams.audio:
+def _sounding_track(file: Path) -> tuple[int, int]:
+    """Number, from 0, of the first sound track that is not silent, and how many tracks there are;
+    the first track if all are silent."""
+    with _opened(file) as container:
+        count = len(container.streams.audio)
+    if not count:
         raise BadMedia(f"{file} has no sound track. Give a file with sound, or use --text.")
-    return container.streams.audio[0]
+    for track in range(count if count > 1 else 0):
+        with _opened(file) as container:
+            frames = _decoded(container, container.streams.audio[track])
+            if any(bool((np.abs(_channels(frame)) >= QUIET).any()) for frame in frames):
+                return track, count
+    return 0, count
+
+
+def _seconds(file: Path, track: int) -> float:
+    with _opened(file) as container:
+        return _duration(container, container.streams.audio[track])
 
 
 def _picture_stream(container: Any, file: Path) -> Any:
@@ -353,8 +359,8 @@ def _picture_stream(container: Any, file: Path) -> Any:
     return stream
 
 
-def _decoded(container: Any, stream: Any) -> Iterator[Any]:
-    """Frames of one stream; packets that cannot be decoded are left out."""
+def _decoded(container: Any, stream: Any, damage: Damage | None = None) -> Iterator[Any]:
+    """Frames of one stream; packets that cannot be decoded are left out, and `damage` notes it."""
     packets = container.demux(stream)
     while True:
         try:
@@ -362,12 +368,29 @@ def _decoded(container: Any, stream: Any) -> Iterator[Any]:
         except StopIteration:
             return
         except (av.FFmpegError, OSError):
+            if damage is not None:
+                damage.cut = True
             return  # the file ends in damage: what came before is kept
         try:
             frames = packet.decode()
         except (av.FFmpegError, OSError, ValueError):
+            if damage is not None:
+                _note(damage, container, packet)
             continue
+        if damage is not None and packet.is_corrupt and container.format.name in SHORT_READS:
+            damage.cut = True
         yield from frames
+
+
+def _note(damage: Damage, container: Any, packet: Any) -> None:
+    """Note a packet that could not be decoded, unless it is the first: streams may begin so."""
+    if packet.pts is None or not packet.time_base or damage.begin is None:
+        return
+    start = float(packet.pts * packet.time_base) - _origin(container)
+    seconds = float((packet.duration or 0) * packet.time_base)
+    if container.format.name == "aac" and packet.pos:  # its parser puts all damage in one packet
+        seconds = max(seconds, packet.size * damage.end / packet.pos)
+    damage.add(start, start + seconds)
 
 
 def _origin(container: Any) -> float:
@@ -407,7 +430,8 @@ def _check_length(file: Path, seconds: float, limits: SpeechLimits) -> None:
 
 
 def _too_short(what: str, seconds: float, least: float) -> str:
-    return f"{what} has only {seconds:.3f} s of sound: at least {least:g} s are needed."
+    there = math.floor(seconds * 1000 + 1e-6) / 1000  # never rounded up to what is needed
+    return f"{what} has only {there:.3f} s of sound: at least {least:g} s are needed."
 
 
 def _clock(seconds: float) -> str:

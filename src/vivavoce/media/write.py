@@ -15,7 +15,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from vivavoce.errors import CannotWrite, ShapeError
 from vivavoce.media.files import PathLike, beside, check_output, writing
 from vivavoce.media.provenance import Provenance
-from vivavoce.types import FPS, RATE, Bytes, Chunk
+from vivavoce.types import FPS, RATE, Bytes, Chunk, check_loudness
 
 __all__ = ["VIDEO_SUFFIXES", "VideoWriter", "check_output"]
 
@@ -86,11 +86,13 @@ class VideoWriter:
     def add(self, chunk: Chunk) -> None:
         """Write the next pictures and their sound.
 
-        Raises: ShapeError: the frames have another size. CannotWrite: the disk is full or gone.
+        Raises: ShapeError: the frames have another size. BadMedia: the sound holds what is no
+        number. CannotWrite: the disk is full or gone.
         """
         width, height = self.size
         if chunk.frames.shape[1:3] != (height, width):
             raise ShapeError("Chunk.frames", f"[*, {height}, {width}, 3]", chunk.frames.shape)
+        check_loudness("Chunk.samples", chunk.samples, start_s=self.seconds)
         with writing(self.target):
             for picture in chunk.frames:
                 self._add_picture(picture)
