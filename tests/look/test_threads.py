@@ -128,6 +128,16 @@ print(len(written))
     assert ran.stderr.split("\n") == ["a line"] * int(ran.stdout) + [""]
 
 
+def test_caches_that_cannot_be_written_are_not_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    places = dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), str(tmp_path / "file"))
+    ran = subprocess.run(
+        [sys.executable, "-c", START + "from vivavoce.look import look; look(picture)"],
+        capture_output=True, text=True, check=True, env={**os.environ, **places},
+    )  # fmt: skip
+    assert ran.stderr == ""
+
+
 def test_it_works_with_standard_error_closed(tmp_path: Path) -> None:
     python(
         f"""

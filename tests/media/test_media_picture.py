@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageCms
 
 from vivavoce.errors import BadMedia
@@ -167,3 +168,70 @@ def test_20000_px_wide_works(tmp_path: Path) -> None:
 def test_all_real_portraits_read(real: Path) -> None:
     for path in sorted((real / "portrait").iterdir())[:20]:
         assert read_picture(path).ndim == 3
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("layout", ["grey", "rgb", "rgba"])
+def test_tiffs_of_floats_in_colour(tmp_path: Path, kind: type, layout: str) -> None:
+    colours = np.linspace(0.1, 0.9, 70 * 80 * 3).reshape(70, 80, 3).astype(kind)
+    alpha = np.ones((70, 80, 1), kind)
+    values = {
+        "grey": colours[..., 0], "rgb": colours, "rgba": np.dstack([colours, alpha]),
+    }[layout]  # fmt: skip
+    tifffile.imwrite(
+        tmp_path / "a.tif", np.ascontiguousarray(values),
+        photometric="minisblack" if layout == "grey" else "rgb",
+    )  # fmt: skip
+    expected = np.repeat(colours[..., :1], 3, 2) if layout == "grey" else colours
+    assert np.abs(read_picture(tmp_path / "a.tif") / 255 - expected).max() < 0.004
+
+
+@pytest.mark.parametrize("way_up", range(1, 9))
+def test_a_tiff_of_floats_is_turned_as_one_of_bytes(tmp_path: Path, way_up: int) -> None:
+    colours = np.random.default_rng(0).integers(0, 256, (70, 80, 3)).astype(np.uint8)
+    tag = [(274, "H", 1, way_up, True)]
+    tifffile.imwrite(tmp_path / "a.tif", colours, photometric="rgb", extratags=tag)
+    floats = (colours / 255).astype(np.float32)
+    tifffile.imwrite(tmp_path / "b.tif", floats, photometric="rgb", extratags=tag)
+    assert (read_picture(tmp_path / "a.tif") == read_picture(tmp_path / "b.tif")).all()
+
+
+def test_floats_that_are_no_numbers_or_brighter_than_white(tmp_path: Path) -> None:
+    for values in (np.full((64, 64, 3), 0.5, np.float32), np.full((64, 64), 0.5, np.float32)):
+        values[0, 0], values[0, 1], values[0, 2] = np.nan, np.inf, 1.8
+        tifffile.imwrite(tmp_path / "a.tif", values)
+        picture = read_picture(tmp_path / "a.tif")
+        assert picture[0, :4, 0].tolist() == [0, 255, 255, 128]
+
+
+def test_a_float_tiff_is_checked_before_it_is_decoded(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((80, 90, 3), np.float32))
+    refused(tmp_path / "a.tif", "90 x 80", limits=PictureLimits(max_pixels=7000))
+    data = (tmp_path / "a.tif").read_bytes()
+    (tmp_path / "cut.tif").write_bytes(data[: len(data) // 2])
+    refused(tmp_path / "cut.tif", "Give a JPEG")
+    planes = np.zeros((3, 80, 90), np.float32)
+    tifffile.imwrite(tmp_path / "planes.tif", planes, photometric="rgb", planarconfig="separate")
+    refused(tmp_path / "planes.tif", "Give a JPEG")
+    tifffile.imwrite(tmp_path / "half.tif", np.zeros((80, 90, 3), np.float16))
+    refused(tmp_path / "half.tif", "Give a JPEG")
+
+
+def test_a_thumbnail_before_the_picture_is_passed_over(tmp_path: Path) -> None:
+    small, large = Image.new("RGB", (80, 64), "blue"), Image.new("RGB", (320, 256), "red")
+    small.save(tmp_path / "a.tif", save_all=True, append_images=[large])
+    assert read_picture(tmp_path / "a.tif")[0, 0].tolist() == [255, 0, 0]
+    assert read_picture(tmp_path / "a.tif").shape == (256, 320, 3)
+    Image.new("RGB", (32, 32)).save(tmp_path / "b.tif", save_all=True, append_images=[large])
+    assert read_picture(tmp_path / "b.tif").shape == (256, 320, 3)
+    large.save(
+        tmp_path / "c.tif",
+        save_all=True,
+        append_images=[small, large, Image.new("RGB", (330, 260))],
+    )
+    assert read_picture(tmp_path / "c.tif")[0, 0].tolist() == [255, 0, 0]
+    pages = [np.zeros((64, 80, 3), np.uint8), np.full((256, 320, 3), 200, np.uint8)]
+    with tifffile.TiffWriter(tmp_path / "d.tif") as out:
+        for page, way_up in zip(pages, (1, 6), strict=True):
+            out.write(page, photometric="rgb", extratags=[(274, "H", 1, way_up, True)])
+    assert read_picture(tmp_path / "d.tif").shape == (320, 256, 3)

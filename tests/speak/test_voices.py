@@ -122,7 +122,8 @@ def test_every_listed_language_speaks() -> None:
         ("en-uk", "no voice 'en-uk'. Did you mean .*'en-us'"),
         ("en-us+f33", "no voice variant 'f33'. Did you mean 'f3'"),
         ("en-us+", "no voice variant ''"),
-        ("", "no voice ''"),
+        ("+f3", r"begins with a language, and '\+f3' names none: for example en-us\+f3"),
+        ("", "begins with a language"),
         ("nobody.onnx", "There is no voice file nobody.onnx"),
     ],
 )

@@ -9,6 +9,7 @@ picture; and a forked child begins with a new thread and new graphs.
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import re
 import threading
@@ -93,13 +94,18 @@ class Graph:
 
 @contextmanager
 def _without_chatter() -> Iterator[None]:
-    """Keep mediapipe's own lines from standard error; lines of others come when the block ends."""
+    """Keep mediapipe's own lines from standard error, and those of matplotlib, which it imports,
+    about its caches; lines of others come when the block ends."""
     _open_standard_error()
+    plots = logging.getLogger("matplotlib")
+    level = plots.level
+    plots.setLevel(logging.ERROR)
     caught, before = os.memfd_create("vivavoce"), os.dup(2)
     os.dup2(caught, 2)
     try:
         yield
     finally:
+        plots.setLevel(level)
         os.dup2(before, 2)
         os.close(before)
         os.lseek(caught, 0, os.SEEK_SET)

@@ -13,6 +13,7 @@ from PIL import Image, ImageCms
 
 from vivavoce.errors import BadMedia
 from vivavoce.media.files import PathLike, existing
+from vivavoce.media.tiff import read_float_tiff
 from vivavoce.types import Bytes
 
 PICTURE_FORMATS = (
@@ -22,6 +23,10 @@ PICTURE_FORMATS = (
 
 ORIENTATION = 0x0112
 """The EXIF tag that says which way is up."""
+MOST_PAGES = 100
+"""Pages of a TIFF that are looked at."""
+BRIGHTEST_FRACTION = 4.0
+"""Floats with a part after the point, up to this, are fractions of white, highlights among them."""
 UPRIGHT: dict[int, Callable[[Bytes], Bytes]] = {
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
@@ -50,7 +55,8 @@ def read_picture(path: PathLike, limits: PictureLimits = PictureLimits()) -> Byt
 
     JPEG, PNG, WebP, TIFF, BMP, GIF (first frame), PPM, JPEG 2000 and AVIF; EXIF rotation and colour
     profile are applied, grey, palette, 16-bit, float and CMYK become 8-bit RGB, and transparent
-    pixels are laid on white.
+    pixels are laid on white. Of a TIFF the first page is read, or the largest where the first is a
+    thumbnail of less than half its pixels.
 
     Raises: BadMedia: no such file, not a picture, damaged, or outside `limits`.
     """
@@ -59,6 +65,7 @@ def read_picture(path: PathLike, limits: PictureLimits = PictureLimits()) -> Byt
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # our own limits replace Pillow's bomb warning
             with Image.open(file, formats=_formats()) as image:
+                _go_to_picture(image)
                 _check_size(file, image.size, limits)
                 image.load()
                 way_up = image.getexif().get(ORIENTATION, 1)  # after loading: TIFF turns itself
@@ -69,9 +76,13 @@ def read_picture(path: PathLike, limits: PictureLimits = PictureLimits()) -> Byt
     except Image.DecompressionBombError:
         raise BadMedia(_too_many_pixels(file, "", limits)) from None
     except Image.UnidentifiedImageError:
-        raise BadMedia(
-            f"{file} is not a picture that can be read. Give a JPEG, PNG, WebP, TIFF or BMP file."
-        ) from None
+        found = read_float_tiff(file, lambda size: _check_size(file, size, limits))
+        if found is None:
+            raise BadMedia(
+                f"{file} is not a picture that can be read. Give a JPEG, PNG, WebP, TIFF or BMP "
+                "file."
+            ) from None
+        return _on_white(_to_8_bits(found))
     except MemoryError:
         raise BadMedia(f"{file} is too large for this machine's memory. Scale it down.") from None
     except Exception as error:  # Pillow's decoders raise many kinds on damaged data
@@ -81,6 +92,22 @@ def read_picture(path: PathLike, limits: PictureLimits = PictureLimits()) -> Byt
 def _formats() -> list[str]:
     Image.init()
     return [name for name in PICTURE_FORMATS if name in Image.OPEN]
+
+
+def _go_to_picture(image: Image.Image) -> None:
+    """Go to the page of a TIFF that is its picture: the first, unless another is twice as large."""
+    if image.format != "TIFF":
+        return
+    first = best = image.width * image.height
+    page = 0
+    for k in range(1, MOST_PAGES):
+        try:
+            image.seek(k)
+        except Exception:  # the last page, or a damaged one
+            break
+        if image.width * image.height > max(best, 2 * first):
+            best, page = image.width * image.height, k
+    image.seek(page)
 
 
 def _check_size(file: Path, size: tuple[int, int], limits: PictureLimits) -> None:
@@ -122,20 +149,28 @@ def _to_array(image: Image.Image) -> Bytes:
 
 
 def _to_8_bits(values: np.ndarray) -> Bytes:
-    """Grey values of 16 or 32 bits, or floats, as 0 to 255; the range is guessed from the largest.
+    """Values of 16 or 32 bits, or floats, as 0 to 255; their range is guessed from the largest.
 
-    Integers up to 65,535 are 16-bit samples and floats up to 1 are fractions, as TIFF and PNG have
-    them; anything beyond is scaled so that its largest value is white.
+    Integers up to 65,535 are 16-bit samples and floats up to about 1 are fractions, as TIFF and PNG
+    have them; anything beyond is scaled so that its largest value is white. What is no number is
+    black, and what is infinite is white.
     """
-    values = np.nan_to_num(values.astype(np.float32))
-    top = float(values.max(initial=0.0))
-    if values.size and top <= 1.0 and (values % 1).any():
+    values = values.astype(np.float32)
+    top = float(np.max(values, initial=0.0, where=np.isfinite(values)))
+    values = np.nan_to_num(values, nan=0.0, posinf=top, neginf=0.0)
+    if top <= BRIGHTEST_FRACTION and (values % 1).any():
         full = 1.0
     elif top <= 255:
         full = 255.0
     else:
         full = max(top, 65535.0)
     return np.clip(values * (255.0 / full) + 0.5, 0, 255).astype(np.uint8)
+
+
+def _on_white(values: Bytes) -> Bytes:
+    """Grey [H, W], RGB [H, W, 3] or RGBA [H, W, 4] as RGB [H, W, 3] on white."""
+    mode = {2: "L", 3: "RGB", 4: "RGBA"}[values.shape[2] if values.ndim == 3 else 2]
+    return _to_array(_to_rgb(Image.fromarray(values, mode)))
 
 
 def _to_srgb(image: Image.Image, source: Image.Image) -> Image.Image:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from vivavoce.errors import UnknownName
+from vivavoce.errors import RequestError, UnknownName
 from vivavoce.speak import espeak
 from vivavoce.speak.phones import phones_from_starts
 from vivavoce.speak.pieces import emotion_prosody, finish_piece, nothing_to_say
@@ -86,13 +86,18 @@ def find_voice(name: str = DEFAULT_VOICE) -> Voice:
 
     Raises:
         UnknownName: No such language or variant; the nearest are suggested.
-        RequestError: A piper voice is incomplete, or piper is not installed.
+        RequestError: No language is named, a piper voice is incomplete, or piper is not installed.
     """
     if name.lower().endswith(".onnx"):
         from vivavoce.speak.piper import PiperVoice
 
         return PiperVoice(Path(name))
     base, plus, variant = name.strip().partition("+")
+    if not base:
+        raise RequestError(
+            f"A voice begins with a language, and {name!r} names none: for example "
+            f"{DEFAULT_VOICE}{plus}{variant}."
+        )
     return EspeakVoice(_find_language(base), _find_variant(variant) if plus else None)
 
 
