@@ -131,7 +131,10 @@ def test_of_two_faces_one_is_taken(run: Run, files: dict[str, Path], line: str) 
 
 def test_silence_gives_sdm_a_calm_face(run: Run, files: dict[str, Path]) -> None:
     line = SDM + "--speech {silence} --sampler auxiliary -q"
-    assert run(*line.format(**files).split()) == (0, "", "")
+    ran = run(*line.format(**files).split())
+    assert ran[:2] == (0, "")
+    assert ran.err.count("\n") == 1
+    assert "silent" in ran.err
     with av.open("out.mp4") as video:
         assert sum(1 for _ in video.decode(video=0)) == 25
 
