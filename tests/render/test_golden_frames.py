@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from known import brief, filled, numbers, tensor
+from known import brief, filled, numbers, overall, tensor
 from vivavoce.data.corpus.draw import Painter
 from vivavoce.data.corpus.people import draw_person
 from vivavoce.look.boxes import face_box
@@ -111,10 +111,10 @@ def test_frames(
         renderer = Renderer(opened, load(), SIDE)
     frame = renderer.render(MOTIONS[name])[0].astype(float)
     change = frame - renderer.scene.still
-    golden(f"{mouth}, {name}, change", brief(cv2.resize(change, (24, 24), interpolation=3)), 0.4)
+    golden(f"{mouth}, {name}, change", overall(cv2.resize(change, (24, 24), interpolation=3)), 0.4)
     for part, at in (("mouth", (13, 14)), ("eyes", (133, 362)), ("right eye", (33, 133))):
         rows, columns = around(renderer, at, 0.5 if part == "mouth" else 0.25)
-        golden(f"{mouth}, {name}, {part}", brief(frame[rows, columns]), 1.0)
+        golden(f"{mouth}, {name}, {part}", overall(frame[rows, columns]), 1.0)
 
 
 @pytest.mark.parametrize("mouth", ["closed", "opened"])
@@ -143,14 +143,14 @@ def test_who_sleeps_in_the_picture_goes_on_sleeping(golden: Golden) -> None:
     rest = renderer.shape.moved(motion())
     blink = renderer.shape.moved(motion(eyeBlinkLeft=1.0, eyeBlinkRight=1.0))
     assert np.abs(blink - rest)[0, [159, 386]].max() < 0.02
-    golden("sleeping", brief(renderer.render(MOTIONS["speaks and turns"])[0]), 1.0)
+    golden("sleeping", overall(renderer.render(MOTIONS["speaks and turns"])[0]), 1.0)
 
 
 def test_the_whole_picture_and_what_lies_beyond_its_edge(closed: Face, golden: Golden) -> None:
     whole = Renderer(closed, load(), None)
-    golden("whole", brief(whole.render(MOTIONS["turned"])[0]), 1.0)
+    golden("whole", overall(whole.render(MOTIONS["turned"])[0]), 1.0)
     beyond = Renderer(replace(closed, box=(60, -40, 300, 200)), load(), SIDE)
-    golden("beyond", brief(beyond.render(MOTIONS["speaks"])[0]), 1.0)
+    golden("beyond", overall(beyond.render(MOTIONS["speaks"])[0]), 1.0)
     golden("beyond, landmarks", brief(beyond.scene.landmarks), 0.05)
 
 

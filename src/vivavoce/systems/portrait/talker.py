@@ -29,7 +29,7 @@ from vivavoce.types import (
     Speech,
 )
 
-RENDERED = 5
+RENDERED = 8
 """Frames that are rendered at once."""
 
 
