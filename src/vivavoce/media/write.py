@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -47,7 +48,8 @@ class VideoWriter:
     The file appears when the block ends well; on any exception, Ctrl-C or ending signal nothing is
     left, and after SIGKILL only a hidden `.part` file, which the next run removes. An odd width or
     height gets one more column or row (the edge's own pixels), for 4:2:0 colour needs even sides.
-    Time stamps are counts of frames and samples, so nothing drifts.
+    Time stamps are counts of frames and samples, so nothing drifts. A thread of the writer's own
+    encodes, while the next frames are made: an error of a chunk may be raised one chunk later.
 
     Raises: OutputRefused, CannotWrite: see `check_output`, and a full disk at any time.
     """
@@ -84,7 +86,7 @@ class VideoWriter:
         return self
 
     def add(self, chunk: Chunk) -> None:
-        """Write the next pictures and their sound.
+        """Write the next pictures and their sound; the chunk must not be changed afterwards.
 
         Raises: ShapeError: the frames have another size. BadMedia: the sound holds what is no
         number. CannotWrite: the disk is full or gone.
@@ -93,10 +95,21 @@ class VideoWriter:
         if chunk.frames.shape[1:3] != (height, width):
             raise ShapeError("Chunk.frames", f"[*, {height}, {width}, 3]", chunk.frames.shape)
         check_loudness("Chunk.samples", chunk.samples, start_s=self.seconds)
+        self._wait()
+        self._encoding = self._encoder.submit(self._encode, chunk, self.frames)
+        self.frames += len(chunk.frames)
+
+    def _encode(self, chunk: Chunk, first_frame: int) -> None:
         with writing(self.target):
-            for picture in chunk.frames:
-                self._add_picture(picture)
-            self._add_sound(chunk.samples, self.frames - len(chunk.frames))
+            for number, picture in enumerate(chunk.frames, first_frame):
+                self._add_picture(picture, number)
+            self._add_sound(chunk.samples, first_frame)
+
+    def _wait(self) -> None:
+        """Wait until the last chunk is encoded, and raise what went wrong with it."""
+        encoding, self._encoding = self._encoding, None
+        if encoding is not None:
+            encoding.result()
 
     def __exit__(
         self,
@@ -106,6 +119,7 @@ class VideoWriter:
     ) -> None:
         try:
             if kind is None:
+                self._wait()
                 self._finish()
         except BaseException as failure:
             self._abandon()
@@ -116,6 +130,8 @@ class VideoWriter:
         self._stack.__exit__(kind, error, trace)
 
     def _open(self) -> None:
+        self._encoder = ThreadPoolExecutor(1, "encoder")
+        self._encoding: Future[None] | None = None
         width, height = (side + side % 2 for side in self.size)
         self._container = av.open(
             str(self._part), "w", format="mp4", options={"movflags": "+faststart+use_metadata_tags"}
@@ -132,14 +148,13 @@ class VideoWriter:
         sound.bit_rate = SOUND_BITS
         self._video, self._sound = video, sound
 
-    def _add_picture(self, picture: Bytes) -> None:
+    def _add_picture(self, picture: Bytes, number: int) -> None:
         height, width = picture.shape[:2]
         if height % 2 or width % 2:
             picture = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
         frame = rgb.reformat(format="yuv420p", **BT709)
-        frame.pts, frame.time_base = self.frames, Fraction(1, FPS)
-        self.frames += 1
+        frame.pts, frame.time_base = number, Fraction(1, FPS)
         self._container.mux(self._video.encode(frame))
 
     def _add_sound(self, samples: np.ndarray, first_frame: int) -> None:
@@ -158,9 +173,11 @@ class VideoWriter:
             self._container.mux(self._video.encode(None))
             self._container.mux(self._sound.encode(None))
             self._container.close()
+        self._encoder.shutdown()
 
     def _abandon(self) -> None:
         """Let the encoder go; the part goes first, so that closing does not rewrite a long file."""
+        self._encoder.shutdown()
         with suppress(OSError):
             self._part.unlink(missing_ok=True)
         with suppress(av.FFmpegError, OSError, ValueError):

@@ -1,4 +1,4 @@
-"""How many threads small networks get."""
+"""How many threads small networks and small sums get, and work that is done side by side."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
 import torch
+from threadpoolctl import ThreadpoolController
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -30,6 +32,7 @@ _mine = _Mine()
 _lock = threading.Lock()
 _inside = 0
 _usual = 1
+_blas_before: Any = None
 _workers: ThreadPoolExecutor | None = None
 
 
@@ -37,6 +40,8 @@ _workers: ThreadPoolExecutor | None = None
 def one_thread() -> Iterator[None]:
     """Let torch use one thread inside the block, for the thread of Python that is in it.
 
+    The linear algebra of numpy and scipy gets one thread too, in the whole process, while any
+    thread of Python is in a block: its idle threads wait by asking for the processor all the time.
     For networks under a million parameters a second thread gains nothing, and when another program
     keeps a core busy the threads wait for each other: measured, 10 to 100 times as long.
 
@@ -53,7 +58,7 @@ def one_thread() -> Iterator[None]:
 
 
 def _enter() -> None:
-    global _inside, _usual
+    global _inside, _usual, _blas_before
     _mine.inside += 1
     if _mine.inside > 1:
         return
@@ -61,6 +66,7 @@ def _enter() -> None:
         before = torch.get_num_threads()
         if _inside == 0:
             _usual = before
+            _blas_before = _blas().limit(limits=1)
         elif not _mine.known and before == 1:
             before = _usual
         _inside += 1
@@ -75,6 +81,14 @@ def _leave() -> None:
         with _lock:
             _inside -= 1
             torch.set_num_threads(_mine.before)
+            if _inside == 0:
+                _blas_before.restore_original_limits()
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """Control of the threads of linear algebra, in the libraries that are loaded by now."""
+    return ThreadpoolController().select(user_api="blas")
 
 
 def _in_a_forked_child() -> None:

@@ -23,6 +23,7 @@ class Eye:
         self.radius = float(np.linalg.norm(iris[1:, :2] - iris[0, :2], axis=1).mean())
         corners = shape.source[list(EYE_CORNERS[side])]
         self.middle = corners.mean(0)
+        self.rest = shape.rest(self.middle[None])[0, :2]
         width = np.linalg.norm(self.outline[0] - self.outline[8])
         height = (self.outline[9:] - self.outline[1:8][::-1])[:, 1].max()
         self.asleep = bool(height < SLEEPING * width)
@@ -71,8 +72,7 @@ class Eye:
         flip = FLIP[:2]
         turn = rotation_matrix(pose[:3])[:2, :2] * np.outer(flip, flip)
         pair = self.shape.place(self.middle[None, None], pose[None])[0, 0, :2]
-        rest = self.shape.place(self.middle[None, None], 0 * pose[None])[0, 0, :2]
-        return turn, pair - turn @ rest
+        return turn, pair - turn @ self.rest
 
     def _look(self, gaze: Float) -> Float:
         """How far the iris moves in the picture [2] px."""

@@ -47,6 +47,7 @@ class Mouth:
         line = (shape.at_rest[UPPER[4]] + shape.at_rest[LOWER[4]]) / 2
         middle = np.asarray([corners[:, 0].mean(), line[1], line[2]], np.float32)
         self.edge = middle - np.asarray([0, EDGE_BELOW, BEHIND], np.float32) * self.size
+        self.edge_rest = shape.rest(self.edge[None])[0, :2]
         with np.load(ARRAYS) as arrays:
             self.upper = self._sprite(arrays["upper"], 1.0, 0.8)
             self.lower = self._sprite(arrays["lower"], 0.85, 1.6)
@@ -179,9 +180,8 @@ class Mouth:
         """Put the picture's own teeth over the drawn ones, moved with the skull."""
         turn = rotation_matrix(pose[:3])[:2, :2] * np.outer(FLIP[:2], FLIP[:2])
         at = self.shape.place(self.edge[None, None], pose[None])[0, 0, :2]
-        rest = self.shape.place(self.edge[None, None], 0 * pose[None])[0, 0, :2]
         back = np.linalg.inv(turn)
-        shift = rest - back @ (at - corner)
+        shift = self.edge_rest - back @ (at - corner)
         matrix = np.column_stack([back, shift])
         size = (inside.shape[1], inside.shape[0])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

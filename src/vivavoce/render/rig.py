@@ -97,7 +97,7 @@ class Rig:
         outside = self.outside + np.einsum("mo,toc->tmc", self.skin, change)
         turned = shape.place(outside, pose)
         rest = self.points[len(face[0]) + len(OVAL) :]
-        still = shape.place(outside, np.zeros_like(pose))
+        still = shape.rest(outside)
         moved = still + self.follow[:, None] * (turned - still)
         moved[:, self.follow == 0] = rest[self.follow == 0]
         sheet = np.concatenate([face[:, list(OVAL)], moved], 1)

@@ -223,3 +223,8 @@ class HeadShape:
         shift = self.pivot + self.unit * pose[:, None, 3:]
         seen = self.unit * np.einsum("tij,tvj->tvi", turn, points) + shift
         return (seen * np.asarray([1, -1, 1], np.float32)).astype(np.float32)
+
+    def rest(self, points: Float) -> Float:
+        """Scene pixels of `points` [..., 3] in the head's frame, turned as in the picture."""
+        seen = self.unit * points @ self.rotation.T + self.pivot
+        return (seen * np.asarray([1, -1, 1], np.float32)).astype(np.float32)
