@@ -18,7 +18,6 @@ EXTRAS = {
     "pyworld": "data",
     "ray": "cluster",
     "tensorboard": "train",
-    "threadpoolctl": "data",
     "transformers": "train",
     "webdataset": "data",
 }

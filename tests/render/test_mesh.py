@@ -29,3 +29,10 @@ def test_triangles_outside_or_without_area_draw_nothing() -> None:
     vertices = np.float32([[-9, -9, 0], [-5, -9, 0], [-9, -5, 0], [3, 3, 0], [5, 5, 0], [7, 7, 0]])
     image, _ = rasterise(vertices, np.int32([[0, 1, 2], [3, 4, 5]]), np.ones((6, 1)), 10, 10)
     assert (image == 0).all()
+
+
+def test_a_sliver_gives_no_values_beyond_its_corners() -> None:
+    vertices = np.float32([[1, 4, 0], [8, 4 + 2e-5, 0], [4, 4 - 2e-5, 0]])
+    image, _ = rasterise(vertices, np.int32([[0, 1, 2]]), vertices[:, :1], 9, 9)
+    assert image.max() <= 9
+    assert image.min() >= 0

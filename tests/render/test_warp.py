@@ -12,8 +12,8 @@ from vivavoce.errors import BadCheckpoint, RequestError
 from vivavoce.look import face478, look
 from vivavoce.look.track import find_faces
 from vivavoce.render.repair import RepairNet
-from vivavoce.render.scene import LONGEST_SIDE
-from vivavoce.render.warp import Renderer
+from vivavoce.render.scene import LONGEST_SIDE, sample
+from vivavoce.render.warp import Renderer, _finely
 from vivavoce.types import ARKIT, ARKIT_INDEX, Face, Motion, lip_gap
 
 JAW_GAP = 0.36
@@ -50,6 +50,18 @@ def closed(real: Path) -> Face:
 
 def tracked(frame: np.ndarray) -> np.ndarray:
     return find_faces(frame)[0].landmarks
+
+
+def test_reading_the_enlarged_picture_is_as_good_as_cubic_interpolation(renderer: Renderer) -> None:
+    image = renderer.scene.image
+    rows, columns = np.mgrid[40:400, 40:400].astype(np.float32)
+    places = np.stack([columns + 0.37 + 0.02 * rows, rows - 0.21 + 0.01 * columns], -1)
+    exact = sample(image, places, kind=cv2.INTER_CUBIC).astype(float)
+    fine = sample(renderer.fine, _finely(places)).astype(float)
+    plain = sample(image, places).astype(float)
+    assert np.mean((fine - exact) ** 2) < 0.2  # over 55 dB
+    assert np.mean((fine - exact) ** 2) < np.mean((plain - exact) ** 2) / 5
+    assert np.array_equal(renderer.fine[1::3, 1::3], image)
 
 
 def test_no_motion_returns_the_picture(closed: Face) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from vivavoce.data.folder import claim, failure, write_json
 from vivavoce.data.layouts import find_layout
@@ -25,7 +26,7 @@ from vivavoce.data.layouts.base import Found
 from vivavoce.data.schema import Pictures, Sample
 from vivavoce.data.shards import SPLITS, ShardSet, write_set, write_shard
 from vivavoce.data.spread import check_workers, spread
-from vivavoce.errors import BadMedia, RequestError, VivavoceError, needs
+from vivavoce.errors import BadMedia, RequestError, VivavoceError
 from vivavoce.look.boxes import face_box, mouth_box
 from vivavoce.look.crop import CropRule, cropped, moved, squares
 from vivavoce.types import FPS, SAMPLES_PER_FRAME, Bytes, Float
@@ -166,7 +167,7 @@ def make_shard(out: Path, rules: Rules, plan: Plan) -> dict[str, Any]:
             kept["frames"] += len(sample)
             yield sample
 
-    with needs("threadpoolctl").threadpool_limits(1):  # sums of several threads end in other bits
+    with threadpool_limits(1):  # sums of several threads end in other bits
         write_shard(path, samples())
     reasons = {r: {"clips": len(v), "examples": v[:EXAMPLES]} for r, v in skipped.items()}
     made = {"split": plan.split, **kept, "skipped": reasons}

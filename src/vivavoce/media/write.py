@@ -71,6 +71,8 @@ class VideoWriter:
         self.threads = threads
         self.frames = 0
         """Frames added so far."""
+        self._encoder = ThreadPoolExecutor(1, "encoder")
+        self._encoding: Future[None] | None = None
 
     @property
     def seconds(self) -> float:
@@ -130,8 +132,6 @@ class VideoWriter:
         self._stack.__exit__(kind, error, trace)
 
     def _open(self) -> None:
-        self._encoder = ThreadPoolExecutor(1, "encoder")
-        self._encoding: Future[None] | None = None
         width, height = (side + side % 2 for side in self.size)
         self._container = av.open(
             str(self._part), "w", format="mp4", options={"movflags": "+faststart+use_metadata_tags"}

@@ -73,9 +73,9 @@ def draw(
     across, down, here = np.empty(channels), np.empty(channels), np.empty(channels)
     for f in range(triangles.shape[0]):
         first, second, third = triangles[f, 0], triangles[f, 1], triangles[f, 2]
-        x0, y0 = np.float64(vertices[first, 0]), np.float64(vertices[first, 1])
-        x1, y1 = np.float64(vertices[second, 0]), np.float64(vertices[second, 1])
-        x2, y2 = np.float64(vertices[third, 0]), np.float64(vertices[third, 1])
+        x0, y0 = float(vertices[first, 0]), float(vertices[first, 1])
+        x1, y1 = float(vertices[second, 0]), float(vertices[second, 1])
+        x2, y2 = float(vertices[third, 0]), float(vertices[third, 1])
         area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
         if abs(area) < SLIVER:
             continue

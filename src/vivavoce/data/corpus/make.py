@@ -16,6 +16,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from vivavoce.data.corpus.ceiling import ceiling
 from vivavoce.data.corpus.draw import Painter
 from vivavoce.data.corpus.film import SET, Studio
@@ -27,7 +29,7 @@ from vivavoce.data.folder import claim, failure, write_json
 from vivavoce.data.schema import Sample
 from vivavoce.data.shards import ShardSet, read_shard, write_set, write_shard
 from vivavoce.data.spread import check_workers, spread
-from vivavoce.errors import RequestError, needs
+from vivavoce.errors import RequestError
 from vivavoce.media.clock import Clock
 
 REVISION = 3
@@ -142,7 +144,7 @@ def make_person(out: Path, recipe: Recipe, index: int) -> Made:
             with clock("write"):
                 yield sample
 
-    with needs("threadpoolctl").threadpool_limits(1):  # sums of several threads end in other bits
+    with threadpool_limits(1):  # sums of several threads end in other bits
         write_shard(path, samples())
     return Made(person.name, len(frames), sum(frames), dict(clock.seconds))
 
