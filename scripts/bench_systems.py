@@ -97,7 +97,7 @@ def untrained(kind: str, preset: str) -> Any:
     torch.manual_seed(0)
     about = About(f"{kind}-{preset}, random weights")
     if kind == "sdm":
-        return Sdm(about, sdm_ready(SdmNet(SDM_PRESETS[preset])))
+        return Sdm(about, sdm_ready(SdmNet(SDM_PRESETS[preset].settings)))
     net = ttsf_ready(TtsfNet(TTSF_PRESETS[preset]))
     net.vocoder.folded()
     with torch.no_grad():

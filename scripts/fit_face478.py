@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from vivavoce.look.track import _run_mesh, _still_mesh
+from vivavoce.look.track import _STILL_MESH, _run_mesh
 from vivavoce.types import ARKIT, IRISES, OUTER_EYES
 
 SIZE = 900
@@ -165,7 +165,7 @@ def surface_map(
 
 def carry_back(head: Head, vertices: np.ndarray, yaw: float, pitch: float) -> tuple:
     """For each tracked point the surface triangle [478] and barycentric weights [478, 3]."""
-    points = _run_mesh(_still_mesh(), draw(head, vertices, yaw, pitch))
+    points = _run_mesh(_STILL_MESH, draw(head, vertices, yaw, pitch))
     if points is None:
         raise SystemExit(f"the tracker does not see the head at yaw {yaw}, pitch {pitch}")
     _, pixels = project(vertices, yaw, pitch)
@@ -272,13 +272,13 @@ def fit(head: Head) -> dict[str, np.ndarray]:
 
 def check(head: Head, arrays: dict[str, np.ndarray]) -> None:
     """Print, per expression, how the tracker's movement agrees with the model's (frontal)."""
-    rest = _run_mesh(_still_mesh(), draw(head, head.neutral))
+    rest = _run_mesh(_STILL_MESH, draw(head, head.neutral))
     px = np.linalg.norm(np.subtract(*rest[list(OUTER_EYES), :2]))
     for k, name in enumerate(ARKIT):
         actions = {p: 0.8 for p in ict_names(name) if p in head.names}
         if not actions:
             continue
-        seen = _run_mesh(_still_mesh(), draw(head, head.shape(**actions)))
+        seen = _run_mesh(_STILL_MESH, draw(head, head.shape(**actions)))
         moved = (seen - rest)[:, :2] / px * [1, -1]
         said = 0.8 * arrays["expression"][k][:, :2]
         cosine = (moved * said).sum() / (np.linalg.norm(moved) * np.linalg.norm(said) + 1e-9)

@@ -67,9 +67,9 @@ def bake(
     cover = (depth > -1e29).astype(np.float32)
     cover *= depth > THROAT * scale
     depth = np.where(cover > 0, depth / scale, THROAT)
-    light = 0.45 + 0.55 * np.clip(seen[..., :3] @ np.float32([0, 0.25, 0.97]), 0, 1)
+    light = 0.45 + 0.55 * np.clip(seen[..., :3] @ np.asarray([0, 0.25, 0.97], np.float32), 0, 1)
     hollow = cv2.blur(depth, (25, 25)) - depth  # crevices get less light
-    light *= np.clip(1 - 6 * np.maximum(hollow, 0), 0.35, 1)
+    light = light * np.clip(1 - 6 * np.maximum(hollow, 0), 0.35, 1)
     light *= np.exp(2.6 * np.minimum(depth, 0))  # and so does the back of the mouth
     small = (width // FINE, height // FINE)
     rows, columns = np.mgrid[:height, :width] / scale
@@ -79,8 +79,8 @@ def bake(
         light *= np.where(seen[..., 3] < 0.5, np.clip(1 - (TOP - rows + 0.03) / 0.26, 0.4, 1), 1)
     layers = np.dstack([light * cover, seen[..., 3] * cover, cover])
     layers = cv2.resize(layers, small, interpolation=cv2.INTER_AREA)
-    layers[..., :2] /= np.maximum(layers[..., 2:], 1e-3)
-    sprite = np.uint8(np.clip(layers, 0, 1) * 255 + 0.5)
+    layers[..., :2] = layers[..., :2] / np.maximum(layers[..., 2:], 1e-3)
+    sprite = (np.clip(layers, 0, 1) * 255 + 0.5).astype(np.uint8)
     return sprite, cv2.resize(cv2.GaussianBlur(depth, (0, 0), 12 * FINE), small)
 
 
@@ -100,7 +100,7 @@ def main(path: str) -> None:
         lower=low,
         upper_depth=upper_depth[::8, ::8].astype(np.float16),
         lower_depth=low_depth[::8, ::8].astype(np.float16),
-        extent=np.float32([HALF_WIDTH, TOP, BOTTOM]),
+        extent=np.asarray([HALF_WIDTH, TOP, BOTTOM], np.float32),
         origin="ICT-FaceKit, MIT, USC ICT 2020; baked by scripts/make_mouth_sprites.py",
     )
     print(OUT.name, OUT.stat().st_size, "bytes; teeth edge", edge, "jaw front", front)

@@ -177,7 +177,8 @@ def main() -> None:
     parser.add_argument("--real", type=Path)
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
-    sync, face, voice = (kind(asked.checkpoint) for kind in (SyncJudge, FaceJudge, VoiceJudge))
+    sync, face = SyncJudge(asked.checkpoint), FaceJudge(asked.checkpoint)
+    voice = VoiceJudge(asked.checkpoint)
     planted, looks, voices = [], [], []
     for sample in held_out(asked.corpus):
         found = offsets(sync, sample.tracks["landmarks"], sample.samples)

@@ -87,7 +87,7 @@ def seen(name: str, work: Path, true: Views, seeds: int) -> Seen:
         views.append({k: Watched(k, p, about=true[k].about) for k, p in here.items()})
     measured = [measure_views(v, true, METRICS) for v in views]
     for view in (v for held in views for v in held.values()):
-        vars(view).pop("frames", None)
+        view.__dict__.pop("frames", None)
     return Seen(Row(name, tuple(measured)), tuple(views))
 
 

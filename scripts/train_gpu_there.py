@@ -96,7 +96,7 @@ def fitting(recipe: dict[str, Any], work: Path, precision: str, end: float) -> l
         times.setdefault(stage.name, []).append(time.monotonic())
 
     start = time.monotonic()
-    kind.watch = timed  # type: ignore[method-assign, assignment]
+    kind.watch = timed  # type: ignore[method-assign]
     train(recipe, work / "trial", work, precision, [f"steps={TRIAL_STEPS}"])
     kind.watch = watch  # type: ignore[method-assign]
     step_s = {name: (t[-1] - t[WARM]) / (len(t) - 1 - WARM) for name, t in times.items()}
