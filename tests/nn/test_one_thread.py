@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import OpenBLASController, ThreadpoolController
 
 from vivavoce.nn import threads
 from vivavoce.nn.threads import one_thread, one_threaded, side_by_side
@@ -78,6 +78,8 @@ def test_linear_algebra_gets_one_thread_inside() -> None:
     def numbers() -> list[int]:
         return [library["num_threads"] for library in blas.info()]
 
+    side_by_side(abs, [-1, -2])
+    OpenBLASController.clear_controlling_thread(force=True)
     with blas.limit(limits=2):
         before = numbers()
         with one_thread():

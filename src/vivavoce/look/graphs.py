@@ -21,6 +21,7 @@ from weakref import WeakSet
 
 import numpy as np
 
+from vivavoce.nn.forks import hold_at_fork
 from vivavoce.types import Bytes
 
 _CHATTER = re.compile(
@@ -137,10 +138,6 @@ def _in_a_forked_child() -> None:
     _runner = ThreadPoolExecutor(1, "mediapipe")
     for graph in list(_graphs):
         graph.abandon()
-    _busy.release()
 
 
-# A fork waits until no graph is at work, so that the child gets nothing half-done.
-os.register_at_fork(
-    before=_busy.acquire, after_in_parent=_busy.release, after_in_child=_in_a_forked_child
-)
+hold_at_fork(_busy, _in_a_forked_child)  # so that the child gets nothing half-done

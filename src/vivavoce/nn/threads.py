@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import torch
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import OpenBLASController, ThreadpoolController
+
+from vivavoce.nn.forks import hold_at_fork, piece_of_work
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -66,6 +69,7 @@ def _enter() -> None:
         before = torch.get_num_threads()
         if _inside == 0:
             _usual = before
+            OpenBLASController.clear_controlling_thread(force=True)  # else only one thread may
             _blas_before = _blas().limit(limits=1)
         elif not _mine.known and before == 1:
             before = _usual
@@ -82,12 +86,17 @@ def _leave() -> None:
             _inside -= 1
             torch.set_num_threads(_mine.before)
             if _inside == 0:
+                OpenBLASController.clear_controlling_thread(force=True)
                 _blas_before.restore_original_limits()
 
 
-@cache
 def _blas() -> ThreadpoolController:
-    """Control of the threads of linear algebra, in the libraries that are loaded by now."""
+    """Control of the threads of linear algebra in the libraries that are loaded by now."""
+    return _blas_of(len(sys.modules))  # a new module may have brought a new library
+
+
+@lru_cache(1)
+def _blas_of(modules: int) -> ThreadpoolController:
     return ThreadpoolController().select(user_api="blas")
 
 
@@ -95,19 +104,16 @@ def _in_a_forked_child() -> None:
     global _inside, _workers
     _inside = int(_mine.inside > 0)
     _workers = None  # the threads of the parent do not exist here
-    _lock.release()
 
 
-os.register_at_fork(
-    before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_in_a_forked_child
-)
+hold_at_fork(_lock, _in_a_forked_child)
 
 
 def one_threaded(items: Iterable[Item]) -> Iterator[Item]:
-    """The same items, each made with one thread; between them the setting is the caller's."""
+    """The same items, each a piece of work with one thread; between them the caller's setting."""
     source = iter(items)
     while True:
-        with one_thread():
+        with one_thread(), piece_of_work():
             try:
                 item = next(source)
             except StopIteration:
@@ -130,7 +136,7 @@ def side_by_side(work: Callable[[Item], Result], items: Sequence[Item]) -> list[
 
 
 def _alone(work: Callable[[Item], Result], item: Item) -> Result:
-    with one_thread():
+    with one_thread(), piece_of_work(part_of_another=True):
         return work(item)
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import _ctypes
 import ctypes
-import os
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -26,11 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivavoce.errors import VivavoceError
+from vivavoce.nn.forks import hold_at_fork
 
 _LOCK = threading.Lock()
-os.register_at_fork(
-    before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release
-)
+hold_at_fork(_LOCK)
 _RETRIEVAL_SYNCHRONOUS = 2
 _PHONEME_EVENTS_IPA_NO_EXIT = 0x8003
 _UTF8 = 1

@@ -35,6 +35,7 @@ from vivavoce.media.clip import Clip
 from vivavoce.media.clock import Clock
 from vivavoce.media.provenance import Provenance
 from vivavoce.media.read import probe_speech, read_picture, read_speech
+from vivavoce.nn.forks import piece_of_work
 from vivavoce.nn.threads import one_thread, one_threaded
 from vivavoce.speak.text import clean_text
 from vivavoce.speak.voices import DEFAULT_VOICE, find_voice
@@ -237,7 +238,8 @@ class Talker(ABC, Generic[OptionsOf]):
             still, face, seed, size,
         )  # fmt: skip
         chosen = self._checked(asked, "pictures", options)
-        with one_thread():  # as later, when chunks are made: sums are the same in every thread
+        # One thread as later, when chunks are made: sums are the same in every thread.
+        with one_thread(), piece_of_work():
             return self.make(asked, chosen, Clock())
 
     def motion(
@@ -278,9 +280,10 @@ class Talker(ABC, Generic[OptionsOf]):
         """Find and measure the person; do it once to make many clips of one picture."""
         if isinstance(portrait, Face):
             return portrait
-        if isinstance(portrait, np.ndarray):
-            return look(portrait, face)
-        return look(read_picture(portrait), face, str(portrait))
+        with one_thread(), piece_of_work():
+            if isinstance(portrait, np.ndarray):
+                return look(portrait, face)
+            return look(read_picture(portrait), face, str(portrait))
 
     def face_model(self) -> FaceModel:
         """The head that this system's motion moves in a glTF file."""
