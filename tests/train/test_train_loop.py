@@ -34,7 +34,7 @@ from vivavoce.systems.stage import Files, Optimiser, Run, Sample, Stage, Togethe
 from vivavoce.train import make, train_system
 from vivavoce.train.engine.checkpoint import State, check_fits, read_state, state_file, write_state
 from vivavoce.train.engine.devices import Options, make_fabric
-from vivavoce.train.engine.loop import Trainer
+from vivavoce.train.engine.loop import StageRun, Trainer
 from vivavoce.train.engine.optimise import Mean, build, schedule
 from vivavoce.train.engine.sampling import batches
 
@@ -372,6 +372,20 @@ def test_a_run_is_not_overwritten_and_a_missing_one_not_resumed(
     train_system("toy", tmp_path, resume=True)
     assert "trained already" in capsys.readouterr().out
     assert len(curve(tmp_path)) == 2
+
+
+def test_a_run_is_saved_when_the_time_has_come_and_not_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = []
+    save = StageRun.save
+    monkeypatch.setattr(StageRun, "save", lambda self: (saved.append(self), save(self))[1])
+    fit(toy(), tmp_path / "often", (FIT,), minutes=0)
+    often = len(saved)
+    saved.clear()
+    fit(toy(), tmp_path / "seldom", (FIT,), minutes=60)
+    assert often >= FIT.steps
+    assert len(saved) <= 4 < often / 2
 
 
 def test_a_product_that_cannot_be_written_is_written_by_the_resumed_run(

@@ -31,7 +31,7 @@ from vivavoce.systems.ttsf.stages import STAGES, WEIGHTS_OF_LOSSES
 from vivavoce.train import make, train_system, trainable_of
 from vivavoce.train.engine.loop import _weighed
 from vivavoce.train.read.square import Sight
-from vivavoce.train.read.windows import Windows
+from vivavoce.train.read.windows import Window, Windows
 from vivavoce.train.ttsf import joint as joint_stage
 from vivavoce.train.ttsf.critics import (
     Critics,
@@ -46,8 +46,10 @@ from vivavoce.train.ttsf.face import (
     GUIDES,
     IDENTITY,
     REACH,
+    FaceTraining,
     draw_pair,
     flow_distance,
+    held,
     identity_targets,
     lips_distance,
     pose_supervision,
@@ -837,7 +839,71 @@ def test_a_sentence_begins_with_the_motion_that_the_last_ended_in() -> None:
     assert torch.equal(starts[1][0], first[-1])
 
 
+def test_the_temperature_scales_the_noise_of_the_motion() -> None:
+    from small_ttsf import small_net
+
+    from vivavoce.systems.ttsf.talker import TtsfOptions, _Moves
+
+    noises = {}
+    for much in (0.5, 1.0, 2.0):
+        net = small_net()
+        move = net.move
+        net.move = lambda start, lip, noise, steps, much=much, move=move: (  # type: ignore[method-assign]
+            noises.setdefault(much, noise), move(start, lip, noise, steps)
+        )[1]  # fmt: skip
+        options = TtsfOptions(steps=1, temperature=much)
+        _Moves(net, 3, options, torch.ones(1, 24), None)(torch.randn(7, 24))
+    assert torch.allclose(noises[0.5], noises[1.0] / 2)
+    assert torch.allclose(noises[2.0], 2 * noises[1.0])
+
+
+def test_a_motion_that_does_not_flow_is_the_noise_it_began_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Noise is what is carried and the prior's mean what it is told: not the other way round."""
+    from small_ttsf import small_net
+
+    net = small_net()
+    lips, start = torch.randn(1, 7, 24), torch.ones(1, 24)
+    noise = torch.randn(1, 7, net.settings.sampled)
+    told = []
+
+    def still(carried: Tensor, mu: Tensor, steps: int) -> Tensor:
+        told.append(mu)
+        return carried
+
+    monkeypatch.setattr(net.sampler, "forward", still)
+    assert torch.allclose(net.move(start, lips, noise, 3), net.normaliser.decode(noise))
+    assert torch.equal(told[0], net.prior(start, lips))
+
+
 # The warm-up's own losses and samples.
+
+
+def test_identity_supervision_is_content_with_the_truth(monkeypatch: pytest.MonkeyPatch) -> None:
+    part = next(p for p in training().parts if isinstance(p, FaceTraining))
+    person = torch.randn(2, 8)
+    monkeypatch.setattr("vivavoce.train.ttsf.face.identity_targets", lambda *_: person)
+    batch = {"source": torch.zeros(2, 3, 64, 64), "box": torch.tensor([[[8, 8, 56, 56]] * 4] * 2)}
+
+    def cost(said: Tensor) -> float:
+        monkeypatch.setattr(part, "recogniser", lambda _: said)
+        told = part._supervision(torch.randn(4, 24), torch.randn(4, 14), batch)
+        return float(told["identity_supervision"])
+
+    assert cost(person) == 0 < cost(person + 0.1) < cost(-person)
+
+
+def test_what_is_told_of_a_mirrored_frame_is_mirrored(windows: Windows) -> None:
+    window = Window(windows.clip(0), 0, len(windows.clip(0).sample))
+    frames = np.array([1, 9, 17])
+    points = np.random.default_rng(0).normal(size=(3, 478, 2)).astype(np.float32)
+    straight = held(window, frames, points, False)
+    flipped = held(window, frames, points, True)
+    same = [1, 4, 5, 7]  # pitch, height, size, gaze up and down
+    turned = [0, 2, 3, 6]  # yaw, roll, place, gaze to the side
+    assert np.allclose(flipped[:, same], straight[:, same], atol=1e-4)
+    assert np.allclose(flipped[:, turned], -straight[:, turned], atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["encoder", "face", "generator", "motion", "reader"])

@@ -253,6 +253,41 @@ def test_every_loss_of_the_vocoder_is_least_for_the_truth(
         assert best[name] < 1e-4 < noisy[name], name
 
 
+def test_the_pitch_that_is_read_is_least_wrong_for_the_true_pitch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    part = vocoder()
+    octaves, voiced = torch.randn(2, 9), (torch.rand(2, 9) > 0.4).float()
+    sure = 8 * (2 * voiced - 1)
+
+    def cost(read: torch.Tensor, logits: torch.Tensor) -> float:
+        monkeypatch.setattr(part.vocoder.pitch, "forward", lambda *_: (read, logits))
+        return float(part._pitch_loss(torch.zeros(2, 9, 80), octaves, voiced))
+
+    best = cost(octaves, sure)
+    assert best < 1e-3
+    assert cost(octaves + 0.5 * voiced, sure) > best + 0.4
+    assert cost(octaves + 9 * (1 - voiced), sure) == pytest.approx(best)  # where nothing is voiced
+    assert cost(octaves, -sure) > best + 1
+
+
+@pytest.mark.usefixtures("_sound_alone")
+def test_faces_are_blurred_as_far_as_the_settings_say(shards: Path, tmp_path: Path) -> None:
+    part = speech(Faces(see, 2))
+    whole = part.stages[1]
+    part.begin(whole, Run(shards, tmp_path / "out", 0))
+    batch = batch_of(part, whole, 3)
+    part.acoustic.face_spread.fill_(1.0)
+    face = part.looker.see(batch["picture"])
+
+    def spread(blur: float) -> float:
+        part.learning = part.learning.model_copy(update={"blur": blur, "nobody": 0.0})
+        return float((part._speakers(batch, turn(whole, 3, "speech")) - face).abs().mean())
+
+    assert spread(0.0) == 0
+    assert spread(2.0) == pytest.approx(4 * spread(0.5), rel=1e-4)
+
+
 @pytest.mark.slow(reason="the paper's voice and vocoder, 34 million parameters, take a step")
 def test_the_papers_sizes_take_a_training_step(
     shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
