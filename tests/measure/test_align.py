@@ -10,7 +10,7 @@ from vivavoce.media.read import read_speech
 from vivavoce.types import Float, Speech
 
 pytest.importorskip("pocketsphinx")
-from vivavoce.measure.align import align_phones, align_words
+from vivavoce.measure.align import FRAME_S, _ipa, align_phones, align_words
 
 
 def recording(path: Path) -> Float:
@@ -59,3 +59,9 @@ def test_words_that_do_not_fit_give_none() -> None:
     assert align_words(Speech(blip, text="a very long sentence about problems")) == []
     phones = align_phones(Speech(blip, text="a very long sentence about problems"))
     assert [(p.symbol, p.end_s) for p in phones] == [("_", 1_000 / 16_000)]
+
+
+def test_a_short_ah_is_a_schwa() -> None:
+    assert _ipa("AH", round(0.05 / FRAME_S)) == "ə"
+    assert _ipa("AH", round(0.20 / FRAME_S)) == "ʌ"
+    assert _ipa("SIL", 10) == "_"

@@ -744,6 +744,23 @@ def test_render_gives_motion_and_lips_slots_of_their_own(monkeypatch: pytest.Mon
     assert differs[1] == [6, 7]
 
 
+@pytest.mark.parametrize("other", ["identity", "source"])
+def test_the_slots_that_are_not_manipulated_hold_what_the_settings_say(
+    other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from small_ttsf import small_net
+
+    net = small_net(other_slots=other)
+    styles: list[Tensor] = []
+    monkeypatch.setattr(net.generator, "forward", lambda s, maps: styles.append(s))
+    source = net.see(torch.rand(1, 3, 64, 64))
+    net.render(source, torch.ones(1, 24), torch.ones(1, 24))
+    rest = [n for n in range(net.generator.slots) if n not in net.settings.manipulated]
+    held = source.f if other == "source" else source.f_id
+    assert not torch.allclose(source.f, source.f_id)
+    assert all(torch.equal(styles[0][:, n], held) for n in rest)
+
+
 def test_the_mean_motion_depends_on_lips_and_start(joint: tuple) -> None:
     net = a_net()
     start, f_lip = torch.randn(1, 24), torch.randn(1, 12, 24)
