@@ -374,6 +374,15 @@ def test_a_run_is_not_overwritten_and_a_missing_one_not_resumed(
     assert len(curve(tmp_path)) == 2
 
 
+def test_a_checkpoint_that_ships_is_no_run_to_begin_with(tmp_path: Path) -> None:
+    (tmp_path / "shipped").mkdir()
+    (tmp_path / "shipped" / "config.json").write_text("{}")
+    with pytest.raises(
+        BadCheckpoint, match="finished checkpoint without the state of its training"
+    ):
+        train_system("toy", tmp_path / "out", start=[str(tmp_path / "shipped")])
+
+
 def test_a_run_is_saved_when_the_time_has_come_and_not_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -97,6 +97,12 @@ def read_state(out: Path) -> State:
     Raises: BadCheckpoint: there is none, it is damaged, or of another format.
     """
     file = state_file(out)
+    if (out / "config.json").is_file() and not file.is_file():
+        raise BadCheckpoint(
+            f"{out} is a finished checkpoint without the state of its training: critics, averages "
+            f"and optimisers are not in it. Give the folder of a run, which has {file.parent.name}/"
+            f"{file.name}."
+        )
     if not file.is_file():
         raise BadCheckpoint(
             f"{out} holds no run to resume: there is no {file.name} in {file.parent}."
