@@ -57,6 +57,10 @@ class MediaWarning(UserWarning):
     """
 
 
+class VoiceWarning(UserWarning):
+    """A text is spoken by another voice than the one that belongs to it, and why."""
+
+
 class UnknownName(RequestError):
     """A voice, emotion, system or setting that does not exist; the nearest names are suggested."""
 

@@ -346,8 +346,9 @@ class Voice(Protocol):
     language: str
     """Language of the voice as a BCP-47 tag, e.g. "en-gb"."""
 
-    def speak(self, text: str, emotion: Emotion) -> Iterator[Speech]:
-        """Speak `text` piece by piece (about a sentence each), with phone times per piece."""
+    def speak(self, text: str, emotion: Emotion, rate: float = 1.0) -> Iterator[Speech]:
+        """Speak `text` piece by piece (about a sentence each), with phone times per piece, at
+        `rate` times the voice's own speed."""
         ...
 
 

@@ -40,7 +40,7 @@ def noise(length: int) -> Float:
 
 
 def test_exact_phones_on_the_grid_of_the_clip() -> None:
-    pieces = list(find_voice().speak("My baby bumped a map. Pam may bob by.", Emotion()))
+    pieces = list(find_voice("en-us").speak("My baby bumped a map. Pam may bob by.", Emotion()))
     assert any(len(p.samples) % 640 for p in pieces)
     content, prosody, samples, sizes = hear(pieces)
     at, phones = 0.0, []

@@ -40,7 +40,7 @@ def test_noise_and_silence_have_no_voice() -> None:
 @pytest.mark.parametrize("gain", [0.02, 1.0])
 def test_level_does_not_matter(gain: float) -> None:
     sound = np.concatenate(
-        [s.samples for s in find_voice().speak("My mother. Made tea.", Emotion())]
+        [s.samples for s in find_voice("en-us").speak("My mother. Made tea.", Emotion())]
     )
     reference, rows = prosody(sound), prosody(sound * gain)
     assert np.abs(rows[10:, 0] - reference[10:, 0]).mean() < 0.12

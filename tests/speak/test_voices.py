@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from generate_test_voice import SAMPLES_PER_ID, write_voice
 
 from vivavoce.errors import RequestError, UnknownName
-from vivavoce.speak.pieces import emotion_prosody
+from vivavoce.speak.pieces import prosody_of
 from vivavoce.speak.voices import find_voice, list_voices
 from vivavoce.types import EMOTIONS, RATE, Emotion, Speech
 
@@ -88,17 +88,17 @@ def test_threads_do_not_mix_their_voices() -> None:
 
 
 def test_emotion_changes_the_prosody_in_proportion() -> None:
-    assert emotion_prosody(Emotion("sad", 0.0)) == emotion_prosody(CALM)
-    half, full = emotion_prosody(Emotion("sad", 0.5)), emotion_prosody(Emotion("sad", 1.0))
-    assert full.rate < half.rate < emotion_prosody(CALM).rate
-    assert len({emotion_prosody(Emotion(e)) for e in EMOTIONS}) == len(EMOTIONS)
+    assert prosody_of(Emotion("sad", 0.0)) == prosody_of(CALM)
+    half, full = prosody_of(Emotion("sad", 0.5)), prosody_of(Emotion("sad", 1.0))
+    assert full.rate < half.rate < prosody_of(CALM).rate
+    assert len({prosody_of(Emotion(e)) for e in EMOTIONS}) == len(EMOTIONS)
     text = "The train leaves at nine."
     assert spoken(text, emotion=Emotion("sad"))[0].seconds > spoken(text)[0].seconds * 1.08
 
 
 def test_unknown_emotion() -> None:
     with pytest.raises(UnknownName, match=r"no emotion 'hapy'.*Did you mean 'happy'"):
-        find_voice().speak("Hello.", Emotion("hapy"))
+        find_voice("en-us").speak("Hello.", Emotion("hapy"))
 
 
 def test_the_list_holds_languages_and_variants() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import astuple
 
 import numpy as np
 import pytest
@@ -26,10 +27,10 @@ from vivavoce.speak.matcha import (
     within,
 )
 from vivavoce.speak.phones import phones_from_starts
-from vivavoce.speak.pieces import EMOTION_PROSODY, emotion_prosody, finish_piece
+from vivavoce.speak.pieces import EMOTION_PROSODY, finish_piece, prosody_of
 from vivavoce.speak.text import Piece, split_text
 from vivavoce.speak.tokens import CHARACTERS, tokens_of
-from vivavoce.speak.voices import find_voice
+from vivavoce.speak.voices import find_voice, in_points
 from vivavoce.types import EMOTIONS, Emotion, Phone
 
 Golden = Callable[..., None]
@@ -224,10 +225,11 @@ def test_espeak_says_it_as_before(golden: Golden) -> None:
 
 @pytest.mark.parametrize("emotion", EMOTIONS)
 def test_feelings_in_a_voice(emotion: str, golden: Golden) -> None:
-    calm, felt = espeak.Prosody(), emotion_prosody(Emotion(emotion))
+    calm, felt = espeak.Prosody(), in_points(prosody_of(Emotion(emotion)))
     full = EMOTION_PROSODY[emotion]
-    assert felt.pitch == calm.pitch + full.pitch
-    assert felt.range == calm.range + full.range
+    assert astuple(prosody_of(Emotion(emotion))) == pytest.approx(astuple(full))
+    assert felt.pitch == calm.pitch + round(100 * (full.pitch - 1))
+    assert felt.range == calm.range + round(50 * (full.range - 1))
     assert felt.rate == round(calm.rate * full.rate)
     assert felt.volume == round(calm.volume * full.volume)
     golden(f"{emotion}, table", [full.pitch, full.range, full.rate, full.volume])

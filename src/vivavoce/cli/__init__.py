@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from vivavoce.cli import data, measure, speak, train
-from vivavoce.errors import MediaWarning, VivavoceError
+from vivavoce.errors import MediaWarning, VivavoceError, VoiceWarning
 
 STOPPED = 130
 """Exit code of a command that Ctrl-C ended."""
@@ -48,6 +48,10 @@ def _options(
     """Hold the options that come before a command."""
 
 
+_TOLD = (MediaWarning, VoiceWarning)
+"""Warnings that are shown as one sentence."""
+
+
 def main() -> None:
     """Run the command line; our own errors end in one sentence, never in a traceback."""
     for stream in (sys.stdout, sys.stderr):  # a terminal that has no ü prints a ? for it
@@ -55,7 +59,8 @@ def main() -> None:
             stream.reconfigure(errors="replace")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("default", MediaWarning)
+            for kind in _TOLD:
+                warnings.simplefilter("default", kind)
             warnings.showwarning = _warner(warnings.showwarning)
             app()
     except VivavoceError as error:
@@ -71,7 +76,7 @@ def _warner(show: Callable[..., None]) -> Callable[..., None]:
     """A way to show warnings: our own in one sentence, all others as `show` does."""
 
     def warn(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-        if issubclass(category, MediaWarning):
+        if issubclass(category, _TOLD):
             _tell(str(message))
         else:
             show(message, category, *where, **more)

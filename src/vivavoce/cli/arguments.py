@@ -25,8 +25,13 @@ SpeechFile = Annotated[
 ]
 VoiceName = Annotated[
     str | None,
-    typer.Option("--voice", help="A name from `vivavoce voices`, or a piper file; en-us if none."),
+    typer.Option(
+        "--voice",
+        help="A name from `vivavoce voices`, a mixture (emma:0.6+sarah:0.4), a piper file, or "
+        "auto.",
+    ),
 ]
+Rate = Annotated[float, typer.Option(help="Speed of the voice: 1 is usual, 0.5 to 2.")]
 VoiceSample = Annotated[
     Path | None, typer.Option(help="A recording of the voice to speak in, for systems that can.")
 ]

@@ -28,6 +28,7 @@ def speak(
     instruction: a.Instruction = None,
     pose: a.Pose = None,
     emotion: a.Feeling = "neutral",
+    rate: a.Rate = 1.0,
     seed: a.Seed = 0,
     size: Annotated[
         str, typer.Option(help="Side of the square video in pixels, or full: the whole picture.")
@@ -78,13 +79,14 @@ def speak(
         clip = talker(
             portrait, said, speech, voice=voice, voice_sample=voice_sample,
             instruction=instruction, pose=pose or motion_from, emotion=emotion, seed=seed,
-            size=side, still=still, face=face, **options,
+            size=side, still=still, face=face, rate=rate, **options,
         )  # fmt: skip
         saved = clip.save(output, force, progress(clip.seconds))
     summary = {
         "output": str(saved.path), "seconds": round(saved.seconds, 3), "frames": saved.frames,
         "width": clip.size[0], "height": clip.size[1], "fps": clip.fps, "seed": seed,
-        "system": talker.about.name, "voice": voice, "emotion": emotion, "options": options,
+        "system": talker.about.name, "voice": voice, "emotion": emotion, "rate": rate,
+        "options": options,
         "words": clip.words,
         "stages_s": {stage: round(v, 3) for stage, v in clip.clock.seconds.items()},
     }  # fmt: skip
@@ -103,6 +105,7 @@ def motion(
     voice: a.VoiceName = None,
     instruction: a.Instruction = None,
     emotion: a.Feeling = "neutral",
+    rate: a.Rate = 1.0,
     seed: a.Seed = 0,
     still: a.Still = False,
     system: a.System = "portrait",
@@ -124,7 +127,7 @@ def motion(
     talker = a.load(system, device)
     moves = talker.motion(
         a.words(text, text_file), speech, voice=voice, instruction=instruction, emotion=emotion,
-        seed=seed, still=still, **parsed(own or ()),
+        seed=seed, still=still, rate=rate, **parsed(own or ()),
     )  # fmt: skip
     made_by = Provenance(talker.about.name, seed)
     with seconds_bar("moving", quiet) as progress:
@@ -196,7 +199,7 @@ def voices(
     language: Annotated[str, typer.Argument(help="Only this language, e.g. en or pt-br.")] = "",
     as_json: a.Json = False,
 ) -> None:
-    """List every voice that can be used here, by language."""
+    """List every voice that can be used here: natural ones first, then by language."""
     from vivavoce.speak.voices import list_voices
 
     wanted = language.lower()
@@ -207,7 +210,11 @@ def voices(
     for v in [] if as_json else listed:
         about = ", ".join(x for x in (v.gender if v.gender != "unknown" else "", v.kind) if x)
         print(f"{v.language or '+variant':16s} {v.name:28s} {v.label} ({about})")
-    say("A variant goes behind a language: --voice en-gb+f3; piper: --voice voice.onnx", as_json)
+    say(
+        "Natural voices mix: --voice emma:0.6+sarah:0.4; a variant goes behind a language: --voice "
+        "en-gb+f3; piper: --voice voice.onnx",
+        as_json,
+    )
 
 
 @app.command()

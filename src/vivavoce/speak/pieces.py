@@ -2,63 +2,66 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from math import ceil
 
 import numpy as np
 from scipy.signal import resample_poly
 
 from vivavoce.errors import RequestError, UnknownName
-from vivavoce.speak import espeak
 from vivavoce.speak.phones import PAUSE
 from vivavoce.speak.text import Piece
 from vivavoce.types import EMOTIONS, RATE, Emotion, Float, Phone, Speech
 
+SLOWEST, FASTEST = 0.5, 2.0
+"""Least and greatest factor on the speed that can be asked for."""
+
 
 @dataclass(frozen=True)
-class EmotionProsody:
-    """What an emotion at full strength changes in a voice."""
+class Prosody:
+    """How to speak, as factors on what a voice does by itself."""
 
-    pitch: int
-    """Points added to espeak's pitch (0 to 99, 50 is neutral)."""
-    range: int
-    """Points added to espeak's pitch range (0 to 99, 50 is neutral)."""
-    rate: float
-    """Factor on the speaking rate; 1 leaves it."""
-    volume: float
-    """Factor on the loudness; 1 leaves it."""
+    pitch: float = 1.0
+    """Factor on the mean pitch."""
+    range: float = 1.0
+    """Factor on how far the pitch moves around its mean; 0 is monotone."""
+    rate: float = 1.0
+    """Factor on the speaking rate."""
+    volume: float = 1.0
+    """Factor on the loudness."""
 
 
 EMOTION_PROSODY = {
-    "neutral": EmotionProsody(0, 0, 1.00, 1.00),
-    "happy": EmotionProsody(12, 25, 1.06, 1.08),
-    "sad": EmotionProsody(-10, -25, 0.84, 0.80),
-    "angry": EmotionProsody(6, 18, 1.12, 1.25),
-    "fearful": EmotionProsody(20, 10, 1.18, 0.95),
-    "disgusted": EmotionProsody(-10, 6, 0.86, 0.95),
-    "surprised": EmotionProsody(20, 32, 1.02, 1.10),
-    "contempt": EmotionProsody(-6, -12, 0.92, 0.95),
+    "neutral": Prosody(1.00, 1.00, 1.00, 1.00),
+    "happy": Prosody(1.12, 1.50, 1.06, 1.08),
+    "sad": Prosody(0.90, 0.50, 0.84, 0.80),
+    "angry": Prosody(1.06, 1.36, 1.12, 1.25),
+    "fearful": Prosody(1.20, 1.20, 1.18, 0.95),
+    "disgusted": Prosody(0.90, 1.12, 0.86, 0.95),
+    "surprised": Prosody(1.20, 1.64, 1.02, 1.10),
+    "contempt": Prosody(0.94, 0.76, 0.92, 0.95),
 }
-"""Directions after Murray & Arnott, "Toward the simulation of emotion in synthetic speech" (J.
-Acoust. Soc. Am. 93, 1993, table 1); they do not treat surprise and contempt, which are ours."""
+"""What an emotion at full strength changes in a voice. Directions after Murray & Arnott, "Toward
+the simulation of emotion in synthetic speech" (J. Acoust. Soc. Am. 93, 1993, table 1); they do not
+treat surprise and contempt, which are ours."""
 
 
-def emotion_prosody(emotion: Emotion) -> espeak.Prosody:
-    """espeak's settings for an emotion, in proportion to its intensity.
+def prosody_of(emotion: Emotion, rate: float = 1.0) -> Prosody:
+    """How an emotion is spoken, in proportion to its intensity, at `rate` times the usual speed.
 
     Raises:
         UnknownName: The emotion is not one of `EMOTIONS`.
+        RequestError: The rate is not from `SLOWEST` to `FASTEST`.
     """
     if emotion.name not in EMOTION_PROSODY:
         raise UnknownName("emotion", emotion.name, EMOTIONS)
+    if not SLOWEST <= rate <= FASTEST:
+        raise RequestError(
+            f"The rate must be {SLOWEST:g} to {FASTEST:g} (1 is usual), not {rate:g}."
+        )
     full, much = EMOTION_PROSODY[emotion.name], float(np.clip(emotion.intensity, 0, 1))
-    calm = espeak.Prosody()
-    return espeak.Prosody(
-        rate=round(calm.rate * (1 + (full.rate - 1) * much)),
-        volume=round(calm.volume * (1 + (full.volume - 1) * much)),
-        pitch=round(calm.pitch + full.pitch * much),
-        range=round(calm.range + full.range * much),
-    )
+    pitch, range_, speed, volume = (1 + (factor - 1) * much for factor in astuple(full))
+    return Prosody(pitch, range_, speed * rate, volume)
 
 
 def nothing_to_say(voice: str) -> RequestError:

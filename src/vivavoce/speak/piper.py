@@ -10,7 +10,7 @@ import numpy as np
 
 from vivavoce.errors import RequestError, needs
 from vivavoce.speak.phones import PAUSE
-from vivavoce.speak.pieces import emotion_prosody, finish_piece, nothing_to_say
+from vivavoce.speak.pieces import finish_piece, nothing_to_say, prosody_of
 from vivavoce.speak.text import Piece, clean_text, split_text
 from vivavoce.types import Emotion, Phone, Speech
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _MARKS = "ˈˌː^$ "  # stress, length, begin, end, word space: not sounds of their own
 _PUNCTUATION = ".,;:!?…–—-()[]\"'«»"
-_NEUTRAL_RATE = 165
 
 
 class PiperVoice:
@@ -41,15 +40,15 @@ class PiperVoice:
         self._engine = _load(path)
         self.language = self._engine.config.espeak_voice
 
-    def speak(self, text: str, emotion: Emotion) -> Iterator[Speech]:
-        """Speech of `text`, a sentence at a time.
+    def speak(self, text: str, emotion: Emotion, rate: float = 1.0) -> Iterator[Speech]:
+        """Speech of `text`, a sentence at a time, at `rate` times the voice's own speed.
 
         Raises:
-            RequestError: There is nothing to say, or the text is over the limit.
+            RequestError: There is nothing to say, the text is over the limit, or the rate is.
             UnknownName: The emotion does not exist.
         """
-        prosody = emotion_prosody(emotion)
-        return self._pieces(clean_text(text), prosody.rate / _NEUTRAL_RATE, prosody.volume / 100)
+        prosody = prosody_of(emotion, rate)
+        return self._pieces(clean_text(text), prosody.rate, prosody.volume)
 
     def _pieces(self, text: str, speed: float, volume: float) -> Iterator[Speech]:
         SynthesisConfig = needs("piper.config").SynthesisConfig

@@ -38,7 +38,7 @@ from vivavoce.media.read import probe_speech, read_picture, read_speech
 from vivavoce.nn.forks import piece_of_work
 from vivavoce.nn.threads import one_thread, one_threaded
 from vivavoce.speak.text import clean_text
-from vivavoce.speak.voices import DEFAULT_VOICE, find_voice
+from vivavoce.speak.voices import AUTO, find_voice
 from vivavoce.systems.options import NoOptions, Options
 from vivavoce.types import Bytes, Emotion, Face, FaceModel, Motion, Speech
 
@@ -53,7 +53,16 @@ Speechlike: TypeAlias = str | Path | Speech | Iterable[Speech]
 """A sound or video file, a `Speech`, or its pieces one after the other."""
 
 Input = Literal[
-    "portrait", "text", "speech", "voice", "voice_sample", "instruction", "pose", "emotion", "still"
+    "portrait",
+    "text",
+    "speech",
+    "voice",
+    "voice_sample",
+    "instruction",
+    "pose",
+    "emotion",
+    "rate",
+    "still",
 ]
 """What a system can be given; the names are those of the fields of `Request`."""
 Output = Literal["pictures", "motion", "speech", "words"]
@@ -71,6 +80,7 @@ ASKED: Mapping[Input, str] = {
     "instruction": "an instruction in words (--instruction)",
     "pose": "a picture or video to take the head's pose from (--pose)",
     "emotion": "an emotion (--emotion)",
+    "rate": "a speaking rate (--rate)",
     "still": "a still head (--still)",
 }
 """How each input is called when it is asked for or refused."""
@@ -97,8 +107,8 @@ class Request:
     speech: Speechlike | None = None
     """A recording to follow: a sound or video file, a `Speech`, or its pieces."""
     voice: str | None = None
-    """The voice that says `text`: a name that `vivavoce voices` lists, or a piper voice file; None
-    is the default voice."""
+    """The voice that says `text`: a name that `vivavoce voices` lists, a mixture of natural ones
+    ("emma:0.6+sarah:0.4"), or a piper voice file; None or "auto": it is chosen."""
     voice_sample: Speechlike | None = None
     """A recording of the voice that `text` is to be said in."""
     instruction: str | None = None
@@ -115,17 +125,22 @@ class Request:
     """What draws everything that is left to chance; the same seed gives the same result."""
     size: int | None = 512
     """Side of a square video around the head in pixels; None: the whole picture at its own size."""
+    rate: float = 1.0
+    """Factor on the speed at which `text` is said, 0.5 to 2."""
 
     @property
     def given(self) -> frozenset[Input]:
-        """The inputs that were given; a neutral emotion and a moving head count as not given."""
+        """The inputs that were given; a neutral emotion, the usual rate and a moving head count as
+        not given."""
         found: set[Input] = {
             name
             for name in INPUTS
-            if name not in ("emotion", "still") and getattr(self, name) is not None
+            if name not in ("emotion", "rate", "still") and getattr(self, name) is not None
         }
         if self.emotion.name != "neutral" and self.emotion.intensity > 0:
             found.add("emotion")
+        if self.rate != 1:
+            found.add("rate")
         if self.still:
             found.add("still")
         return frozenset(found)
@@ -211,6 +226,7 @@ class Talker(ABC, Generic[OptionsOf]):
         face: int | None = None,
         seed: int = 0,
         size: int | None = 512,
+        rate: float = 1.0,
         **options: Any,
     ) -> Clip:
         """A clip in which the person says `text`, or what is heard in `speech`.
@@ -219,7 +235,8 @@ class Talker(ABC, Generic[OptionsOf]):
             portrait: The person: a picture file, RGB uint8 [H, W, 3], or a `Face` from `look`.
             text: The words to say.
             speech: A sound or video file to follow, or `Speech`; instead of text.
-            voice: The voice that says the text: a name of `vivavoce voices`, or a piper file.
+            voice: The voice that says the text: a name of `vivavoce voices`, a mixture such as
+                "emma:0.6+sarah:0.4", or a piper file; None or "auto": it is chosen.
             voice_sample: A recording of the voice that the text is to be said in.
             instruction: What the face is to do, in words.
             pose: A picture or video whose head pose and movement are taken.
@@ -228,6 +245,7 @@ class Talker(ABC, Generic[OptionsOf]):
             face: Which face of the portrait, from 1, the largest first.
             seed: Draws what is left to chance; the same seed gives the same clip.
             size: Side of a square video around the head in pixels; None: the whole picture.
+            rate: Factor on the speed at which the text is said, 0.5 to 2.
             options: Those of this system alone, see `vivavoce systems NAME`.
 
         Raises: RequestError: this system does not take, or lacks, one of these; says which.
@@ -235,7 +253,7 @@ class Talker(ABC, Generic[OptionsOf]):
         """
         asked = Request(
             portrait, text, speech, voice, voice_sample, instruction, pose, Emotion.parse(emotion),
-            still, face, seed, size,
+            still, face, seed, size, rate,
         )  # fmt: skip
         chosen = self._checked(asked, "pictures", options)
         # One thread as later, when chunks are made: sums are the same in every thread.
@@ -377,8 +395,9 @@ def spoken(request: Request, clock: Clock) -> tuple[Iterator[Speech], float | No
     Raises: UnknownName, BadMedia, RequestError: see their messages.
     """
     if request.text is not None:
-        voice = find_voice(request.voice or DEFAULT_VOICE)
-        return clock.watch("speak", voice.speak(clean_text(request.text), request.emotion)), None
+        voice = find_voice(request.voice or AUTO)
+        said = voice.speak(clean_text(request.text), request.emotion, request.rate)
+        return clock.watch("speak", said), None
     speech = request.speech
     if isinstance(speech, Speech):
         return iter([speech]), speech.seconds

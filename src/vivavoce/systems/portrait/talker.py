@@ -38,7 +38,7 @@ class Portrait(Talker[NoOptions]):
 
     name = "portrait"
     needs = (frozenset({"portrait"}), frozenset({"text", "speech"}))
-    takes = frozenset({"voice", "emotion", "still"})
+    takes = frozenset({"voice", "emotion", "rate", "still"})
     gives = frozenset({"pictures", "motion"})
     space = "arkit52"
 

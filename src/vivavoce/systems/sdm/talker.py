@@ -50,7 +50,7 @@ class Sdm(Talker[SdmOptions]):
 
     name = "sdm"
     needs = (frozenset({"portrait"}), frozenset({"text", "speech"}))
-    takes = frozenset({"voice", "emotion", "still"})
+    takes = frozenset({"voice", "emotion", "rate", "still"})
     gives = frozenset({"pictures", "motion"})
     space = "arkit52"
     options_type = SdmOptions
