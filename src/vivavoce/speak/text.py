@@ -97,11 +97,11 @@ def clean_text(text: str) -> str:
     return text
 
 
-def split_text(text: str, early: int | None = None) -> Iterator[Piece]:
+def split_text(text: str, longest: int = MAX_PIECE, early: int | None = None) -> Iterator[Piece]:
     """Cut clean text (see `clean_text`) into pieces, in order, skipping those with no words.
 
-    With `early`, the first piece ends at the last clause within so many characters, if there is
-    one: a voice that is slow is heard sooner.
+    Pieces have at most `longest` characters. With `early`, the first one ends at the last clause
+    within so many, if there is one: a voice that is slow is heard sooner.
     """
     start = 0
     for end, kind in _sentence_ends(text):
@@ -110,7 +110,7 @@ def split_text(text: str, early: int | None = None) -> Iterator[Piece]:
             cut = _first_clause(sentence, early)
             yield from _piece(" ".join(sentence[:cut].split()), "clause")
             sentence, early = sentence[cut:], None
-        yield from _cut_long(sentence, kind)
+        yield from _cut_long(sentence, kind, longest)
         start = end
 
 
@@ -150,23 +150,23 @@ def _goes_on(text: str, at: int, end: int, mark: str) -> bool:
     return mark == "." and _ABBREVIATION.search(text[max(0, at - 12) : at]) is not None
 
 
-def _cut_long(sentence: str, kind: str) -> Iterator[Piece]:
-    """A sentence as pieces of at most `MAX_PIECE` characters, cut at commas, else at spaces."""
+def _cut_long(sentence: str, kind: str, longest: int) -> Iterator[Piece]:
+    """A sentence as pieces of at most `longest` characters, cut at commas, else at spaces."""
     rest = " ".join(sentence.split())
-    while len(rest) > MAX_PIECE:
-        cut, pause = _best_cut(rest)
+    while len(rest) > longest:
+        cut, pause = _best_cut(rest, longest)
         yield from _piece(rest[:cut], pause)
         rest = rest[cut:].lstrip()
     yield from _piece(rest, kind)
 
 
-def _best_cut(text: str) -> tuple[int, str]:
+def _best_cut(text: str, longest: int) -> tuple[int, str]:
     """Where to cut a text that is too long for one piece, and the pause that belongs there."""
-    clauses = [m.end() for m in _CLAUSE_END.finditer(text, 0, MAX_PIECE)]
-    if clauses and clauses[-1] > MAX_PIECE // 4:
+    clauses = [m.end() for m in _CLAUSE_END.finditer(text, 0, longest)]
+    if clauses and clauses[-1] > longest // 4:
         return clauses[-1], "clause"
-    space = text.rfind(" ", MAX_PIECE // 4, MAX_PIECE)
-    return (space if space > 0 else MAX_PIECE), "word"
+    space = text.rfind(" ", longest // 4, longest)
+    return (space if space > 0 else longest), "word"
 
 
 def _piece(text: str, kind: str) -> Iterator[Piece]:

@@ -120,18 +120,13 @@ def list_voices() -> list[VoiceInfo]:
 
 def natural_voices() -> list[VoiceInfo]:
     """The natural voices whose packages are installed."""
-    named: list[tuple[str, str, espeak.Gender, str]] = [
-        (HIBARI, "en-us", "female", "American English, at once")
-    ]
+    voices = [VoiceInfo(HIBARI, "en-us", "female", 0, "natural", "American English, at once")]
     for name in space.names():
         british = space.accent_of(name) == "british"
         label = "British English" if british else "American English"
-        named.append((name, "en-gb" if british else "en-us", space.sex_of(name), label))
-    return [
-        VoiceInfo(name, language, gender, 0, "natural", label)
-        for name, language, gender, label in named
-        if not models.missing(_modules(name))
-    ]
+        language = "en-gb" if british else "en-us"
+        voices.append(VoiceInfo(name, language, space.sex_of(name), 0, "natural", label))
+    return [v for v in voices if not models.missing(_modules(v.name))]
 
 
 def _modules(name: str) -> tuple[str, ...]:

