@@ -114,8 +114,7 @@ class Hibari:
         if (tune.pitch, tune.range) != (1.0, 1.0):
             bent = _bent(pitch, tune)
             louder = _FILLED + np.log(np.maximum(bent, 1) / np.maximum(pitch, 1))
-            level = _between_harmonics(level, pitch) + louder
-            phase, pitch = _between_harmonics(phase, pitch), bent
+            level, pitch = _between_harmonics(level, pitch) + louder, bent
         breath = np.random.default_rng(_SEED)
         return self._dsp.synth(level, phase, *noises, pitch, breath), steps.ravel()
 
@@ -130,18 +129,18 @@ def _bent(pitch: Float, tune: Tune) -> Float:
     return np.where(voiced, np.maximum(bent, _LOWEST_HZ), pitch).astype(np.float32)
 
 
-def _between_harmonics(spectra: Float, pitch: Float) -> Float:
-    """Spectra [bins, frames] that hold at their harmonics alone, filled in between.
+def _between_harmonics(levels: Float, pitch: Float) -> Float:
+    """Levels [bins, frames] that hold at their harmonics alone, filled in between.
 
     The network was only ever heard at the harmonics of its own pitch: what it says between them
-    is arbitrary, and would be heard when the pitch is bent.
+    is arbitrary, and would be heard when the pitch is bent. (Its phases are better left alone.)
     """
-    filled = spectra.copy()
-    bins = np.arange(len(spectra))
-    width = HZ / 2 / (len(spectra) - 1)
+    filled = levels.copy()
+    bins = np.arange(len(levels))
+    width = HZ / 2 / (len(levels) - 1)
     for frame in np.flatnonzero(pitch > _VOICED_HZ):
         harmonics = np.arange(1, int(HZ / 2 / pitch[frame]) + 1) * pitch[frame] / width
-        heard = np.interp(harmonics, bins, spectra[:, frame])
+        heard = np.interp(harmonics, bins, levels[:, frame])
         filled[:, frame] = np.interp(bins, harmonics, heard)
     return filled
 
