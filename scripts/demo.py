@@ -8,6 +8,7 @@ from time import perf_counter
 import vivavoce
 from vivavoce.look.example import astronaut
 from vivavoce.media.sheet import contact_sheet
+from vivavoce.speak.voices import auto_voice
 
 TEXT = (
     "Hello. I am a photograph, and this is my living voice. "
@@ -23,7 +24,8 @@ def main() -> None:
     portrait = vivavoce.load("portrait")
     loaded = perf_counter()
     # Eileen Collins, NASA, public domain
-    clip = portrait(astronaut(), TEXT, voice="en-us+f3", emotion="happy:0.3", seed=7)
+    voice = auto_voice("female", 41, "en")
+    clip = portrait(astronaut(), TEXT, voice=voice, emotion="happy:0.3", seed=7)
     saved = clip.save(out / "demo.mp4", force=True)
     done = perf_counter()
     contact_sheet(saved.path, out / "demo.png")
@@ -33,7 +35,7 @@ def main() -> None:
     for stage, seconds in stages.items():
         print(f"{stage:9s} {seconds:6.2f} s")
     print(f"{saved.seconds:.1f} s of video in {done - loaded:.1f} s, the first time")
-    print(f"video: {out / 'demo.mp4'}\nsheet: {out / 'demo.png'}")
+    print(f"voice: {voice}\nvideo: {out / 'demo.mp4'}\nsheet: {out / 'demo.png'}")
 
 
 if __name__ == "__main__":

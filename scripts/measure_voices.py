@@ -5,8 +5,8 @@
     python scripts/measure_voices.py --voices emma george --feelings  # each emotion at 0.7
     python scripts/measure_voices.py --drawn 24                       # people who do not exist
 
-Each voice says the eight texts of `vivavoce bounds`; prints a table in Markdown: medians of
-DistillMOS (1 to 5), words wrong in percent of all, median pitch in Hz, CPU seconds a second of sound.
+Each voice says the eight texts of `vivavoce bounds`; prints a table in Markdown: the median of
+DistillMOS (1 to 5), words wrong in percent, median pitch in Hz, CPU seconds a second of sound.
 """
 
 from __future__ import annotations

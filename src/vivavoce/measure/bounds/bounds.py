@@ -155,8 +155,10 @@ class _Bounds:
         list(self.system(portrait=self.cases.portraits[0], size=SIZE, **self.saying("Hello.")))
 
     def saying(self, words: str) -> dict[str, Any]:
-        """The part of a request that lets the system say `words`: the text where it takes one,
-        otherwise the default voice's recording of it."""
+        """The part of a request that lets the system say `words`: the text where it takes one, in
+        the default voice where it takes one, otherwise that voice's recording of it."""
+        if "voice" in self.inputs:
+            return {"text": words, "voice": stock.VOICES[0]}
         if "text" in self.inputs:
             return {"text": words}
         return {"speech": said(words)}

@@ -24,8 +24,8 @@ SENTENCES = (
     "A calm palm stood by the pond.\n\nPeople came past and began to paint what they saw.",
 )
 """Neutral, with many p b m and open vowels, and a pause between two sentences."""
-VOICES = ("en-us", "en-gb", "en-us+f3", "en-gb+f2", "en-us+m3")
-"""Who says them, in turn."""
+VOICES = ("hibari", "michael", "emma", "george", "en-us+f3")
+"""Who says them, in turn; the first is the default."""
 
 
 @dataclass(frozen=True)
