@@ -12,7 +12,6 @@ samples. Nothing here can download: the models are read from the installed packa
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from vivavoce.errors import RequestError
+from vivavoce.nn.forks import hold_at_fork
 from vivavoce.speak.natural import graph
 from vivavoce.types import Float
 
@@ -41,10 +41,8 @@ _SEED = 20_051
 _VOICED_HZ = 40.0  # below it a pitch curve says: no voice
 _LOWEST_HZ = 50.0
 _FILLED = 0.07  # logarithm of what `_between_harmonics` and fewer harmonics take, as measured
-_LOCK = threading.RLock()
-os.register_at_fork(
-    before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release
-)
+_LOCK = threading.Lock()
+hold_at_fork(_LOCK)
 T = TypeVar("T")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vivavoce.nn.forks import piece_of_work
 from vivavoce.speak.natural import models, timing
 from vivavoce.speak.natural.reading import Read, read
 from vivavoce.speak.natural.space import Speaker
@@ -86,7 +87,8 @@ class NaturalVoice:
 
 
 def say(piece: Read, speaker: Speaker | None, prosody: Prosody) -> Said:
-    """Speak one piece as `speaker` does, or as hibari if none; with phone and word times.
+    """Speak one piece as `speaker` does, or as hibari if none; with phone and word times. A fork in
+    another thread waits until it is spoken.
 
     A longer tract is a sound that was spoken faster and higher and is played slower: its speed and
     pitch are as they were asked for, its formants are lower.
@@ -95,13 +97,13 @@ def say(piece: Read, speaker: Speaker | None, prosody: Prosody) -> Said:
     own_speed, own_pitch = (speaker.speed, speaker.pitch) if speaker else (1.0, 1.0)
     speed = float(np.clip(prosody.rate * own_speed * tract, *_SPEEDS))
     tune = models.Tune(speed, prosody.pitch * own_pitch * tract, prosody.range)
-    if speaker:
-        style = speaker.style(len(piece.symbols))
-        sound, steps = models.kokoro().synthesize(piece.ids, style, speaker.middle_hz, tune)
-        gain = _LEVEL / speaker.level
-    else:
-        sound, steps = models.hibari().synthesize(piece.ids, tune)
-        gain = _LEVEL / _HIBARI_LEVEL
+    with piece_of_work():
+        if speaker:
+            style = speaker.style(len(piece.symbols))
+            sound, steps = models.kokoro().synthesize(piece.ids, style, speaker.middle_hz, tune)
+        else:
+            sound, steps = models.hibari().synthesize(piece.ids, tune)
+    gain = _LEVEL / (speaker.level if speaker else _HIBARI_LEVEL)
     phones, places = timing.phones_from_steps(piece.symbols, steps, sound, models.HZ)
     start, end = _kept(phones)
     first, last = round(start * models.HZ), round(end * models.HZ)
