@@ -92,9 +92,13 @@ def _libraries() -> Finding:
 def _voices() -> Finding:
     from vivavoce.speak.voices import list_voices
 
-    languages = sum(v.kind == "language" for v in list_voices())
+    kinds = [v.kind for v in list_voices()]
+    languages, natural = kinds.count("language"), kinds.count("natural")
     advice = "" if languages else "pip install --force-reinstall espeakng-loader"
-    return Finding("voices", languages > 0, f"{languages} languages", advice)
+    if natural < 28:
+        advice = advice or "English sounds natural after: pip install --upgrade vivavoce"
+    found = f"{natural} natural ones of English, {languages} languages"
+    return Finding("voices", languages > 0, found, advice)
 
 
 def _cores() -> Finding:

@@ -9,7 +9,7 @@ their sex and accent, which are known, and their pitch, which was measured.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -52,16 +52,12 @@ class Speaker:
     """Factor on the length of the vocal tract: 1.1 lowers all formants by a tenth."""
     speed: float = 1.0
     """Factor on the speed."""
-    style_of: Float = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        curves = np.tensordot(self.weights, _space()["curves"], 1)
-        object.__setattr__(self, "style_of", curves)
 
     def style(self, symbols: int) -> Float:
         """The style [256] for a text of so many symbols."""
-        where = np.clip([symbols], 1, MOST)
-        style: Float = (powers(where)[0] @ self.style_of).astype(np.float32)
+        (power,) = powers(np.clip([symbols], 1, MOST))
+        curves = np.tensordot(self.weights, _space()["curves"], 1)
+        style: Float = (power @ curves).astype(np.float32)
         return style
 
     @property
