@@ -8,12 +8,17 @@ Importing the package loads nothing heavy; `load` does.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vivavoce.systems.talker import Talker
 
 __version__ = "0.1.0"
+
+# From version 1.29 on, onnxruntime reports its use to its makers from a thread of its own, which
+# also keeps a forked child from ending. Nothing here may ask a network.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 
 def load(name: str = "portrait", device: str = "cpu") -> Talker:

@@ -10,6 +10,7 @@ import pytest
 import vivavoce
 from vivavoce.errors import BadMedia, CannotWrite, RequestError
 from vivavoce.measure.bounds.bounds import run_bounds, said
+from vivavoce.measure.bounds.cases import VOICES
 
 
 @pytest.mark.slow(reason="clips are filmed, tracked and timed: 23 CPU seconds")
@@ -68,5 +69,5 @@ def test_what_a_system_without_texts_follows_says_the_same_words() -> None:
 
     speech = said("Bob and Pam.")
     assert len(speech.samples) / RATE == pytest.approx(
-        spoken_phones("Bob and Pam.", "en-us")[-1].end_s, abs=0.01
+        spoken_phones("Bob and Pam.", VOICES[0])[-1].end_s, abs=0.01
     )

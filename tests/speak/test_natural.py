@@ -3,6 +3,8 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -69,6 +71,20 @@ def test_nothing_is_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
     (piece,) = read("Zyxwvian brillig toves.", False)  # words that no lexicon has
     sound, _ = models.Hibari().synthesize(piece.ids, models.Tune())
     assert len(sound) > 24_000
+
+
+def test_onnxruntime_does_not_report() -> None:
+    code = """
+import os
+from vivavoce.speak.voices import find_voice
+from vivavoce.types import Emotion
+import numpy, scipy.signal  # what has threads of its own
+before = len(os.listdir("/proc/self/task"))
+next(find_voice("hibari").speak("Hello.", Emotion()))
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "0\n"
 
 
 def test_a_missing_package_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,7 +97,7 @@ def _voices() -> Finding:
     advice = "" if languages else "pip install --force-reinstall espeakng-loader"
     if natural < 28:
         advice = advice or "English sounds natural after: pip install --upgrade vivavoce"
-    found = f"{natural} natural ones of English, {languages} languages"
+    found = f"{languages} languages, {natural} natural voices of English"
     return Finding("voices", languages > 0, found, advice)
 
 

@@ -65,6 +65,7 @@ def open_graph(model: bytes) -> InferenceSession:
     """
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()  # where it was imported before vivavoce
     how = onnxruntime.SessionOptions()
     how.intra_op_num_threads = how.inter_op_num_threads = 1
     how.log_severity_level = 3
