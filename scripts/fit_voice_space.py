@@ -5,7 +5,7 @@
 
 A style there is one vector of 256 numbers for each length of text, 1 to 510 symbols. Here it is a
 polynomial of the length's logarithm, of degree 4: what that loses is printed. Left out: voices of
-other languages, and af_nicole, who whispers. The pitch of each voice is measured by pyworld.
+other languages, af_nicole, who whispers, and af_bella, who is hoarse in short sentences. The pitch of each voice is measured by pyworld.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from vivavoce.speak.natural.models import HZ, Tune, kokoro
 from vivavoce.speak.natural.reading import read
 from vivavoce.speak.natural.space import DEGREE, FILE, MOST, powers
 
-LEFT_OUT = ("nicole",)
+LEFT_OUT = ("nicole", "bella")
 SENTENCES = (
     "We leave tomorrow morning, so please be ready before the sun comes up.",
     "The old house by the river was sold to a young family last summer.",

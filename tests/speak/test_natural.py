@@ -251,7 +251,7 @@ def test_unknown_natural_voice(name: str, message: str) -> None:
 def test_natural_voices_are_listed_first() -> None:
     voices = list_voices()
     natural = [v for v in voices if v.kind == "natural"]
-    assert len(natural) == 28
+    assert len(natural) == 27
     assert voices[: len(natural)] == natural
     by_name = {v.name: v for v in natural}
     assert (by_name["george"].language, by_name["george"].gender) == ("en-gb", "male")

@@ -95,7 +95,7 @@ def _voices() -> Finding:
     kinds = [v.kind for v in list_voices()]
     languages, natural = kinds.count("language"), kinds.count("natural")
     advice = "" if languages else "pip install --force-reinstall espeakng-loader"
-    if natural < 28:
+    if natural <= 1:
         advice = advice or "English sounds natural after: pip install --upgrade vivavoce"
     found = f"{languages} languages, {natural} natural voices of English"
     return Finding("voices", languages > 0, found, advice)

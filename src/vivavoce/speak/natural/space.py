@@ -1,4 +1,4 @@
-"""The space of Kokoro's English voices: a point is a weight for each of 27 voices.
+"""The space of Kokoro's English voices: a point is a weight for each of 26 voices.
 
 A voice of Kokoro is a style, 256 numbers that depend smoothly on how long the text is. Mixtures of
 styles are voices as natural as those that are mixed, and so are points a little outside of them, so
