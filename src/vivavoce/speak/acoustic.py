@@ -6,7 +6,6 @@ model knew while speaking.
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +16,10 @@ from vivavoce.errors import RequestError
 from vivavoce.speak.alignment import expand
 from vivavoce.speak.hifigan import Hifigan
 from vivavoce.speak.matcha import Matcha, lay_along
+from vivavoce.speak.normalise.letters import plain, without_emoji
+from vivavoce.speak.normalise.scripts import foreign
 from vivavoce.speak.phones import PAUSE
+from vivavoce.speak.text import clean_text
 from vivavoce.speak.tokens import Tokens, tokens_of
 from vivavoce.speak.voices import EspeakVoice, find_voice
 from vivavoce.types import HOP, RATE, Emotion, Float, Phone
@@ -49,17 +51,17 @@ class Spoken:
 
 
 def english(text: str) -> str:
-    """The text unchanged, if it is English.
+    """The text, clean and without emoji, if it is English.
 
-    Raises: RequestError: a letter in it is of a script that English spelling does not use; it would
-    be spoken as "Chinese letter".
+    Raises: RequestError: there is nothing to say, or a letter in it is of a script that English
+    spelling does not use; it would be spoken as "Chinese letter".
     """
-    for letter in filter(str.isalpha, unicodedata.normalize("NFKC", text)):
-        if not unicodedata.name(letter, "").startswith(("LATIN", "GREEK", "MODIFIER")):
-            raise RequestError(
-                f"This voice speaks English and cannot read {letter!r}. Write it in Latin letters, "
-                "or choose another --system."
-            )
+    text = without_emoji(clean_text(text))
+    if found := foreign(plain(text), "en"):
+        raise RequestError(
+            f"This voice speaks English and cannot read {found[1]!r}. Write it in Latin letters, "
+            "or choose another --system."
+        )
     return text
 
 

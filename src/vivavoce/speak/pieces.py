@@ -64,6 +64,16 @@ def prosody_of(emotion: Emotion, rate: float = 1.0) -> Prosody:
     return Prosody(pitch, range_, speed * rate, volume)
 
 
+def marked(prosody: Prosody, piece: Piece) -> Prosody:
+    """`prosody` with what the marks in the text ask for this piece."""
+    return Prosody(
+        prosody.pitch * piece.pitch,
+        prosody.range,
+        float(np.clip(prosody.rate * piece.rate, SLOWEST / 2, 2 * FASTEST)),
+        prosody.volume * piece.volume,
+    )
+
+
 def nothing_to_say(voice: str) -> RequestError:
     """The error for a text that a voice has no sounds for."""
     return RequestError(

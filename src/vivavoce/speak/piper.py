@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vivavoce.errors import RequestError, needs
+from vivavoce.speak.normalise import pieces, readable
 from vivavoce.speak.phones import PAUSE
-from vivavoce.speak.pieces import finish_piece, nothing_to_say, prosody_of
-from vivavoce.speak.text import Piece, clean_text, split_text
+from vivavoce.speak.pieces import Prosody, finish_piece, marked, nothing_to_say, prosody_of
+from vivavoce.speak.text import Piece
 from vivavoce.types import Emotion, Phone, Speech
 
 if TYPE_CHECKING:
@@ -48,18 +49,19 @@ class PiperVoice:
             UnknownName: The emotion does not exist.
         """
         prosody = prosody_of(emotion, rate)
-        return self._pieces(clean_text(text), prosody.rate, prosody.volume)
+        return self._pieces(readable(text, self.language, self.name), prosody)
 
-    def _pieces(self, text: str, speed: float, volume: float) -> Iterator[Speech]:
+    def _pieces(self, text: str, prosody: Prosody) -> Iterator[Speech]:
         SynthesisConfig = needs("piper.config").SynthesisConfig
 
-        # Without piper's noise the same text gives the same samples.
-        length = self._engine.config.length_scale / speed
-        how = SynthesisConfig(
-            length_scale=length, noise_scale=0.0, noise_w_scale=0.0, volume=0.8 * volume
-        )
         spoken = False
-        for piece in split_text(text):
+        for piece in pieces(text, self.language):
+            manner = marked(prosody, piece)
+            # Without piper's noise the same text gives the same samples.
+            how = SynthesisConfig(
+                length_scale=self._engine.config.length_scale / manner.rate, noise_scale=0.0,
+                noise_w_scale=0.0, volume=0.8 * manner.volume,
+            )  # fmt: skip
             chunks = list(self._engine.synthesize(piece.text, how, include_alignments=True))
             for i, chunk in enumerate(chunks):
                 if not len(chunk.audio_float_array):

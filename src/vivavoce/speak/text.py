@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from vivavoce.errors import RequestError
+from charset_normalizer import from_bytes
+
+from vivavoce.errors import RequestError, VoiceWarning
 
 MAX_CHARS = 2_000_000
 """The longest text that is accepted, in characters (about 35 hours of speech)."""
@@ -20,6 +23,12 @@ MAX_PIECE = 250
 """Largest length of a piece of text in characters."""
 SHORT_LINE = 40
 """A line shorter than this ended on purpose; a longer one was wrapped by an editor."""
+
+OLDER = (
+    "cp1252", "cp1251", "cp1250", "cp1253", "cp1254", "cp1255", "cp1256", "koi8_r", "gb18030",
+    "big5", "shift_jis", "euc_jp", "euc_kr",
+)  # fmt: skip
+"""Encodings that a text file that is not UTF-8 may have; of those that fit alike, the first."""
 
 PAUSE_S = {"sentence": 0.30, "paragraph": 0.50, "clause": 0.15, "word": 0.0}
 """Silence after a piece, in seconds, by what ends it."""
@@ -41,10 +50,17 @@ class Piece:
     """At most `MAX_PIECE` characters, no line breaks."""
     pause_s: float
     """Silence that follows it, in seconds."""
+    rate: float = 1.0
+    """Factor on the speaking rate that a mark in the text asks for."""
+    pitch: float = 1.0
+    """Factor on the pitch that a mark asks for."""
+    volume: float = 1.0
+    """Factor on the loudness that a mark asks for."""
 
 
 def read_text_file(path: Path) -> str:
-    """The text in a file: UTF-8 (with or without a mark), UTF-16 with a mark, else Latin-1.
+    """The text in a file: UTF-8, or UTF-16 with a mark, or an older encoding, which is guessed
+    from what is in the file, with a warning that names it.
 
     Raises:
         RequestError: The file is missing, too large, or holds something other than text.
@@ -57,15 +73,30 @@ def read_text_file(path: Path) -> str:
         )
     data = path.read_bytes()
     marked = data[:2] in (b"\xff\xfe", b"\xfe\xff")
-    for encoding in ("utf-16",) if marked else ("utf-8-sig", "latin-1"):
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if _looks_binary(text):
-            break
-        return text
-    raise RequestError(f"{path} is not a text file. Give plain text, best saved as UTF-8.")
+    try:
+        text = data.decode("utf-16" if marked else "utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0" if marked else _guessed(data, path)
+    if _looks_binary(text):
+        raise RequestError(f"{path} is not a text file. Give plain text, best saved as UTF-8.")
+    return text
+
+
+def _guessed(data: bytes, path: Path) -> str:
+    """What bytes that are not UTF-8 say, by the likeliest encoding; "\\0" if none is likely."""
+    matches = list(from_bytes(data, cp_isolation=list(OLDER)))
+    if not matches:
+        return "\0"
+    first = matches[0]
+    alike = [m for m in matches if (m.chaos, m.coherence) == (first.chaos, first.coherence)]
+    possible = {name for match in alike for name in match.could_be_from_charset}
+    encoding = next((name for name in OLDER if name in possible), first.encoding)
+    warnings.warn(
+        f"{path} is not UTF-8; it is read as {encoding}. Save it as UTF-8 if that is wrong.",
+        VoiceWarning,
+        stacklevel=3,
+    )
+    return data.decode(encoding)
 
 
 def _looks_binary(text: str) -> bool:

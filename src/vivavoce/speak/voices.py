@@ -15,9 +15,11 @@ from vivavoce.errors import RequestError, UnknownName, VoiceWarning
 from vivavoce.speak import espeak
 from vivavoce.speak.natural import models, space
 from vivavoce.speak.natural.voice import HIBARI, NaturalVoice
+from vivavoce.speak.normalise import pieces, readable, scripts
+from vivavoce.speak.normalise.detect import language_of
 from vivavoce.speak.phones import phones_from_starts
-from vivavoce.speak.pieces import Prosody, finish_piece, nothing_to_say, prosody_of
-from vivavoce.speak.text import clean_text, split_text
+from vivavoce.speak.pieces import Prosody, finish_piece, marked, nothing_to_say, prosody_of
+from vivavoce.speak.text import clean_text
 from vivavoce.types import Emotion, Speech, Voice
 
 AUTO = "auto"
@@ -79,15 +81,18 @@ class EspeakVoice:
         with the silence that belongs after it.
 
         Raises:
-            RequestError: There is nothing to say, the text is over the limit, or the rate is.
+            RequestError: There is nothing to say, the text or the rate is over the limit, or the
+                text has letters that the voice cannot read.
             UnknownName: The emotion does not exist.
         """
-        return self._pieces(clean_text(text), in_points(prosody_of(emotion, rate)))
+        text = readable(text, self.language, self.name)
+        return self._pieces(text, prosody_of(emotion, rate))
 
-    def _pieces(self, text: str, prosody: espeak.Prosody) -> Iterator[Speech]:
+    def _pieces(self, text: str, prosody: Prosody) -> Iterator[Speech]:
         spoken = False
-        for piece in split_text(text):
-            sound, starts, rate = espeak.synthesize(piece.text, self._file, prosody)
+        for piece in pieces(text, self.language):
+            how = in_points(marked(prosody, piece))
+            sound, starts, rate = espeak.synthesize(piece.text, self._file, how)
             if len(sound):
                 spoken = True
                 yield finish_piece(piece, sound, rate, phones_from_starts(starts, sound, rate))
@@ -100,10 +105,31 @@ def in_points(prosody: Prosody) -> espeak.Prosody:
     calm = espeak.Prosody()
     return espeak.Prosody(
         rate=int(np.clip(round(calm.rate * prosody.rate), 80, 450)),
-        volume=round(calm.volume * prosody.volume),
-        pitch=round(calm.pitch + 100 * (prosody.pitch - 1)),
-        range=round(calm.range + 50 * (prosody.range - 1)),
+        volume=min(round(calm.volume * prosody.volume), 200),
+        pitch=int(np.clip(round(calm.pitch + 100 * (prosody.pitch - 1)), 0, 99)),
+        range=int(np.clip(round(calm.range + 50 * (prosody.range - 1)), 0, 99)),
     )
+
+
+class AutoVoice:
+    """The voice that is chosen by the text: by its language, and where scripts change, for each."""
+
+    name = AUTO
+
+    def __init__(self, sex: espeak.Gender = "unknown", age: float | None = None) -> None:
+        """For a person of this apparent sex and age; see `auto_voice`."""
+        self.language = "en"
+        self._choose = lambda language: find_voice(auto_voice(sex, age, language))
+
+    def speak(self, text: str, emotion: Emotion, rate: float = 1.0) -> Iterator[Speech]:
+        """Speak `text`; see `EspeakVoice.speak`. A text that changes its script is spoken in
+        parts, each by a voice of its own."""
+        text = clean_text(text)
+        parts = scripts.runs(text, language_of(text))
+        spoken = [(language, part) for language, part in parts if any(map(str.isalnum, part))]
+        voices = {language: self._choose(language) for language, _ in spoken}
+        said = [voices[language].speak(part, emotion, rate) for language, part in spoken]
+        return (piece for some in said for piece in some)
 
 
 def list_voices() -> list[VoiceInfo]:
@@ -148,7 +174,7 @@ def find_voice(name: str = AUTO) -> Voice:
         return PiperVoice(Path(name))
     name = name.strip()
     if name.lower() == AUTO:
-        name = auto_voice("unknown", None, "en")
+        return AutoVoice()
     if name.lower() == HIBARI:
         return NaturalVoice(HIBARI)
     first = name.lower().partition("+")[0].partition(":")[0].strip()

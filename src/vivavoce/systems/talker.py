@@ -37,7 +37,6 @@ from vivavoce.media.provenance import Provenance
 from vivavoce.media.read import probe_speech, read_picture, read_speech
 from vivavoce.nn.forks import piece_of_work
 from vivavoce.nn.threads import one_thread, one_threaded
-from vivavoce.speak.text import clean_text
 from vivavoce.speak.voices import AUTO, find_voice
 from vivavoce.systems.options import NoOptions, Options
 from vivavoce.types import Bytes, Emotion, Face, FaceModel, Motion, Speech
@@ -396,7 +395,7 @@ def spoken(request: Request, clock: Clock) -> tuple[Iterator[Speech], float | No
     """
     if request.text is not None:
         voice = find_voice(request.voice or AUTO)
-        said = voice.speak(clean_text(request.text), request.emotion, request.rate)
+        said = voice.speak(request.text, request.emotion, request.rate)
         return clock.watch("speak", said), None
     speech = request.speech
     if isinstance(speech, Speech):

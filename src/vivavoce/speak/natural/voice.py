@@ -11,9 +11,10 @@ from vivavoce.nn.forks import piece_of_work
 from vivavoce.speak.natural import models, timing
 from vivavoce.speak.natural.reading import Read, read
 from vivavoce.speak.natural.space import Speaker
+from vivavoce.speak.normalise import pieces, readable
 from vivavoce.speak.phones import PAUSE
-from vivavoce.speak.pieces import Prosody, finish_piece, nothing_to_say, prosody_of
-from vivavoce.speak.text import Piece, clean_text, split_text
+from vivavoce.speak.pieces import Prosody, finish_piece, marked, nothing_to_say, prosody_of
+from vivavoce.speak.text import MAX_PIECE, Piece
 from vivavoce.types import Emotion, Float, Phone, Speech
 
 HIBARI = "hibari"
@@ -65,16 +66,17 @@ class NaturalVoice:
             RequestError: There is nothing to say, or the text is over the limit.
             UnknownName: The emotion does not exist.
         """
-        return self._pieces(clean_text(text), prosody_of(emotion, rate))
+        text = readable(text, self.language, self.name)
+        return self._pieces(text, prosody_of(emotion, rate))
 
     def _pieces(self, text: str, prosody: Prosody) -> Iterator[Speech]:
         spoken = False
-        pieces = split_text(text, LONGEST, EARLY) if self._speaker else split_text(text)
-        for piece in pieces:
+        longest, early = (LONGEST, EARLY) if self._speaker else (MAX_PIECE, None)
+        for piece in pieces(text, self.language, longest, early):
             parts = list(read(piece.text, self.language == "en-gb"))
             for i, part in enumerate(parts):
                 spoken = True
-                said = say(part, self._speaker, prosody)
+                said = say(part, self._speaker, marked(prosody, piece))
                 last = i == len(parts) - 1
                 yield finish_piece(
                     Piece(piece.text if i == 0 else "", piece.pause_s if last else 0.0),

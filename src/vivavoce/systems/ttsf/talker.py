@@ -33,7 +33,8 @@ from vivavoce.nn.pictures import as_pictures, as_tensor
 from vivavoce.nn.threads import one_threaded
 from vivavoce.render.paste import paste
 from vivavoce.speak.acoustic import english
-from vivavoce.speak.text import Piece, clean_text, split_text
+from vivavoce.speak.normalise import pieces
+from vivavoce.speak.text import Piece
 from vivavoce.systems.options import Options
 from vivavoce.systems.talker import About, Request, Talker
 from vivavoce.systems.ttsf.net import CROP, Seen, TtsfNet, load_net
@@ -116,7 +117,7 @@ class Ttsf(Talker[TtsfOptions]):
 
     def make(self, request: Request, options: TtsfOptions, clock: Clock) -> Clip:
         """The person says the text, sentence by sentence, in a voice that their face suggests."""
-        pieces, recording = _pieces(english(clean_text(request.text or "")), options)
+        pieces, recording = _pieces(english(request.text or ""), options)
         with clock("look"):
             sitter = self._sitter(request, clock)
             driven = None if request.pose is None else self._driven(request.pose, clock)
@@ -132,7 +133,7 @@ class Ttsf(Talker[TtsfOptions]):
         self, request: Request, options: TtsfOptions, clock: Clock
     ) -> Iterator[Speech]:  # fmt: skip
         """The voice alone, sentence by sentence, with the features that would drive the lips."""
-        pieces, recording = _pieces(english(clean_text(request.text or "")), options)
+        pieces, recording = _pieces(english(request.text or ""), options)
         sitter = self._sitter(request, clock)
         for piece in pieces:
             made = self._speak(piece, sitter.seen, options, recording)
@@ -270,9 +271,10 @@ def _pieces(words: str, options: TtsfOptions) -> tuple[Iterable[Piece], Float | 
     Raises: BadMedia: the recording cannot be read.
     """
     if not options.timed_by:
-        return split_text(words), None
+        return pieces(words, "en"), None
     sound = np.concatenate([piece.samples for piece in read_speech(options.timed_by)])
-    return [Piece(words, 0.0)], log_mel(sound)
+    whole = " ".join(piece.text for piece in pieces(words, "en"))
+    return [Piece(whole, 0.0)], log_mel(sound)
 
 
 def _tracked(pose: str | Path | Bytes | Face) -> Iterator[tuple[Bytes, Float | None]]:
