@@ -51,8 +51,8 @@ class Clip:
         self.clock = clock or Clock()
         """Seconds of work by stage, of this clip alone; they grow while it is consumed."""
         self.words = dict(words or {})
-        """Texts that were written while the clip was made, by name, e.g. the `instruction` that a
-        language model gave the face; empty for systems that write none."""
+        """Texts about the clip that were written while it was made, by name: the `voice` that was
+        chosen and why, the `instruction` that a language model gave the face."""
 
     def __iter__(self) -> Iterator[Chunk]:
         """Iterate over the chunks of the clip, in order and once.

@@ -119,6 +119,8 @@ class AutoVoice:
     def __init__(self, sex: espeak.Gender = "unknown", age: float | None = None) -> None:
         """For a person of this apparent sex and age; see `auto_voice`."""
         self.language = "en"
+        self.chosen: tuple[str, ...] = ()
+        """Names of the voices that the last text was given to."""
         self._choose = lambda language: find_voice(auto_voice(sex, age, language))
 
     def speak(self, text: str, emotion: Emotion, rate: float = 1.0) -> Iterator[Speech]:
@@ -128,6 +130,7 @@ class AutoVoice:
         parts = scripts.runs(text, language_of(text))
         spoken = [(language, part) for language, part in parts if any(map(str.isalnum, part))]
         voices = {language: self._choose(language) for language, _ in spoken}
+        self.chosen = tuple(dict.fromkeys(voice.name for voice in voices.values()))
         said = [voices[language].speak(part, emotion, rate) for language, part in spoken]
         return (piece for some in said for piece in some)
 

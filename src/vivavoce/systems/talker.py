@@ -31,15 +31,16 @@ import numpy as np
 
 from vivavoce.errors import RequestError
 from vivavoce.look import look
+from vivavoce.look.apparent import Apparent, apparent
 from vivavoce.media.clip import Clip
 from vivavoce.media.clock import Clock
 from vivavoce.media.provenance import Provenance
 from vivavoce.media.read import probe_speech, read_picture, read_speech
 from vivavoce.nn.forks import piece_of_work
 from vivavoce.nn.threads import one_thread, one_threaded
-from vivavoce.speak.voices import AUTO, find_voice
+from vivavoce.speak.voices import AUTO, AutoVoice, find_voice
 from vivavoce.systems.options import NoOptions, Options
-from vivavoce.types import Bytes, Emotion, Face, FaceModel, Motion, Speech
+from vivavoce.types import Bytes, Emotion, Face, FaceModel, Motion, Speech, Voice
 
 __all__ = ["About", "Input", "NoOptions", "Options", "Output", "Request", "Talker", "spoken"]
 
@@ -387,23 +388,48 @@ class Talker(ABC, Generic[OptionsOf]):
         )
 
 
-def spoken(request: Request, clock: Clock) -> tuple[Iterator[Speech], float | None]:
-    """What a system that follows speech hears: the pieces of sound of a request's text or speech,
-    and the length in seconds where that is known beforehand.
+@dataclass(frozen=True)
+class Spoken:
+    """What is to be heard in a clip."""
+
+    pieces: Iterator[Speech]
+    """Speech piece by piece, made while it is read."""
+    seconds: float | None = None
+    """Length in seconds, where it is known beforehand."""
+    words: Mapping[str, str] = field(default_factory=dict)
+    """What `Clip.words` tells of it: the `voice` that was chosen, and why."""
+
+
+def spoken(request: Request, clock: Clock, person: Face | None = None) -> Spoken:
+    """What a system that follows speech hears: the sound of a request's text or recording.
+
+    Where no voice is named, one is chosen that fits the `person` and the text.
 
     Raises: UnknownName, BadMedia, RequestError: see their messages.
     """
     if request.text is not None:
-        voice = find_voice(request.voice or AUTO)
-        said = voice.speak(request.text, request.emotion, request.rate)
-        return clock.watch("speak", said), None
+        return _said(request.text, request, clock, person)
     speech = request.speech
     if isinstance(speech, Speech):
-        return iter([speech]), speech.seconds
+        return Spoken(iter([speech]), speech.seconds)
     if isinstance(speech, str | Path):
-        return clock.watch("speak", read_speech(speech)), probe_speech(speech)
+        return Spoken(clock.watch("speak", read_speech(speech)), probe_speech(speech))
     assert speech is not None
-    return iter(speech), None
+    return Spoken(iter(speech))
+
+
+def _said(text: str, request: Request, clock: Clock, person: Face | None) -> Spoken:
+    if request.voice is not None and request.voice.strip().lower() != AUTO:
+        voice: Voice = find_voice(request.voice)
+        pieces = voice.speak(text, request.emotion, request.rate)
+        return Spoken(clock.watch("speak", pieces), words={"voice": voice.name})
+    with clock("look"):
+        seen = Apparent("unknown", None) if person is None else apparent(person)
+    chosen = AutoVoice(seen.sex, seen.age)
+    pieces = chosen.speak(text, request.emotion, request.rate)
+    why = f"; the portrait looks like {seen}" if seen.sex != "unknown" else ""
+    told = f"{' and '.join(chosen.chosen)}, chosen by the text{why}"
+    return Spoken(clock.watch("speak", pieces), words={"voice": told})
 
 
 def _check_one_of(system: str, choice: frozenset[Input], request: Request) -> None:

@@ -66,21 +66,23 @@ class Portrait(Talker[NoOptions]):
 
     def make(self, request: Request, options: NoOptions, clock: Clock) -> Clip:
         """The portrait, warped frame by frame to the motion that fits what is said."""
-        said, seconds = spoken(request, clock)
         with clock("look"):
             assert request.portrait is not None
             person = self.look(request.portrait, request.face)
             renderer = Renderer(person, self.model, request.size, self.repair)
-        chunks = self._chunks(renderer, person, said, request, clock)
+        said = spoken(request, clock, person)
+        chunks = self._chunks(renderer, person, said.pieces, request, clock)
         made_by = self.provenance(request)
-        return Clip(one_threaded(chunks), renderer.size, made_by, seconds, clock)
+        return Clip(
+            one_threaded(chunks), renderer.size, made_by, said.seconds, clock, said.words
+        )  # fmt: skip
 
     def make_motion(
         self, request: Request, options: NoOptions, clock: Clock
     ) -> Iterator[Motion]:  # fmt: skip
         """The motion of no person in particular: ARKit coefficients, head pose and gaze."""
-        said, _ = spoken(request, clock)
-        cues = (cue for cue, _ in self._listen(said, request, clock))
+        said = spoken(request, clock)
+        cues = (cue for cue, _ in self._listen(said.pieces, request, clock))
         return one_threaded(self._move(cues, request, clock))
 
     def _listen(

@@ -68,18 +68,19 @@ class Sdm(Talker[SdmOptions]):
     def make(self, request: Request, options: SdmOptions, clock: Clock) -> Clip:
         """The person, drawn from landmarks that move with what is said."""
         sampling = self.sampling(options, request.seed)
-        said, seconds = spoken(request, clock)
         with clock("look"):
             assert request.portrait is not None
             face = self.look(request.portrait, request.face)
             person = crop_person(face, self.net.settings.size)
             renderer = renderer_of(options.render, self.net, person, request.size)
+        said = spoken(request, clock, face)
         moves = self.landmarks(
-            person.landmarks, len(person.picture), said, sampling, clock, still=request.still
+            person.landmarks, len(person.picture), said.pieces, sampling, clock, still=request.still
         )
         chunks = _drawn(renderer, moves, clock)
+        made_by = self.provenance(request)
         return Clip(
-            one_threaded(chunks), renderer.size, self.provenance(request), seconds, clock
+            one_threaded(chunks), renderer.size, made_by, said.seconds, clock, said.words
         )  # fmt: skip
 
     def make_motion(
@@ -87,8 +88,8 @@ class Sdm(Talker[SdmOptions]):
     ) -> Iterator[Motion]:  # fmt: skip
         """The motion of no person in particular: ARKit coefficients and head pose."""
         sampling = self.sampling(options, request.seed)
-        said, _ = spoken(request, clock)
-        return one_threaded(self._motions(said, sampling, clock, request.still))
+        said = spoken(request, clock)
+        return one_threaded(self._motions(said.pieces, sampling, clock, request.still))
 
     def _motions(
         self, said: Iterable[Speech], sampling: SamplerOptions, clock: Clock, still: bool
