@@ -5,8 +5,8 @@
 
 A style there is one vector of 256 numbers for each length of text, 1 to 510 symbols. Here it is a
 polynomial of the length's logarithm, of degree 4: what that loses is printed. Left out: voices of
-other languages, af_nicole, who whispers, and af_bella, who is hoarse in short sentences. The
-pitch of each voice is measured by pyworld.
+other languages, af_nicole, who whispers, and af_bella, who is hoarse in short sentences. The pitch
+and the loudness of each voice are measured.
 """
 
 from __future__ import annotations
