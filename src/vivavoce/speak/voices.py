@@ -38,8 +38,8 @@ AUTOMATIC: dict[tuple[espeak.Gender, bool], tuple[tuple[float, str], ...]] = {
     ("male", True): ((25, "fable"), (60, "george"), (math.inf, "lewis")),
     ("unknown", True): ((math.inf, "emma"),),
 }
-"""Sex and whether the accent is British → (age under which, voice), youngest first. Older people
-get lower voices, as measured (docs/voices.md)."""
+"""Sex and whether the accent is British → (age under which, voice), youngest first. Older women
+get lower voices (docs/voices.md); the men's follow no rule of pitch."""
 Kind = Literal["natural", "language", "variant"]
 """What a listed voice is, see `VoiceInfo.kind`."""
 
