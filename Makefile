@@ -7,7 +7,7 @@ REAL   ?= ../shared/real
 STAMP  := $(VENV)/.made
 SHIPPED = $(patsubst src/vivavoce/weights/%-tiny,%,$(wildcard src/vivavoce/weights/*-tiny))
 
-.PHONY: help demo test test-all bounds corpus-demo bench bench-systems bench-corpus lint format train-portrait train-gpu lock clean
+.PHONY: help demo test test-all bounds corpus-demo bench bench-portrait bench-systems bench-corpus lint format train-portrait train-gpu lock clean
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
@@ -36,8 +36,11 @@ corpus-demo: $(STAMP)  ## 8 people who do not exist say 4 lines each: out/corpus
 	$(BIN)/vivavoce data look out/corpus-demo -o out/corpus-demo.png --force
 	$(BIN)/vivavoce measure out/corpus-demo
 
-bench: $(STAMP) bench-systems bench-corpus  ## all that is timed, and the systems side by side: out/bench.html
+bench: $(STAMP) bench-portrait bench-systems bench-corpus  ## all that is timed, and the systems side by side: out/bench.html
 	$(BIN)/vivavoce bench $(SHIPPED) --suite corpus
+
+bench-portrait: $(STAMP)  ## where a second of the default system's video goes: docs/speed.md
+	$(BIN)/python scripts/bench_portrait.py --docs
 
 bench-systems: $(STAMP)  ## stages of ttsf and sdm against their arithmetic (TTSF=folder): docs/speed.md
 	$(BIN)/python scripts/bench_systems.py --docs $(if $(TTSF),--ttsf $(TTSF))

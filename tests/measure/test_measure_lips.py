@@ -67,3 +67,9 @@ def test_known_share_ignores_pauses() -> None:
     phones = [Phone("?", 0, 1), Phone("_", 1, 5), Phone("a", 5, 8)]
     assert lips.known_share(phones) == pytest.approx(0.75)
     assert lips.known_share([]) == 0
+
+
+def test_of_a_pause_that_is_too_short_one_frame_is_looked_at() -> None:
+    short = Phone("_", 0.2, 0.24)
+    assert lips.closing_frames(gap_of((5, 0.1), (1, 0.01), (9, 0.1)), short) == 0
+    assert lips.closing_frames(gap_of((6, 0.1), (9, 0.01)), short) == float("inf")

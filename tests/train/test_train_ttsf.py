@@ -911,6 +911,23 @@ def test_identity_supervision_is_content_with_the_truth(monkeypatch: pytest.Monk
     assert cost(person) == 0 < cost(person + 0.1) < cost(-person)
 
 
+def test_what_is_told_of_a_frame_has_the_scales_that_checkpoints_know() -> None:
+    """A frame whose every track is 1 tells the scale of each number."""
+
+    class One:
+        def track(self, name: str) -> np.ndarray:
+            return np.ones((1, {"pose": 6, "gaze": 2, "expression": 52}[name]), np.float32)
+
+    points = np.float32([[[-1, 0], [1, 0], [0, -1], [0, 1]]])
+    told = held(One(), np.array([0]), points, False)[0]  # type: ignore[arg-type]
+    spread = (np.log(0.5**0.5) + 1.207) / 0.025
+    expected = [
+        1 / 0.1, 1 / 0.07, 1 / 0.05, 0, -0.11 / 0.055, spread, 1 / 0.07, 1 / 0.05, 1 / 0.18,
+        1 / 0.18, 1 / 0.14, 1 / 0.2, 1 / 0.15, 1 / 0.15,
+    ]  # fmt: skip
+    assert np.allclose(told, expected, rtol=1e-4)
+
+
 def test_what_is_told_of_a_mirrored_frame_is_mirrored(windows: Windows) -> None:
     window = Window(windows.clip(0), 0, len(windows.clip(0).sample))
     frames = np.array([1, 9, 17])

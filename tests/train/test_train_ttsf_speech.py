@@ -268,7 +268,7 @@ def test_the_pitch_that_is_read_is_least_wrong_for_the_true_pitch(
     assert best < 1e-3
     assert cost(octaves + 0.5 * voiced, sure) > best + 0.4
     assert cost(octaves + 9 * (1 - voiced), sure) == pytest.approx(best)  # where nothing is voiced
-    assert cost(octaves, -sure) > best + 1
+    assert cost(octaves, -sure) == pytest.approx(0.3 * 8, rel=1e-2)
 
 
 @pytest.mark.usefixtures("_sound_alone")
