@@ -147,3 +147,5 @@ def test_the_same_seed_speaks_the_same_phrases() -> None:
     texts = {draw_text("de", np.random.default_rng(seed)) for seed in range(20)}
     assert len(texts) == 20
     assert all(text[-1] in ".?!" and text[-2] != "," for text in texts)
+    lengths = {len(draw_text("de", np.random.default_rng(seed)).split()) for seed in range(300)}
+    assert lengths == set(range(3, 11))
