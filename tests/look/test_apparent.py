@@ -102,6 +102,8 @@ def test_a_clip_says_which_voice_was_chosen_and_why() -> None:
         r"hibari, chosen by the text; the portrait looks like a woman of about \d\d",
         clip.words["voice"],
     )
+    assert clip.provenance.voice == "hibari"
+    assert clip.provenance.tags()["vivavoce-voice"] == "hibari"
     assert portrait(face, "Hello.", voice="george", size=64).words == {"voice": "george"}
     assert (
         portrait(face, "Guten Morgen, wie geht es Ihnen?", size=64)

@@ -217,6 +217,23 @@ ENGLISH = {
     'World War I': 'World War one',
     'James I': 'James the first',
     'Act II, Scene III': 'Act two, Scene three',
+    '1.000.000': 'one million',
+    '1h 30m': 'one hour thirty minutes',
+    '2024 people': 'two thousand and twenty-four people',
+    'in 2024 sales rose': 'in twenty twenty-four sales rose',
+    '9.30 p.m. today': 'nine thirty p m today',
+    'http://localhost:8080/x?y=1': 'localhost colon eight zero eight zero slash x',
+    '1-800-555-0199': 'one, eight zero zero, five five five, zero one nine nine',
+    '$10–$20': 'ten to twenty dollars',
+    '10:30–11:00': "ten thirty to eleven o'clock",
+    'CA$40': 'forty Canadian dollars',
+    'p. 5': 'page 5',
+    '3 × 4': '3 times 4',
+    'km/h': 'kilometers per hour',
+    '/usr/bin': 'slash usr bin',
+    '50-50': 'fifty fifty',
+    '㎞': 'km',
+    'Henry Ⅷ': 'Henry the eighth',
 }
 """English as it is written → as it is read."""
 OTHERS = {
@@ -274,7 +291,7 @@ OTHERS = {
     ('pt', '50%'): 'cinquenta por cento',
     ('nl', '€ 3,50'): 'drie euro vijftig cent',
     ('nl', '17:30 uur'): 'zeventien uur dertig',
-    ('nl', '5 maart 2024'): 'vijfde maart tweeduizendvierentwintig',
+    ('nl', '5 maart 2024'): 'vijf maart tweeduizendvierentwintig',
     ('nl', '50%'): 'vijftig procent',
     ('nl', '20 °C'): 'twintig graden Celsius',
     ('pl', '3,50 zł'): 'trzy złote polskie pięćdziesiąt',
@@ -290,6 +307,12 @@ OTHERS = {
     ('ru', '20 °C'): 'двадцать градусов Цельсия',
     ('ru', '5 км'): 'пять километров',
     ('ru', 'и т. д.'): 'и так далее',
+    ('de', 'am 5. März'): 'am fünften März',
+    ('de', 'der 3. Mann'): 'der dritte Mann',
+    ('de', '$1,2 Mio.'): 'eins Komma zwei Millionen US-Dollar',
+    ('de', '1,2 Mrd. €'): 'eins Komma zwei Milliarden Euro',
+    ('ru', '№ 5'): 'номер 5',
+    ('fr', '1,2 millions €'): 'un virgule deux millions euros',
 }
 """(language, text) → as it is read."""
 # fmt: on

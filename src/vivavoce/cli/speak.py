@@ -91,7 +91,7 @@ def speak(
         "stages_s": {stage: round(v, 3) for stage, v in clip.clock.seconds.items()},
     }  # fmt: skip
     say(f"{saved.path}: {saved.seconds:.1f} s, {clip.size[0]}x{clip.size[1]}", quiet or as_json)
-    if voice is None and "voice" in clip.words:
+    if (voice or "auto").strip().lower() == "auto" and "voice" in clip.words:
         say(f"voice: {clip.words['voice']}; --voice takes another", quiet or as_json)
     print_json(summary, as_json)
 

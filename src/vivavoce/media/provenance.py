@@ -23,6 +23,8 @@ class Provenance:
     """The seed that makes it again; None where nothing is drawn."""
     version: str = vivavoce.__version__
     """Version of vivavoce that made the clip."""
+    voice: str = ""
+    """Name of the voice that was heard; "" for a recording."""
 
     def tags(self) -> dict[str, str]:
         """The metadata of a file: plain words for people, keys for programs."""
@@ -36,6 +38,8 @@ class Provenance:
             "vivavoce-version": self.version,
             "vivavoce-model": self.model,
         }
+        if self.voice:
+            tags["vivavoce-voice"] = self.voice
         return tags if self.seed is None else tags | {"vivavoce-seed": str(self.seed)}
 
 

@@ -110,3 +110,16 @@ def draw(
                     depth[y, x] = z
                     for k in range(channels):
                         image[y, x, k] = here[k] + across[k] * (x - x0)
+
+
+@compiled
+def settle(places: Float, still: Float, least: float) -> None:
+    """Put those of the `places` [H, W, 2] that lie within `least` of `still` [H, W, 2], across and
+    down, exactly there."""
+    for y in range(places.shape[0]):
+        for x in range(places.shape[1]):
+            across = abs(places[y, x, 0] - still[y, x, 0])
+            down = abs(places[y, x, 1] - still[y, x, 1])
+            if across < least and down < least:
+                places[y, x, 0] = still[y, x, 0]
+                places[y, x, 1] = still[y, x, 1]

@@ -18,7 +18,7 @@ from vivavoce.nn.threads import side_by_side
 from vivavoce.render import light
 from vivavoce.render.eyes import Eye
 from vivavoce.render.lipline import snap
-from vivavoce.render.mesh import FAR, draw
+from vivavoce.render.mesh import FAR, draw, settle
 from vivavoce.render.mouth import Mouth
 from vivavoce.render.repair import Repair, RepairNet
 from vivavoce.render.rig import Rig
@@ -30,6 +30,9 @@ FINE = 3
 """The picture is enlarged so many times once, by cubic interpolation, and then read by linear
 interpolation: 57 dB from reading it by cubic interpolation every time, in a third of the time. An
 odd number keeps the picture's own pixels among the fine ones."""
+LEAST = 1 / 64
+"""Pixels that move less than this, in pixels of the picture, do not move: OpenCV reads places to a
+32nd, so they would not have moved in a picture that is not enlarged."""
 TOGETHER = 2
 """Frames that one thread draws at once."""
 
@@ -117,13 +120,13 @@ class Renderer:
     def _warp(self, window: Bytes, vertices: Float) -> None:
         """Draw into `window` [h, w, 3] the sheet with its `vertices` [V, 3] at their new places.
 
-        Where nothing moves, places are whole numbers to a hundredth of a pixel and the picture's
-        values come through unchanged."""
+        Where nothing moves the picture's values come through unchanged."""
         flow, depth = self._spare.pop() if self._spare else self._buffers()
         flow[:] = self.grid
         depth[:] = FAR
         at = vertices - np.asarray([*self.origin, 0], np.float32)
         draw(at, self.rig.triangles, self.places, flow, depth)
+        settle(flow, self.grid, FINE * LEAST)
         window[:] = sample(self.fine, flow)
         self._spare.append((flow, depth))
 

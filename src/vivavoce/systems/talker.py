@@ -396,8 +396,10 @@ class Spoken:
     """Speech piece by piece, made while it is read."""
     seconds: float | None = None
     """Length in seconds, where it is known beforehand."""
+    voice: str = ""
+    """Name of the voice that says a text; "" for a recording."""
     words: Mapping[str, str] = field(default_factory=dict)
-    """What `Clip.words` tells of it: the `voice` that was chosen, and why."""
+    """What `Clip.words` tells of it: the `voice`, and why it was chosen."""
 
 
 def spoken(request: Request, clock: Clock, person: Face | None = None) -> Spoken:
@@ -422,14 +424,15 @@ def _said(text: str, request: Request, clock: Clock, person: Face | None) -> Spo
     if request.voice is not None and request.voice.strip().lower() != AUTO:
         voice: Voice = find_voice(request.voice)
         pieces = voice.speak(text, request.emotion, request.rate)
-        return Spoken(clock.watch("speak", pieces), words={"voice": voice.name})
+        return Spoken(clock.watch("speak", pieces), None, voice.name, {"voice": voice.name})
     with clock("look"):
         seen = Apparent("unknown", None) if person is None else apparent(person)
     chosen = AutoVoice(seen.sex, seen.age)
     pieces = chosen.speak(text, request.emotion, request.rate)
     why = f"; the portrait looks like {seen}" if seen.sex != "unknown" else ""
-    told = f"{' and '.join(chosen.chosen)}, chosen by the text{why}"
-    return Spoken(clock.watch("speak", pieces), words={"voice": told})
+    name = " and ".join(chosen.chosen)
+    told = f"{name}, chosen by the text{why}"
+    return Spoken(clock.watch("speak", pieces), None, name, {"voice": told})
 
 
 def _check_one_of(system: str, choice: frozenset[Input], request: Request) -> None:

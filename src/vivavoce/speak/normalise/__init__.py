@@ -33,8 +33,8 @@ def readable(text: str, language: str, voice: str) -> str:
         RequestError: There is nothing to say, the text is over the limit, or a script in it is not
             one that the voice, which the message calls `voice`, can read.
     """
-    text = without_emoji(clean_text(text))
-    scripts.check(plain(text), language, voice)
+    text = plain(without_emoji(clean_text(plain(text))))
+    scripts.check(text, language, voice)
     return text
 
 

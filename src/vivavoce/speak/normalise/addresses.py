@@ -52,7 +52,7 @@ _BARE = re.compile(
 _TAG = re.compile(r"(?<![\w&#])#([^\W\d_]\w*)")
 _ACCOUNT = re.compile(r"(?<![\w@.])@([A-Za-z_]\w*(?:\.\w+)*)")
 _PHONE = re.compile(
-    r"(?<![\w.$€£-])(?:\+\d{1,3}[ .-]?)?(?:\(\d{2,5}\)[ .-]?)?\d{2,5}(?:[ .-]\d{2,5}){1,5}"
+    r"(?<![\w.$€£-])(?:\+\d{1,3}[ .-]?)?(?:\(\d{2,5}\)[ .-]?)?\d{1,5}(?:[ .-]\d{2,5}){1,5}"
     r"(?![\w-]|[.,:/]\d|\s?%)"
 )
 _ENDS = ".,;:!?"
@@ -63,7 +63,7 @@ def spoken(text: str, language: str, digit: Callable[[str], str]) -> str:
     signs = SIGNS.get(language, SIGNS["en"])
     if "@" in text:
         text = _MAIL.sub(lambda found: _address(found[0], signs, digit), text)
-    if "." in text:
+    if "." in text or "://" in text:
         text = _LINK.sub(lambda found: _link(found[0], signs, digit), text)
         text = _BARE.sub(lambda found: _link(found[0], signs, digit), text)
     if "#" in text:
@@ -95,7 +95,16 @@ def _is_phone(number: str) -> bool:
         return 7 <= len(digits) <= 15
     groups = re.findall(r"\d+", number)
     lengths = [len(group) for group in groups]
-    if lengths in ([3, 4], [3, 3, 4], [4, 3, 3], [4, 3, 4], [5, 6], [2, 4, 4], [3, 4, 4]):
+    if lengths in (
+        [1, 3, 3, 4],
+        [3, 4],
+        [3, 3, 4],
+        [4, 3, 3],
+        [4, 3, 4],
+        [5, 6],
+        [2, 4, 4],
+        [3, 4, 4],
+    ):
         return " " not in number or len(groups) > 2
     return digits.startswith("0") and 9 <= len(digits) <= 12
 

@@ -30,6 +30,9 @@ _SCALES = {
 CURRENCIES: dict[str, tuple[str, str, str, str]] = {
     "$": ("dollar", "dollars", "cent", "cents"),
     "US$": ("US dollar", "US dollars", "cent", "cents"),
+    "CA$": ("Canadian dollar", "Canadian dollars", "cent", "cents"),
+    "NZ$": ("New Zealand dollar", "New Zealand dollars", "cent", "cents"),
+    "HK$": ("Hong Kong dollar", "Hong Kong dollars", "cent", "cents"),
     "C$": ("Canadian dollar", "Canadian dollars", "cent", "cents"),
     "A$": ("Australian dollar", "Australian dollars", "cent", "cents"),
     "USD": ("US dollar", "US dollars", "cent", "cents"),
@@ -115,9 +118,10 @@ _ABBREVIATIONS = {
     "min": "minimum", "max": "maximum", "avg": "average", "dept": "department",
     "govt": "government",
     "misc": "miscellaneous", "esp": "especially", "incl": "including", "ext": "extension",
-    "Ext": "Extension", "no": "number", "No": "Number", "Nos": "Numbers", "nos": "numbers",
+    "Ext": "Extension", "p": "page", "no": "number", "No": "Number", "Nos": "Numbers",
+    "nos": "numbers",
 }  # fmt: skip
-_ONLY_BEFORE_NUMBER = {"no", "No", "Nos", "nos", "fig", "Fig", "vol", "Vol", "ch", "Ch", "pp",
+_ONLY_BEFORE_NUMBER = {"p", "no", "No", "Nos", "nos", "fig", "Fig", "vol", "Vol", "ch", "Ch", "pp",
                        "ext", "Ext", "ed", "min", "max", "est"}  # fmt: skip
 _SENTENCE_ENDERS = {"etc", "Inc", "Corp", "Ltd", "Co", "Jr", "Sr", "Bros", "Ave", "Blvd", "Rd",
                     "Ln", "dept", "Dept"}  # fmt: skip
@@ -147,6 +151,10 @@ _RULERS = (
     "queen|pope|emperor|tsar"
 )
 _ROMAN = r"(?=[IVXLC])(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
+_BEFORE_YEAR = {
+    "in", "since", "by", "from", "until", "till", "of", "year", "before", "after", "during", "to",
+    "around", "early", "late", "mid", "spring", "summer", "autumn", "fall", "winter", "the",
+}  # fmt: skip
 _NOT_NAMES = {"the", "a", "an", "and", "or", "in", "of", "for", "with", "see", "is", "was"}
 _FRACTIONS = {2: ("half", "halves"), 4: ("quarter", "quarters")}
 _SIGNS = (
@@ -183,6 +191,9 @@ _SIGNS = (
     (r"(?<=\w)\^(?=\w)", " to the power of "),
     (r"(?<=\w)\s*@\s*(?=\w)", " at "),
     (r"(?<=\w)\s*\\\s*(?=\w)", " backslash "),
+    (r"\bkm/h\b", "kilometers per hour"),
+    (r"\bm/s\b", "meters per second"),
+    (r"(?:(?<=\s)|^)/(?=\w)", "slash "),
     (r"(?<=[^\W\d])/(?=[^\W\d])", " "),
 )
 """Signs that are spoken where they stand between words or numbers."""
@@ -197,6 +208,8 @@ _GREEK = {
 
 def written_out(text: str) -> str:
     """English `text` with everything in words that is not read as it is written."""
+    text = re.sub(r"№\s*", "No. ", text)
+    text = re.sub(r"(?<=[\d%])\s?–\s?(?=[\d$€£])", "-", text)
     text = _dotted(text)
     text = addresses.spoken(text, "en", _digit)
     if any(c.isdigit() for c in text):
@@ -290,6 +303,10 @@ def _named_date(m: Match, month: str, day: str, year: str | None, day_first: boo
 
 def _times(text: str) -> str:
     half = r"(?:\s*([AaPp])\.?\s?[Mm]\b\.?)?"
+    text = re.sub(
+        r"(?<![\w.:])(1[0-2]|0?[1-9])\.([0-5]\d)(?=\s?[AaPp]\.?\s?[Mm]\b)", r"\1:\2", text
+    )
+    text = re.sub(r"(?<![\w.,])(\d{1,2})\s?h\s?([0-5]?\d)\s?m(?:in)?\b", r"\1 h \2 min", text)
     text = re.sub(r"(?<=\d:\d\d)\s?[-–]\s?(?=\d{1,2}:\d\d)", " to ", text)
     text = re.sub(
         rf"(?<![\w:.,])([01]?\d|2[0-4]):([0-5]\d)(?::([0-5]\d))?{half}(?![\w:]|\.\d)", _time, text
@@ -389,7 +406,7 @@ def _units(text: str) -> str:
         r"(?<![\w.,])(\d)'\s?(\d{1,2})(?:\"|'')", lambda m: f"{m[1]} ft {_say(m[2])} inches", text
     )
     text = re.sub(
-        rf"(?<![\w.,])({_NUMBER})\s?[x×]\s?({_NUMBER})(?:\s?[x×]\s?({_NUMBER}))?(?!\w*\d)",
+        rf"(?<![\w.,])({_NUMBER})(?:\s?x\s?|×)({_NUMBER})(?:(?:\s?x\s?|×)({_NUMBER}))?(?!\w*\d)",
         lambda m: " by ".join(n for n in m.groups() if n), text,
     )  # fmt: skip
     power = r"(?:\^?([23]))?"
@@ -480,8 +497,19 @@ def _years(text: str) -> str:
     text = re.sub(r"\b(AD|BC)\s(\d{1,4})\b", lambda m: f"{' '.join(m[1])} {_year(int(m[2]))}", text)
     return re.sub(
         r"(?<![\w.,$€£/:#+-])(1[1-9]\d{2}|20\d{2})(?![\w/:%°]|[.,]\d|-\d)",
-        lambda m: _year(int(m[1])), text,
+        lambda m: _say(m[1]) if _counts(m) else _year(int(m[1])), text,
     )  # fmt: skip
+
+
+def _counts(m: Match) -> bool:
+    """Whether a number that could be a year counts what follows: 2024 people, but in 2024 sales."""
+    after = re.match(r"\s+([a-z]+)\b", m.string[m.end() :])
+    if after is None or int(m[1]) < 2000:
+        return False
+    word = after[1]
+    plural = (word.endswith("s") and len(word) > 4) or word in ("people", "men", "women")
+    before = m.string[: m.start()].rstrip().lower().rpartition(" ")[2]
+    return plural and before not in _BEFORE_YEAR
 
 
 def _from_year(m: Match) -> str:
@@ -524,7 +552,8 @@ def _decade(m: Match) -> str:
 def _ranges(text: str) -> str:
     return re.sub(
         rf"(?<![\w.,:/-])({_NUMBER})\s?[-–]\s?({_NUMBER})(?![\w/:]|[.,]\d|\s?-\s?\d)",
-        lambda m: f"{_say(m[1])} to {_say(m[2])}" if _from_to(m[1], m[2]) else m[0], text,
+        lambda m: f"{_say(m[1])}{' ' if m[1] == m[2] else ' to '}{_say(m[2])}"
+        if _from_to(m[1], m[2]) else m[0], text,
     )  # fmt: skip
 
 
@@ -536,6 +565,11 @@ def _from_to(low: str, high: str) -> bool:
 
 def _versions(text: str) -> str:
     """1.2.3, v2.0 and 192.168.0.1: numbers with "point" (or "dot") between."""
+    text = re.sub(
+        r"(?<![\w.,])\d{1,3}(?:\.\d{3}){2,}(?![\w]|\.\d)",
+        lambda m: _say(m[0].replace(".", "")),
+        text,
+    )
     text = re.sub(
         r"(?<![\w.,])v(\d+(?:\.\d+)?)(?![\w]|\.\d)", lambda m: f"version {_say(m[1])}", text
     )

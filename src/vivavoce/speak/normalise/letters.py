@@ -34,7 +34,6 @@ def plain(text: str) -> str:
     for sign, written in _SUPERSCRIPTS.items():
         text = text.replace(sign, written)
     text = re.sub(r"(\d)([¼½¾⅐-⅞])", r"\1 \2", text)
-    text = re.sub("№", "No. ", text)
     text = "".join(" " if c in "\u00a0\u202f\u2009" else c for c in text if c not in _SILENT)
     text = "".join(_composed(c) for c in text)
     text = unicodedata.normalize("NFC", text)
@@ -43,7 +42,7 @@ def plain(text: str) -> str:
 
 def _composed(c: str) -> str:
     """One character by NFKC; quotation marks, ellipses and sounds of other scripts as they are."""
-    if c.isascii() or c in "…‥ºª，。、！？；：（）「」『』":
+    if c.isascii() or c in "…‥ºª№，。、！？；：（）「」『』":
         return c
     if c.isdecimal():
         return str(unicodedata.decimal(c))

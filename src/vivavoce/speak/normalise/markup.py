@@ -95,6 +95,7 @@ def without_markdown(text: str) -> str:
 
 def _of_ssml(text: str) -> Iterator[Span]:
     """SSML as stretches. Tags that do not match are taken as they come: nothing is lost by them."""
+    text = re.sub(r"<[A-Za-z/][^<>]*$", "", text)  # a tag that the text ends in
     manner, opened, at = Span(""), list[tuple[str, Span]](), 0
     instead: str | None = None
     for found in _TAG.finditer(text):

@@ -74,12 +74,22 @@ _ABBREVIATIONS = {
            "и т.п.": "и тому подобное", "напр.": "например", "ул.": "улица", "г.": "год",
            "руб.": "рублей", "тыс.": "тысяч", "млн": "миллионов"},
 }  # fmt: skip
+_SCALES = {
+    "Mio": "Millionen", "Mrd": "Milliarden", "Millionen": "Millionen", "Milliarden": "Milliarden",
+    "millions": "millions", "milliards": "milliards", "millones": "millones", "milioni": "milioni",
+    "miliardi": "miliardi", "milhões": "milhões", "miljoen": "miljoen", "miljard": "miljard",
+    "mln": "milionów", "mld": "miliardów", "млн": "миллионов", "млрд": "миллиардов",
+}  # fmt: skip
+"""Words that multiply an amount of money, and how they are said."""
+_NUMBER_SIGN = {"de": "Nummer", "fr": "numéro", "es": "número", "it": "numero", "pt": "número",
+                "nl": "nummer", "pl": "numer", "ru": "номер", "uk": "номер"}  # fmt: skip
 _POINT_GROUPS = ("de", "es", "it", "pt", "nl", "da", "tr", "id", "el", "ro", "hr", "sl")
 """Languages that write 1.000 for a thousand; most others but English leave a space."""
 
 
 def written_out(text: str, language: str) -> str:
     """`text` of a language other than English with numbers, signs and abbreviations in words."""
+    text = re.sub(r"№\s*", _NUMBER_SIGN.get(language, "No.") + " ", text)
     for short, words in _ABBREVIATIONS.get(language, {}).items():
         if short in text:
             text = re.sub(rf"(?<![\w.]){re.escape(short)}(?!\w)", words, text)
@@ -150,6 +160,11 @@ def _dates(text: str, language: str) -> str:
     locale = _locale(language)
     if locale is None:
         return text
+    if language == "de":
+        text = re.sub(
+            r"\b(am|dem|den|vom|zum|beim|bis)\s(\d{1,2})\.(?=\s[A-ZÄÖÜ])",
+            lambda m: f"{m[1]} {numerals.ordinal(int(m[2]), 'de')}n", text,
+        )  # fmt: skip
     months = "|".join(re.escape(str(n)) for n in locale.months["format"]["wide"].values())
     return re.sub(
         rf"(?<![\w.,])(\d{{1,2}})\.?(\s+(?:de\s+)?)({months})\b((?:\s+(?:de\s+)?)(\d{{4}})\b)?",
@@ -160,7 +175,7 @@ def _dates(text: str, language: str) -> str:
 
 
 def _day(day: int, language: str) -> str:
-    if language in ("de", "nl", "da", "sv", "no", "pl", "ru", "cs"):
+    if language in ("de", "da", "sv", "no", "pl", "ru", "cs"):
         return numerals.ordinal(day, language)
     if day == 1 and language in ("fr", "it", "pt"):
         return numerals.ordinal(1, language)
@@ -197,6 +212,20 @@ def _money(text: str, language: str) -> str:
         small = _PER_HUNDRED.get(code, {}).get(language, "")
         return f"{said} {numerals.cardinal(str(cents), language)} {small}".strip()
 
+    scales = "|".join(_SCALES)
+
+    def in_all(amount: str, scale: str, sign: str) -> str:
+        many = get_currency_name(_SIGNS[sign], count=5, locale=locale)
+        return f"{_say(amount, language)} {_SCALES[scale]} {many}"
+
+    text = re.sub(
+        rf"(?<!\w)({signs})\s?({number})\s({scales})\b\.?",
+        lambda m: in_all(m[2], m[3], m[1]), text,
+    )  # fmt: skip
+    text = re.sub(
+        rf"(?<![\w.,])({number})\s({scales})\b\.?\s?({signs})(?!\w)",
+        lambda m: in_all(m[1], m[2], m[3]), text,
+    )  # fmt: skip
     text = re.sub(rf"(?<!\w)({signs})\s?({number})(?![\w])", lambda m: told(m[2], m[1]), text)
     return re.sub(rf"(?<![\w.,])({number})\s?({signs})(?!\w)", lambda m: told(m[1], m[2]), text)
 
@@ -245,6 +274,12 @@ def _unit_name(unit: str, number: str, language: str) -> str | None:
 
 
 def _ordinals(text: str, language: str) -> str:
+    if language == "de":
+        return re.sub(
+            r"\b(der|die|das|den|dem|des|am|im|vom|zum|beim|zur)\s(\d{1,3})\.(?=\s[A-ZÄÖÜ])",
+            lambda m: f"{m[1]} {numerals.ordinal(int(m[2]), 'de')}"
+            + ("" if m[1] in ("der", "die", "das") else "n"), text,
+        )  # fmt: skip
     marks = {"fr": r"(?:er|re|ère|e|ème)", "es": "[ºª]", "it": "[ºª°]", "pt": "[ºª]",
              "nl": "(?:e|de|ste)"}.get(language)  # fmt: skip
     if marks is None:

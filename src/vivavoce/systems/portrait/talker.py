@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +73,7 @@ class Portrait(Talker[NoOptions]):
             renderer = Renderer(person, self.model, request.size, self.repair)
         said = spoken(request, clock, person)
         chunks = self._chunks(renderer, person, said.pieces, request, clock)
-        made_by = self.provenance(request)
+        made_by = replace(self.provenance(request), voice=said.voice)
         return Clip(
             one_threaded(chunks), renderer.size, made_by, said.seconds, clock, said.words
         )  # fmt: skip

@@ -78,7 +78,7 @@ class Sdm(Talker[SdmOptions]):
             person.landmarks, len(person.picture), said.pieces, sampling, clock, still=request.still
         )
         chunks = _drawn(renderer, moves, clock)
-        made_by = self.provenance(request)
+        made_by = replace(self.provenance(request), voice=said.voice)
         return Clip(
             one_threaded(chunks), renderer.size, made_by, said.seconds, clock, said.words
         )  # fmt: skip
