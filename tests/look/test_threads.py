@@ -220,3 +220,24 @@ else:
     raise SystemExit("it hangs")
 """
     )
+
+
+def test_forks_while_three_threads_make_clips_work() -> None:
+    python(
+        FORK
+        + """
+face, stop = system.look(ASTRONAUT), threading.Event()
+
+def make():
+    while not stop.is_set():
+        spoken(system)
+
+threads = [threading.Thread(target=make, daemon=True) for _ in range(3)]
+[t.start() for t in threads]
+for _ in range(3):
+    assert in_a_child(lambda: spoken(system)) == here[0]
+stop.set()
+[t.join(60) for t in threads]
+assert not any(t.is_alive() for t in threads)
+"""
+    )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import vivavoce
 from vivavoce.errors import BadMedia, CannotWrite, RequestError
-from vivavoce.measure.bounds.bounds import run_bounds, said
+from vivavoce.measure.bounds.bounds import drift_ms, run_bounds, said
 from vivavoce.measure.bounds.cases import VOICES
+from vivavoce.types import Motion
 
 
 @pytest.mark.slow(reason="clips are filmed, tracked and timed: 23 CPU seconds")
@@ -71,3 +73,24 @@ def test_what_a_system_without_texts_follows_says_the_same_words() -> None:
     assert len(speech.samples) / RATE == pytest.approx(
         spoken_phones("Bob and Pam.", VOICES[0])[-1].end_s, abs=0.01
     )
+
+
+class _Late:
+    """A system whose face stands still for five frames in the middle of what it says."""
+
+    def motion(self, **asked: object) -> Iterator[Motion]:
+        moved = list(vivavoce.load("portrait").motion(**asked))  # type: ignore[arg-type]
+        middle = len(moved) // 2
+        yield from moved[:middle]
+        for _ in range(5):
+            yield moved[middle][:1]
+        yield from moved[middle:]
+
+
+def test_drift_is_none_for_portrait_and_seen_where_the_face_falls_behind() -> None:
+    first, last, missing = drift_ms(vivavoce.load("portrait"), 2)
+    assert abs(last - first) < 10
+    assert missing == 0
+    first, last, missing = drift_ms(_Late(), 2)
+    assert last - first == pytest.approx(200, abs=20)
+    assert missing == 5

@@ -381,6 +381,8 @@ def test_a_checkpoint_that_ships_is_no_run_to_begin_with(tmp_path: Path) -> None
         BadCheckpoint, match="finished checkpoint without the state of its training"
     ):
         train_system("toy", tmp_path / "out", start=[str(tmp_path / "shipped")])
+    with pytest.raises(BadCheckpoint, match="sdm-tiny is a finished checkpoint"):
+        train_system("toy", tmp_path / "out", start=["sdm"])
 
 
 def test_a_run_is_saved_when_the_time_has_come_and_not_before(

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vivavoce.types import Bytes
+
+Numbers = TypeVar("Numbers", Tensor, np.ndarray)
+
+
+def centred(levels: Numbers) -> Numbers:
+    """Levels of 0 to 255 as numbers in [-1, 1], of any shape."""
+    return levels / 127.5 - 1
+
+
+def levels_of(numbers: Numbers) -> Numbers:
+    """Numbers in [-1, 1] as levels of 0 to 255, not rounded, of any shape."""
+    return (numbers + 1) * 127.5
 
 
 def as_tensor(pictures: Bytes, like: Tensor | nn.Module | None = None) -> Tensor:
@@ -22,13 +36,13 @@ def as_tensor(pictures: Bytes, like: Tensor | nn.Module | None = None) -> Tensor
         like = next(like.parameters())
     if like is not None:
         found = found.to(like.device)
-    return found.movedim(-1, -3).contiguous().float() / 127.5 - 1
+    return centred(found.movedim(-1, -3).contiguous().float())
 
 
 def as_pictures(pictures: Tensor) -> Bytes:
     """Pictures [..., 3, H, W] in [-1, 1], on any device, as [..., H, W, 3] uint8 RGB; values
     outside of the range are cut off."""
-    numbers = (pictures.detach().float().clamp(-1, 1) + 1) * 127.5
+    numbers = levels_of(pictures.detach().float().clamp(-1, 1))
     return np.ascontiguousarray(numbers.round().byte().movedim(-3, -1).cpu().numpy())
 
 

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vivavoce.nn.pictures import levels_of
 from vivavoce.nn.unet import UNet
 from vivavoce.render.scene import sample
 from vivavoce.types import ALL_68, Bytes, Float
@@ -128,7 +129,7 @@ def enlarged(sharp: Bytes, layers: Layers, at: int) -> Bytes:
     box = _painted(part, zoom, size)
     left, top, right, bottom = box
     under = made[top:bottom, left:right]
-    paint = (layers.paint[at].permute(1, 2, 0).numpy() + 1) * 127.5
+    paint = levels_of(layers.paint[at].permute(1, 2, 0).numpy())
     over = _stretched(paint, zoom, box, cv2.INTER_CUBIC) - under
     mixed = under + _stretched(part, zoom, box)[..., None] * over
     made[top:bottom, left:right] = np.clip(mixed + 0.5, 0, 255)

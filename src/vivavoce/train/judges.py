@@ -27,7 +27,7 @@ from vivavoce.look.face478 import fit
 from vivavoce.measure.judges.networks import AGE_SCALE, Face, Feeling, Voice
 from vivavoce.measure.judges.views import FACE_PX, face_crops, heard, lip_curves
 from vivavoce.nn.contrast import arcface
-from vivavoce.nn.pictures import as_pictures
+from vivavoce.nn.pictures import as_pictures, centred
 from vivavoce.nn.syncnet import LipSync
 from vivavoce.systems.stage import Files, Optimiser, Run, Sample, Stage, Trainable, Turn
 from vivavoce.train.read.windows import Windows
@@ -254,7 +254,7 @@ def _disturbed(crops: Bytes, rng: np.random.Generator) -> Float:
     matrix = cv2.getRotationMatrix2D(middle, rng.uniform(-8, 8), rng.uniform(0.9, 1.1))
     matrix[:, 2] = matrix[:, 2] + rng.uniform(-3, 3, 2)
     crop = cv2.warpAffine(crop, matrix, (FACE_PX, FACE_PX), borderMode=cv2.BORDER_REPLICATE)
-    x = np.asarray(crop, np.float32) / 127.5 - 1
+    x = centred(np.asarray(crop, np.float32))
     if rng.random() < 0.5:
         x = x[:, ::-1]
     x = x * rng.uniform(0.8, 1.2) + rng.uniform(-0.15, 0.15, 3)  # another light

@@ -19,6 +19,7 @@ import torch
 import vivavoce
 from vivavoce.errors import BadCheckpoint, RequestError
 from vivavoce.media.files import beside, writing
+from vivavoce.systems import SYSTEMS, located
 from vivavoce.systems.stage import Trainable
 
 FORMAT = 1
@@ -136,7 +137,8 @@ def take_weights(trainable: Trainable, source: str) -> str:
     Raises: BadCheckpoint: no run there. RequestError: nothing in it fits.
     """
     folder, _, part = source.partition(":")
-    state = read_state(Path(folder))
+    known = folder in SYSTEMS and not Path(folder).exists()
+    state = read_state(located(folder)[1] if known else Path(folder))
     weights = state.network | {k: v for k, v in (state.mean or {}).items() if k in state.network}
     own = trainable.network.state_dict()
     fitting = {

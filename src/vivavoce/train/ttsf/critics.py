@@ -21,7 +21,7 @@ from vivavoce.measure.judges.corpus import FaceJudge, SyncJudge
 from vivavoce.measure.judges.official.arcface import POINTS, SIDE, TEMPLATE, ArcFace
 from vivavoce.measure.judges.official.sync import CROP_MARGIN, CROP_PX
 from vivavoce.nn.perceptual import held_vgg19, load_vgg19
-from vivavoce.nn.pictures import crop
+from vivavoce.nn.pictures import crop, levels_of
 from vivavoce.nn.syncnet import LipSync, SyncNet
 from vivavoce.nn.weights import SHIPPED
 from vivavoce.systems.ttsf.net import Learning
@@ -168,7 +168,7 @@ class Judgement:
         net = self.borrowed.get("sync")
         if isinstance(net, SyncNet):
             crops = crop(made.flatten(0, 1), faces.flatten(0, 1), CROP_PX)
-            levels = (crops.flip(1).clamp(-1, 1) + 1) * 127.5  # blue first, 0..255
+            levels = levels_of(crops.flip(1).clamp(-1, 1))  # blue first
             seen = net.see(levels.unflatten(0, made.shape[:2]).transpose(1, 2))
             sound = net.hear(cepstra.transpose(1, 2)[:, None])
             return (1 - F.cosine_similarity(seen, sound)).mean()
