@@ -248,10 +248,10 @@ def image_figures(takes: Sequence[Take]) -> list[Figure]:
     worst = max(ours, key=lambda t: t.change, default=None)
     named = f"; worst: {worst.name}" if worst else ""
     return [
-        upto("background change, before encoding", max(raw, default=float("nan")), 0, "of 255",
-             len(raw), f"largest change of any pixel outside the person's margin ({MARGIN} "
-             "outer-eye distances around the matte), any frame against the first, any clip; clips "
-             "with under 1 % of background left out"),
+        upto("background change, before encoding", max(raw, default=float("nan")), 1, "of 255",
+             len(raw), "largest change of any pixel outside the person's margin "
+             f"({MARGIN} outer-eye distances around the matte), any frame against the first, any "
+             "clip; 1 is rounding; clips with under 1 % of background left out"),
         upto("background change, in the mp4", worst.change if worst else float("nan"), ENCODING,
              "of 255", len(ours), f"mean absolute change of those pixels, the worst clip{named}",
              real=float(np.median(real)) if real else None),
