@@ -872,6 +872,7 @@ def test_the_temperature_scales_the_noise_of_the_motion() -> None:
         _Moves(net, 3, options, torch.ones(1, 24), None)(torch.randn(7, 24))
     assert torch.allclose(noises[0.5], noises[1.0] / 2)
     assert torch.allclose(noises[2.0], 2 * noises[1.0])
+    assert 0.5 < float(noises[1.0].std()) < 1.5
 
 
 def test_a_motion_that_does_not_flow_is_the_noise_it_began_in(
