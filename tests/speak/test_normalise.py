@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from vivavoce.data.corpus.sentences import SENTENCES
 from vivavoce.errors import RequestError, VoiceWarning
 from vivavoce.speak import espeak
 from vivavoce.speak.normalise import as_spoken, pieces, readable
-from vivavoce.speak.normalise.detect import language_of
+from vivavoce.speak.normalise.detect import CYRILLIC, LATIN, language_of
 from vivavoce.speak.normalise.markup import spans, without_markdown
-from vivavoce.speak.normalise.scripts import runs, scripts_of
+from vivavoce.speak.normalise.scripts import LANGUAGE_OF, runs, scripts_of
 from vivavoce.speak.text import read_text_file, split_text
-from vivavoce.speak.voices import find_voice
+from vivavoce.speak.voices import AutoVoice, auto_voice, find_voice
 from vivavoce.types import Emotion, Speech
 
 CALM = Emotion.parse("neutral")
@@ -490,3 +491,30 @@ def test_a_text_file_in_an_old_encoding_is_read_and_that_is_said(tmp_path: Path)
     path.write_bytes(text.encode("cp1251"))
     with pytest.warns(VoiceWarning, match=r"old\.txt is not UTF-8; it is read as cp1251"):
         assert read_text_file(path) == text
+
+
+def test_english_is_told_as_english_also_in_few_words() -> None:
+    """A wrong guess would give a sentence of the default voice to another language's."""
+    wrong = [s for s in SENTENCES if language_of(s) != "en"]
+    assert not wrong
+    few = [" ".join(s.split()[:n]) for s in SENTENCES for n in (2, 3, 4)]
+    assert sum(language_of(s) != "en" for s in few) < 0.005 * len(few)
+
+
+def test_every_language_that_is_told_has_a_voice() -> None:
+    for language in {*LATIN, *CYRILLIC, *LANGUAGE_OF.values()}:
+        assert find_voice(auto_voice("unknown", None, language)).name
+
+
+@pytest.mark.parametrize(
+    ("text", "voices"),
+    [
+        ("<speak>你好<break time='300ms'/>世界</speak>", ("cmn",)),
+        ("<p>Привет, <b>как</b> дела?</p>", ("ru",)),
+        ("<speak>Hello there, <emphasis>你好</emphasis></speak>", ("hibari", "cmn")),
+    ],
+)
+def test_marks_are_of_no_script(text: str, voices: tuple[str, ...]) -> None:
+    auto = AutoVoice()
+    assert sum(piece.seconds for piece in auto.speak(text, CALM)) > 0.5
+    assert auto.chosen == voices

@@ -121,7 +121,10 @@ class Renderer:
         """Draw into `window` [h, w, 3] the sheet with its `vertices` [V, 3] at their new places.
 
         Where nothing moves the picture's values come through unchanged."""
-        flow, depth = self._spare.pop() if self._spare else self._buffers()
+        try:  # another thread may take the last one meanwhile
+            flow, depth = self._spare.pop()
+        except IndexError:
+            flow, depth = self._buffers()
         flow[:] = self.grid
         depth[:] = FAR
         at = vertices - np.asarray([*self.origin, 0], np.float32)

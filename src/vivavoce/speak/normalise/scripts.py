@@ -8,6 +8,7 @@ from functools import lru_cache
 from babel.core import get_global
 
 from vivavoce.errors import RequestError
+from vivavoce.speak.normalise.markup import TAG
 
 LANGUAGE_OF = {
     "Han": "cmn", "Kana": "ja", "Hangul": "ko", "Cyrillic": "ru", "Greek": "el", "Arabic": "ar",
@@ -110,8 +111,9 @@ def runs(text: str, language: str) -> list[tuple[str, str]]:
         return [(language, text)]
     kana = any(script_of(c) == "Kana" for c in text)
     found: list[tuple[str, str]] = []
-    for letter in text:
-        script = script_of(letter)
+    marks = {i for tag in TAG.finditer(text) for i in range(*tag.span())}  # of no script
+    for i, letter in enumerate(text):
+        script = "" if i in marks else script_of(letter)
         known = scripts_of(language)
         if not script:
             tag = found[-1][0] if found else ""
