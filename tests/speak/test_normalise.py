@@ -518,3 +518,10 @@ def test_marks_are_of_no_script(text: str, voices: tuple[str, ...]) -> None:
     auto = AutoVoice()
     assert sum(piece.seconds for piece in auto.speak(text, CALM)) > 0.5
     assert auto.chosen == voices
+
+
+def test_joiners_of_letters_stay_and_those_of_emoji_go() -> None:
+    assert readable("می\u200cخواهم", "fa", "x") == "می\u200cخواهم"
+    with pytest.warns(VoiceWarning, match="Emoji"):
+        family = readable("We are 👨\u200d👩\u200d👧 here", "en", "x")
+    assert family.split() == ["We", "are", "here"]

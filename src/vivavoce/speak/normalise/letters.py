@@ -8,9 +8,7 @@ import warnings
 
 from vivavoce.errors import VoiceWarning
 
-_LIGATURES = "ﬀﬁﬂﬃﬄﬅﬆ"
-_SILENT = "™®©℠‼⁉\u200b\u200c\u200d\u2060\ufe0e\ufe0f\u00ad"
-_QUOTES = str.maketrans({"‘": "'", "’": "'", "‛": "'", "“": '"', "”": '"', "„": '"', "‟": '"'})
+_SILENT = "™®©℠‼⁉\u200b\u2060\ufe0e\ufe0f\u00ad"
 _DASHES = str.maketrans({"‐": "-", "‑": "-", "‒": "-", "−": "-", "⁃": "-"})
 _SUPERSCRIPTS = {"²": "^2", "³": "^3"}
 _KEYCAP = re.compile("([0-9#*])\ufe0f?\u20e3")
@@ -19,15 +17,15 @@ _EMOJI = re.compile(
     "\U0001f000-\U0001faff"  # pictographs, faces, flags, skin tones
     "\u2190-\u21ff\u2300-\u23ff\u2460-\u24ff\u2500-\u27bf\u2900-\u297f\u2b00-\u2bff"
     "\u3030\u303d\u3297\u3299"
-    "]"
+    "][\ufe0e\ufe0f\u200d]*"  # and what joins them to others
 )
-_SIGNS = {"↔", "→", "⇒", "✓", "✔"}  # read as nothing, like every arrow and tick
 
 
 def plain(text: str) -> str:
     """`text` in plain characters: compatibility forms by NFKC, every script's digits as 0 to 9.
 
-    Exponents become "^2"; signs of trade marks, ligatures' joints and invisible characters go.
+    Exponents become "^2"; signs of trade marks and invisible characters go. Joiners stay: Persian
+    and the scripts of India spell with them.
     """
     if text.isascii():
         return text
