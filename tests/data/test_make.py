@@ -98,7 +98,7 @@ def test_what_is_known_of_the_clip_is_readable(samples: list[Sample]) -> None:
         assert ends[-1] <= sample.seconds + 1e-3
         who = about["attributes"]
         assert who["sex"] in ("female", "male")
-        assert 6 <= who["age"] <= 90
+        assert 16 <= who["age"] <= 90
         assert who["pitch_hz"] > 50
         assert isinstance(who["hair"], str)
     first, second = (s.about["attributes"] for s in samples[1:3])

@@ -4,16 +4,16 @@ The rules of `people.py` are densities. For a voice v and looks f (sex s and age
 
     score(v, f) = log p(v | f) - log p(v),   p(v | f) = sum over s, a of p(s, a | f) p(v | s, a, f)
 
-which no listener can beat in matching (Neyman & Pearson 1933). The voice is accent, pitch, range,
-rate, breathiness and tract length; of the looks, face shape, wrinkles, skin, hair style, beard and
-painted lips enter. Hair colour, glasses and size in the picture are left out: what they add beyond
-wrinkles is small, and a judge that uses them could come out a little above this figure.
+which no listener can beat in matching (Neyman & Pearson 1933). The voice is sex and accent, which
+are heard without doubt, timbre, pitch, range, speed and tract length; of the looks, face shape,
+wrinkles, skin, hair style, beard and painted lips enter. Hair colour, glasses and size in the
+picture are left out: what they add beyond wrinkles is small, and a judge that uses them could come
+out a little above this figure.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from functools import cache
 
 import numpy as np
 from scipy.special import logsumexp
@@ -21,10 +21,11 @@ from scipy.stats import norm
 
 from vivavoce.data.corpus import people as rules
 from vivavoce.data.corpus.people import draw_person
-from vivavoce.data.corpus.person import BEARDS, HAIR_STYLES, SEXES, Person, Voice
+from vivavoce.data.corpus.person import BEARDS, HAIR_STYLES, SEXES, Person
 from vivavoce.data.matching import HELD, alike, auc, recall
+from vivavoce.speak.natural.space import Sex, Speaker, point, speed_of_age
 
-AGES = np.arange(6.5, 90.0, 1.0)
+AGES = np.arange(16.5, 90.0, 1.0)
 """Ages in years over which hidden ages are summed."""
 
 
@@ -67,7 +68,8 @@ def match_scores(crowd: list[Person]) -> np.ndarray:
     """score(v, f) [voice, face] of every voice with every face."""
     looks = np.stack([_looks(p) for p in crowd])  # [n, sex, age]: log p(s, a | f)
     skins = _accents(np.array([p.looks.skin for p in crowd]))
-    return np.stack([_scores(p, crowd, looks, skins) for p in crowd])
+    means = {sex: _means(sex, crowd) for sex in SEXES}
+    return np.stack([_scores(p, means[p.sex], looks, skins) for p in crowd])
 
 
 def _prior() -> np.ndarray:
@@ -78,30 +80,12 @@ def _prior() -> np.ndarray:
     return np.log(density / density.sum() + 1e-12)
 
 
-@cache
-def _grid() -> dict[str, np.ndarray]:
-    """What the rules say at every sex and age [2, ages, ...]."""
-    axes = rules.shape_axes()
-    shape = np.array([[rules.mean_shape(s, a) for a in AGES] for s in SEXES])
-    tract = np.array([[rules.curve(rules.TRACT_CM[s], a) for a in AGES] for s in SEXES])
-    per = np.array([rules.TRACT_BY_LENGTH, rules.TRACT_BY_JAW]) / rules.SHAPE_SD
-    return {
-        "shape": shape,
-        "tract": tract,
-        "gain": tract[..., None] * per,
-        "pitch": np.log2([[rules.curve(rules.PITCH_HZ[s], a) for a in AGES] for s in SEXES]),
-        "range": np.array([[rules.RANGE_ST[s] for _ in AGES] for s in SEXES]),
-        "rate": np.array([[rules.rate_mean(a) for a in AGES] for _ in SEXES]),
-        "breath": np.array([[rules.breath_mean(s, a) for a in AGES] for s in SEXES]),
-        "rest": np.stack([shape @ axes["length"], shape @ axes["jaw"]], -1),
-    }
-
-
 def _looks(person: Person) -> np.ndarray:
     """log p(sex, age | looks) [2, ages]."""
     k = person.looks
-    away = k.identity - _grid()["shape"]
-    table = _prior() - 0.5 * (away**2).sum(-1) / rules.SHAPE_SD**2 + _wrinkles(k.wrinkles)
+    away = k.identity - np.stack([rules.mean_shape(sex) for sex in SEXES])
+    table = -0.5 * (away**2).sum(-1, keepdims=True) / rules.SHAPE_SD**2
+    table = table + _prior() + _wrinkles(k.wrinkles)
     for i, sex in enumerate(SEXES):
         for j, age in enumerate(AGES):
             hair = rules.odds(rules.HAIR_ODDS[sex, rules.stage(age)])[HAIR_STYLES.index(k.hair)]
@@ -132,56 +116,53 @@ def _accents(skins: np.ndarray) -> dict[str, np.ndarray]:
     return dict(zip(rules.SKIN, favour.T, strict=True))
 
 
+def _means(sex: Sex, crowd: list[Person]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean timbre [faces, 3] and tract [faces] of voices of that sex that belong to each face."""
+    faces = [p.looks.identity for p in crowd]
+    timbre = np.array([rules.timbre_mean(sex, face) for face in faces])
+    return timbre, np.array([rules.tract_mean(sex, face) for face in faces])
+
+
 def _scores(
-    speaker: Person, crowd: list[Person], looks: np.ndarray, skins: dict[str, np.ndarray]
+    speaker: Person,
+    means: tuple[np.ndarray, np.ndarray],
+    looks: np.ndarray,
+    skins: dict[str, np.ndarray],
 ) -> np.ndarray:
     """score(v, f) [faces] of one voice, up to log p(v), which all faces share: subtracted after."""
-    voice, axes, grid = speaker.voice, rules.shape_axes(), _grid()
-    own = _voice(voice)
-    faces = np.array(
-        [(p.looks.identity @ axes["length"], p.looks.identity @ axes["jaw"]) for p in crowd]
-    )
-    more = ((faces[:, None, None] - grid["rest"]) * grid["gain"]).sum(-1)  # [n, sex, age] cm
-    heard = norm.logpdf(voice.tract_cm, grid["tract"] + more, rules.TRACT_SD_CM) + own
-    match = logsumexp(looks + heard, axis=(1, 2))
-    match += skins[speaker.accent]
+    timbre, tract = means
+    shape = norm.logpdf(speaker.voice.timbre, timbre, rules.timbre_sd()).sum(1)
+    shape += norm.logpdf(speaker.voice.tract, tract, rules.TRACT_SD)
+    ages = looks[:, SEXES.index(speaker.sex)] + _of_the_age(speaker)  # the voice tells the sex
+    match = shape + logsumexp(ages, axis=1) + skins[speaker.accent]
     return np.asarray(match - np.log(np.mean(np.exp(match - match.max()))) - match.max())
 
 
-def _voice(voice: Voice) -> np.ndarray:
-    """log p(pitch, range, rate, breath | sex, age, tract) [2, ages], up to a constant."""
-    grid = _grid()
-    breath = np.log(voice.breathiness / (1 - voice.breathiness))
-    beyond = np.log2(voice.tract_cm / grid["tract"])
+def _of_the_age(speaker: Person) -> np.ndarray:
+    """log p(pitch, range, speed | sex, age, timbre, tract) [ages], up to a constant."""
+    voice = speaker.voice
+    weights = point(speaker.sex, speaker.accent, np.array(voice.timbre, np.float32))
+    own_hz = Speaker(weights).middle_hz
+    pitch = np.array([rules.pitch_mean(speaker.sex, age, own_hz, voice.tract) for age in AGES])
+    speed = np.log([speed_of_age(age) for age in AGES])
     terms = (
-        (
-            np.log2(voice.pitch_hz),
-            grid["pitch"] + rules.PITCH_BY_TRACT * beyond,
-            rules.PITCH_SD_OCT,
-        ),
-        (voice.range_st, grid["range"], rules.RANGE_SD),
-        (voice.rate, grid["rate"], rules.RATE_SD),
-        (breath, grid["breath"], rules.BREATH_SD),
+        (np.log2(voice.pitch_hz), pitch, rules.PITCH_SD_OCT),
+        (np.log(voice.speed), speed, rules.SPEED_SD),
     )
     return np.asarray(sum(-0.5 * ((x - mean) / sd) ** 2 for x, mean, sd in terms))
 
 
 def _correlations(crowd: list[Person]) -> dict[str, float]:
-    """Correlation of attributes with their mean given the voice, over sex and age by quadrature."""
-    guesses: dict[str, list[float]] = {"age": [], "female": [], "skin": []}
-    prior = _prior()
+    """Correlation of attributes with their mean given the voice, which tells sex and accent."""
+    guesses = []
     for p in crowd:
-        tract = _grid()["tract"]
-        spread = np.hypot(rules.TRACT_SD_CM, 0.03 * tract)
-        table = prior + norm.logpdf(p.voice.tract_cm, tract, spread)
-        table = table + _voice(p.voice)
+        table = _prior() + _of_the_age(p)
         chance = np.exp(table - logsumexp(table))
-        guesses["age"].append(float((chance.sum(0) * AGES).sum()))
-        guesses["female"].append(float(chance[0].sum()))
-        guesses["skin"].append(rules.SKIN[p.accent])
-    truth = {
-        "age": [p.age for p in crowd],
-        "female": [float(p.sex == "female") for p in crowd],
-        "skin": [p.looks.skin for p in crowd],
+        guesses.append(float(chance @ AGES))
+    ages, skins = [p.age for p in crowd], [p.looks.skin for p in crowd]
+    heard = [rules.SKIN[p.accent] for p in crowd]
+    return {
+        "age": float(np.corrcoef(ages, guesses)[0, 1]),
+        "female": 1.0,
+        "skin": float(np.corrcoef(skins, heard)[0, 1]),
     }
-    return {k: float(np.corrcoef(truth[k], guesses[k])[0, 1]) for k in truth}

@@ -103,8 +103,7 @@ def _turn(around: np.ndarray) -> np.ndarray:
 
 def _breadth(person: Person) -> float:
     """Breadth of a person's shoulders over that of an average adult."""
-    grown = np.interp(person.age, [6, 18], [0.74, 1.0])
-    return float(grown * (1.06 if person.sex == "male" else 0.93) * (person.height_cm / 171) ** 0.3)
+    return float((1.06 if person.sex == "male" else 0.93) * (person.height_cm / 171) ** 0.3)
 
 
 def _shoulder(far: np.ndarray, around: np.ndarray, scale: float) -> np.ndarray:

@@ -55,7 +55,7 @@ class Painter:
 
     def __init__(self, person: Person, size: int) -> None:
         self.size = size
-        self.head = Head(person.looks.identity, person_scale(person.age, person.height_cm))
+        self.head = Head(person.looks.identity, person_scale(person.height_cm))
         self.lights = _lights(person)
         behind = linear(backdrop(person, size).astype(np.float32) / 255)
         self.backdrop = np.repeat(np.repeat(behind, FINER, 0), FINER, 1)

@@ -13,7 +13,7 @@ import numpy as np
 from vivavoce.data.corpus.draw import Drawn, Painter
 from vivavoce.data.corpus.perform import Performance, perform
 from vivavoce.data.corpus.person import Person
-from vivavoce.data.corpus.script import Line, Take, record
+from vivavoce.data.corpus.script import Line, Take
 from vivavoce.data.schema import Pictures, Sample
 from vivavoce.look.boxes import face_box, mouth_box
 from vivavoce.media.clock import Clock
@@ -45,10 +45,8 @@ class Studio:
     video: bool = True
     """Whether each clip is kept as an MP4 too, for people; that needs PyAV."""
 
-    def film(self, line: Line) -> Sample:
-        """The clip in which the person says `line`."""
-        with self.clock("voice"):
-            take = record(self.person, line)
+    def film(self, line: Line, take: Take) -> Sample:
+        """The clip in which the person says `line`, as `take` has it."""
         with self.clock("move"):
             acted = perform(
                 self.person, take.speech, line.look, self.person.rng("move", line.number)

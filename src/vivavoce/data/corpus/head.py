@@ -201,9 +201,6 @@ def _rings(rings: int, segments: int) -> NDArray[np.int32]:
     return both.reshape(-1, 3).astype(np.int32)
 
 
-def person_scale(age: float, height_cm: float) -> float:
-    """Size of a head against an adult's: a child of six has nine tenths of it."""
-    grown = np.interp(age, [6, 12, 18], [0.90, 0.95, 1.0])
-    return float(
-        grown * (1 + 0.08 * (height_cm / np.interp(age, [6, 12, 18], [118, 150, 171]) - 1))
-    )
+def person_scale(height_cm: float) -> float:
+    """Size of a head against an adult's of 171 cm."""
+    return float(1 + 0.08 * (height_cm / 171 - 1))

@@ -23,8 +23,9 @@ from vivavoce.data.corpus.draw import Painter
 from vivavoce.data.corpus.film import SET, Studio
 from vivavoce.data.corpus.people import draw_person
 from vivavoce.data.corpus.person import Person
-from vivavoce.data.corpus.script import lines
+from vivavoce.data.corpus.script import lines, record
 from vivavoce.data.corpus.splits import split_of
+from vivavoce.data.corpus.takes import load
 from vivavoce.data.folder import claim, failure, write_json
 from vivavoce.data.schema import Sample
 from vivavoce.data.shards import ShardSet, read_shard, write_set, write_shard
@@ -32,7 +33,7 @@ from vivavoce.data.spread import check_workers, spread
 from vivavoce.errors import RequestError
 from vivavoce.media.clock import Clock
 
-REVISION = 3
+REVISION = 4
 """Number of the rules that decide the bits besides the recipe: it rises when people, voices,
 movement or pictures change, so that one folder never mixes two kinds."""
 SIZES = (128, 256, 512)
@@ -91,6 +92,7 @@ def make_corpus(
     layers: bool = True,
     on_progress: OnProgress | None = None,
     video: bool = True,
+    takes: Path | None = None,
 ) -> ShardSet:
     """Make a corpus in `out`, or what of it is missing.
 
@@ -105,6 +107,8 @@ def make_corpus(
         layers: Keep masks and depth too; they cost about a third of the time and space.
         on_progress: Called after each person.
         video: Keep each clip as an MP4 too, for people; that needs PyAV.
+        takes: Folder of what is said, spoken beforehand (`takes.speak_takes`) with the same seed,
+            clips and share of words; without it everything is spoken here.
 
     Raises: RequestError: a number out of range, or the folder holds something else. CannotWrite:
     no space or no permission; what was finished stays.
@@ -115,7 +119,7 @@ def make_corpus(
     claim(out, "corpus.json", asdict(recipe), absent={"video": True})
     start = perf_counter()
     made: list[Made] = []
-    for done in spread(partial(make_person, out, recipe), range(people), workers):
+    for done in spread(partial(make_person, out, recipe, takes=takes), range(people), workers):
         if done.error is not None or done.result is None:
             raise failure(f"Person {done.item} of the corpus", done.error)
         made.append(done.result)
@@ -127,7 +131,7 @@ def make_corpus(
     return write_set(out, _about(made, recipe))
 
 
-def make_person(out: Path, recipe: Recipe, index: int) -> Made:
+def make_person(out: Path, recipe: Recipe, index: int, takes: Path | None = None) -> Made:
     """Write the shard of one person, if it is not there; what workers do."""
     split = split_of(index)
     person = draw_person(recipe.seed, index)
@@ -139,7 +143,7 @@ def make_person(out: Path, recipe: Recipe, index: int) -> Made:
     frames = []
 
     def samples() -> Iterator[Sample]:
-        for sample in _film(person, split, recipe, clock):
+        for sample in _film(person, split, recipe, clock, takes):
             frames.append(len(sample))
             with clock("write"):
                 yield sample
@@ -149,13 +153,18 @@ def make_person(out: Path, recipe: Recipe, index: int) -> Made:
     return Made(person.name, len(frames), sum(frames), dict(clock.seconds))
 
 
-def _film(person: Person, split: str, recipe: Recipe, clock: Clock) -> Iterator[Sample]:
+def _film(
+    person: Person, split: str, recipe: Recipe, clock: Clock, takes: Path | None
+) -> Iterator[Sample]:
     """Samples of all clips of a person, one after the other."""
+    spoken = load(takes / f"{person.name}.npz") if takes else {}
     with clock("build"):
         painter = Painter(person, recipe.size)
     studio = Studio(person, painter, split, recipe.seed, recipe.layers, clock, recipe.video)
     for line in lines(person, recipe.clips, recipe.words_share):
-        yield studio.film(line)
+        with clock("voice"):
+            take = spoken[line.name] if takes else record(person, line)
+        yield studio.film(line, take)
 
 
 def _check(recipe: Recipe, people: int) -> None:

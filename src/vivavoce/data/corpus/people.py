@@ -5,20 +5,22 @@ A person is drawn top down; each row depends on those above it and on chance.
 | drawn | depends on | how |
 |---|---|---|
 | sex | | even |
-| age | | a tenth each 6-12 and 13-19, three fifths 20-59, a fifth 60-90 |
-| accent | | even; the stand-in for nationality |
+| age | | a tenth 16-19, three fifths 20-59, three tenths 60-90; the voice space has no child |
+| accent | | even, American or British; the stand-in for nationality |
 | height | sex, age | growth curve (WHO 2007 means) +- 4 % |
-| face shape | sex, age | normal around a shifted mean: broader jaw and longer chin in men, larger eyes, rounder and shorter faces in children |
+| face shape | sex | normal around a shifted mean: broader jaw and longer chin in men, larger eyes in women |
 | skin, hair colour | accent, age | normal around the accent's mean; grey from about 50 on |
 | hair, beard, make-up | sex, age | tables |
 | wrinkles, glasses | age | linear; more glasses after 45 |
-| tract length | sex, age, face | growth curve (Fitch & Giedd, JASA 106, 1999), longer with a long face and a broad jaw, +- 0.3 cm |
-| pitch | sex, age, tract | curve (Hollien & Shipp, JSHR 15, 1972; Baken & Orlikoff 2000), lower with a long tract, +- 1.7 semitones |
-| pitch range, rate, breathiness | sex, age | normal: women range wider and breathe more, the old speak slower and breathier |
+| timbre | sex, accent, face | three main directions of the voice space, each led by the chin, the nose or the mouth's breadth (correlation 0.5) |
+| tract length | face | longer with a long face and a broad jaw, +- 1.5 % |
+| pitch | sex, age, timbre, tract | the timbre's own, by age (Stathopoulos et al., JSLHR 54, 2011), lower with a long tract, +- 1 semitone |
+| speed | age | a fifth slower at 85 than at 40, +- 6 % |
+| pitch range | | +- 15 % |
 | light, clothes, backdrop | | chance alone |
 
-So a voice tells of sex, age, face length, jaw and (by its accent) skin, never all; how much can be
-told at best is computed by `ceiling.py` from the same densities.
+So a voice tells of sex, age, the shape of the face and (by its accent) skin, never all; how much can
+be told at best is computed by `ceiling.py` from the same densities.
 """  # noqa: E501
 
 from __future__ import annotations
@@ -40,56 +42,58 @@ from vivavoce.data.corpus.person import (
     Person,
     Voice,
 )
+from vivavoce.speak.natural.space import (
+    TIMBRES,
+    Accent,
+    Sex,
+    Speaker,
+    pitch_of_age,
+    point,
+    speed_of_age,
+)
 
-AGE_BANDS = ((6, 13, 0.10), (13, 20, 0.10), (20, 60, 0.60), (60, 90, 0.20))
+AGE_BANDS = ((16, 20, 0.10), (20, 60, 0.60), (60, 90, 0.30))
 """Bands of age: from, to (years), share of people; ages are even within a band."""
 HEIGHT_CM = {
-    "female": ((6, 115), (10, 139), (13, 157), (16, 163), (90, 160)),
-    "male": ((6, 116), (10, 138), (13, 156), (16, 173), (19, 177), (90, 172)),
+    "female": ((16, 163), (90, 160)),
+    "male": ((16, 173), (19, 177), (90, 172)),
 }
-TRACT_CM = {
-    "female": ((6, 11.2), (10, 12.4), (13, 13.6), (17, 14.6), (90, 14.9)),
-    "male": ((6, 11.3), (10, 12.6), (13, 14.0), (17, 16.9), (90, 17.3)),
-}
-PITCH_HZ = {
-    "female": ((6, 290), (10, 265), (14, 225), (20, 208), (50, 196), (90, 178)),
-    "male": ((6, 285), (10, 255), (12.5, 225), (15, 140), (20, 122), (55, 112), (90, 138)),
-}
-TRACT_SD_CM, PITCH_SD_OCT = 0.3, 0.14
+TIMBRE_BY = ("chin", "nose", "mouth")
+"""Direction of the face (`shape_axes`) that leads each of the three directions of timbre."""
+TIMBRE_TIE = 0.5
+"""Correlation of a direction of timbre with the direction of the face that leads it."""
+TRACT_SD = 0.015
+"""Standard deviation of the tract's length, as a factor, around the mean of a face."""
 TRACT_BY_LENGTH, TRACT_BY_JAW = 0.024, 0.018
 """Share of the tract's length that a standard deviation of face length, or jaw width, adds."""
+PITCH_SD_OCT = 1 / 12
+"""Standard deviation of log2 pitch around the mean of sex, age, timbre and tract."""
 PITCH_BY_TRACT = -0.6
 """Octaves of pitch for an octave of tract length beyond the mean."""
-RANGE_ST, RANGE_SD = {"female": 2.9, "male": 2.3}, 0.45
-RATE, RATE_SD, RATE_OLD = 172.0, 12.0, -0.7
-"""Mean speaking rate in words a minute, its deviation, and what each year over 55 adds to it."""
-BREATH, BREATH_SD, BREATH_OLD = {"female": -1.0, "male": -1.7}, 0.6, 0.025
-"""Mean breathiness (a logit) by sex, its deviation, and what each year over 55 adds."""
+RANGE_SD, SPEED_SD = 0.15, 0.06
+"""Standard deviations of the logarithm of the range and of the speed around their means."""
 SHAPE_SD = 0.75
 """Standard deviation of each identity coefficient around the mean of sex and age; 1 would make
 caricatures."""
-SHAPE_BY_SEX, SHAPE_BY_CHILD = 1.15, 2.0
-SKIN = {
-    "en-us": 0.38, "en-gb": 0.26, "en-gb-scotland": 0.12, "en-029": 0.80, "en-us-nyc": 0.48,
-    "en-gb-x-rp": 0.36,
-}  # fmt: skip
-SKIN_SD = 0.20
+SHAPE_BY_SEX = 1.15
+"""Half the distance between the mean shapes of men and women, along the direction "male"."""
+SKIN = {"american": 0.48, "british": 0.30}
+"""Mean melanin of the skin of an accent."""
+SKIN_SD = 0.24
 """Standard deviation of melanin around the mean of an accent."""
 WRINKLE_SD = 0.09
 """Standard deviation of the depth of wrinkles around the mean of an age."""
 HAIR_ODDS = {
-    ("female", "child"): (0, 0, 2, 1, 3, 1, 4, 5, 6, 5, 2, 0),
     ("female", "adult"): (0.1, 0.2, 1.5, 1, 3, 1.2, 5, 6, 5, 3, 3, 0),
     ("female", "old"): (0, 0.2, 5, 2, 4, 0.8, 6, 2, 0.6, 0.4, 3, 0.3),
-    ("male", "child"): (0, 2, 7, 4, 3, 1.2, 0.6, 0.3, 0.2, 0.1, 0, 0),
     ("male", "adult"): (1.6, 3, 7, 5, 2, 1, 0.2, 0.5, 0.4, 0.4, 0.3, 2.2),
     ("male", "old"): (4, 2, 3, 2, 0.5, 0.2, 0, 0.1, 0.1, 0.1, 0, 6),
 }
 """Odds of `HAIR_STYLES` by sex and stage of life."""
 BEARD_ODDS = {"adult": (5, 2.5, 0.9, 1.0, 1.8), "old": (5, 1, 1.4, 0.8, 2.4)}
-"""Odds of `BEARDS` for men; boys and women have none."""
-GLASSES_ODDS = {"child": (9, 0.6, 0.4, 0), "adult": (7, 1.2, 1.5, 0.3), "old": (4, 1.4, 1.5, 1.6)}
-PAINTED = {"child": 0.02, "adult": 0.45, "old": 0.35}
+"""Odds of `BEARDS` for men; women have none, nor have men under 17."""
+GLASSES_ODDS = {"adult": (7, 1.2, 1.5, 0.3), "old": (4, 1.4, 1.5, 1.6)}
+PAINTED = {"adult": 0.45, "old": 0.35}
 """Share of women with painted lips."""
 IRISES = (
     ((0.33, 0.20, 0.11), 0.5), ((0.22, 0.13, 0.07), 0.9), ((0.33, 0.46, 0.58), 0.12),
@@ -101,11 +105,11 @@ IRISES = (
 def draw_person(seed: int, index: int) -> Person:
     """Person number `index` of the corpus with this seed; independent of all others."""
     rng = np.random.default_rng([seed, index, 7177])
-    sex, age = str(rng.choice(SEXES)), draw_age(rng)
-    accent = str(rng.choice(ACCENTS))
+    sex, age = SEXES[rng.integers(len(SEXES))], draw_age(rng)
+    accent = ACCENTS[rng.integers(len(ACCENTS))]
     height = curve(HEIGHT_CM[sex], age) * (1 + 0.04 * rng.normal())
     looks = _draw_looks(sex, age, accent, rng)
-    voice = _draw_voice(sex, age, looks.identity, rng)
+    voice = _draw_voice(sex, age, accent, looks.identity, rng)
     return Person(index, sex, age, float(height), accent, looks, voice)
 
 
@@ -122,14 +126,15 @@ def curve(points: tuple[tuple[float, float], ...], age: float) -> float:
 
 
 def stage(age: float) -> str:
-    """ "child" under 15, "old" from 62 on, else "adult"."""
-    return "child" if age < 15 else "old" if age >= 62 else "adult"
+    """ "old" from 62 on, "adult" before."""
+    return "old" if age >= 62 else "adult"
 
 
 @cache
 def shape_axes() -> dict[str, np.ndarray]:
     """Unit directions [40] in face478's identity space: along "length" faces grow longest for the
-    least change, along "jaw" jaws grow broad; "male" and "child" are mixtures."""
+    least change, along "jaw" jaws grow broad, along "chin" chins grow long, along "nose" noses,
+    along "mouth" mouths grow broad; "male" is a mixture."""
     from vivavoce.look.face478 import load
 
     model = load()
@@ -160,20 +165,17 @@ def shape_axes() -> dict[str, np.ndarray]:
     return {
         "length": mixed(length),
         "jaw": mixed(jaw),
+        "chin": mixed(chin),
+        "nose": mixed(nose),
+        "mouth": mixed(wide),
         "male": mixed(jaw, chin, -lid, 0.5 * length, 0.6 * wide),
-        "child": mixed(-length, lid, -nose, -0.7 * chin, -0.3 * jaw),
     }
 
 
-def mean_shape(sex: str, age: float) -> np.ndarray:
-    """Mean identity coefficients [40] of people of this sex and age."""
-    axes = shape_axes()
-    child = np.clip((16 - age) / 8, 0, 1.1)
-    grown = np.clip((age - 8) / 9, 0.2, 1.0)
+def mean_shape(sex: str) -> np.ndarray:
+    """Mean identity coefficients [40] of people of this sex."""
     sign = 1.0 if sex == "male" else -1.0
-    shape: np.ndarray = (
-        SHAPE_BY_SEX * sign * grown * axes["male"] + SHAPE_BY_CHILD * child * axes["child"]
-    )
+    shape: np.ndarray = SHAPE_BY_SEX * sign * shape_axes()["male"]
     return shape
 
 
@@ -200,8 +202,8 @@ def mean_wrinkles(age: float) -> float:
     return (age - 28) / 58
 
 
-def _draw_looks(sex: str, age: float, accent: str, rng: np.random.Generator) -> Looks:
-    identity = mean_shape(sex, age) + SHAPE_SD * rng.normal(size=40)
+def _draw_looks(sex: Sex, age: float, accent: Accent, rng: np.random.Generator) -> Looks:
+    identity = mean_shape(sex) + SHAPE_SD * rng.normal(size=40)
     skin = float(np.clip(SKIN[accent] + SKIN_SD * rng.normal(), 0, 1))
     hair = str(rng.choice(HAIR_STYLES, p=odds(HAIR_ODDS[sex, stage(age)])))
     beard = str(rng.choice(BEARDS, p=beard_odds(sex, age)))
@@ -224,7 +226,7 @@ def _draw_looks(sex: str, age: float, accent: str, rng: np.random.Generator) -> 
         beard=beard,
         glasses=glasses,
         glasses_colour=_hsv(rng, (0, 1), (0.1, 0.7), (0.05, 0.35)),
-        clothes=str(rng.choice(CLOTHES[:4] if stage(age) == "child" else CLOTHES)),
+        clothes=str(rng.choice(CLOTHES)),
         clothes_colour=_hsv(rng, (0, 1), (0.1, 0.65), (0.2, 0.8)),
         backdrop=str(rng.choice(BACKDROPS)),
         backdrop_colour=_hsv(rng, (0, 1), (0.06, 0.32), (0.35, 0.8)),
@@ -266,39 +268,43 @@ def _hsv(
     return colorsys.hsv_to_rgb(*(float(rng.uniform(*span)) for span in (hue, strong, bright)))
 
 
-def tract_mean(sex: str, age: float, identity: np.ndarray) -> float:
-    """Mean tract length in cm of people of this sex, age and face."""
-    axes, rest = shape_axes(), identity - mean_shape(sex, age)
-    more = TRACT_BY_LENGTH * rest @ axes["length"] + TRACT_BY_JAW * rest @ axes["jaw"]
-    return float(curve(TRACT_CM[sex], age) * (1 + more / SHAPE_SD))
+def along(name: str, sex: str, identity: np.ndarray) -> float:
+    """How far a face lies from the mean of its sex along an axis, in standard deviations."""
+    return float((identity - mean_shape(sex)) @ shape_axes()[name] / SHAPE_SD)
 
 
-def pitch_mean(sex: str, age: float, tract_cm: float) -> float:
-    """Mean of log2 pitch (Hz) of people of this sex and age with this tract."""
-    beyond = np.log2(tract_cm / curve(TRACT_CM[sex], age))
-    return float(np.log2(curve(PITCH_HZ[sex], age)) + PITCH_BY_TRACT * beyond)
+def timbre_mean(sex: str, identity: np.ndarray) -> np.ndarray:
+    """Mean timbre [3] of people of this sex and face; its deviation is `timbre_sd`."""
+    return np.array([TIMBRE_TIE * along(name, sex, identity) for name in TIMBRE_BY])
 
 
-def rate_mean(age: float) -> float:
-    """Mean words a minute at this age."""
-    return RATE + RATE_OLD * max(0.0, age - 55) - 1.5 * max(0.0, 12 - age)
+def timbre_sd() -> float:
+    """Standard deviation of each direction of timbre around its mean, so that all is normal."""
+    return float(np.sqrt(1 - TIMBRE_TIE**2))
 
 
-def breath_mean(sex: str, age: float) -> float:
-    """Mean breathiness of voices of this sex and age, as a logit: 0 stands for 0.5."""
-    return BREATH[sex] + BREATH_OLD * max(0.0, age - 60)
+def tract_mean(sex: str, identity: np.ndarray) -> float:
+    """Mean tract length, as a factor, of people of this sex and face."""
+    more = TRACT_BY_LENGTH * along("length", sex, identity)
+    return 1 + more + TRACT_BY_JAW * along("jaw", sex, identity)
 
 
-def _draw_voice(sex: str, age: float, identity: np.ndarray, rng: np.random.Generator) -> Voice:
-    tract = tract_mean(sex, age, identity) + TRACT_SD_CM * rng.normal()
-    pitch = 2 ** (pitch_mean(sex, age, tract) + PITCH_SD_OCT * rng.normal())
-    breath = breath_mean(sex, age) + BREATH_SD * rng.normal()
-    low = sex == "male" and age >= 14
+def pitch_mean(sex: Sex, age: float, own_hz: float, tract: float) -> float:
+    """Mean of log2 pitch (Hz) at this sex, age and tract; `own_hz` is the timbre's own pitch."""
+    return float(np.log2(own_hz * pitch_of_age(sex, age)) + PITCH_BY_TRACT * np.log2(tract))
+
+
+def _draw_voice(
+    sex: Sex, age: float, accent: Accent, identity: np.ndarray, rng: np.random.Generator
+) -> Voice:
+    timbre = timbre_mean(sex, identity) + timbre_sd() * rng.normal(size=TIMBRES)
+    tract = tract_mean(sex, identity) + TRACT_SD * rng.normal()
+    own_hz = Speaker(point(sex, accent, timbre)).middle_hz
+    pitch = 2 ** (pitch_mean(sex, age, own_hz, tract) + PITCH_SD_OCT * rng.normal())
     return Voice(
-        variant=str(rng.choice(("m1", "m3", "m7") if low else ("f2", "f3", "f5"))),
+        timbre=tuple(map(float, timbre)),  # type: ignore[arg-type]
         pitch_hz=float(pitch),
-        range_st=float(RANGE_ST[sex] + RANGE_SD * rng.normal()),
-        rate=float(rate_mean(age) + RATE_SD * rng.normal()),
-        breathiness=float(1 / (1 + np.exp(-breath))),
-        tract_cm=float(tract),
+        range=float(np.exp(RANGE_SD * rng.normal())),
+        speed=float(speed_of_age(age) * np.exp(SPEED_SD * rng.normal())),
+        tract=float(tract),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vivavoce.speak.natural.space import Accent, Sex
 from vivavoce.types import Float
 
 HAIR_STYLES = (
@@ -19,9 +20,9 @@ BEARDS = ("none", "stubble", "moustache", "goatee", "full")
 GLASSES = ("none", "round", "square", "half")
 CLOTHES = ("crew", "v_neck", "collar", "hoodie", "blazer")
 BACKDROPS = ("plain", "gradient", "room", "bokeh", "wall")
-SEXES = ("female", "male")
-ACCENTS = ("en-us", "en-gb", "en-gb-scotland", "en-029", "en-us-nyc", "en-gb-x-rp")
-"""Where a person learned to speak: the corpus's stand-in for nationality (espeak-ng names)."""
+SEXES: tuple[Sex, ...] = ("female", "male")
+ACCENTS: tuple[Accent, ...] = ("american", "british")
+"""How a person speaks English: the corpus's stand-in for nationality."""
 
 
 @dataclass(frozen=True)
@@ -80,18 +81,16 @@ class Looks:
 class Voice:
     """Voice of a person in calm speech."""
 
-    variant: str
-    """espeak-ng variant, e.g. "m3"; it says which timbre the tract is stretched from."""
+    timbre: tuple[float, float, float]
+    """Where the voice lies among those of its sex and accent: `speak.natural.space.point`."""
     pitch_hz: float
     """Median F0 of calm speech in Hz."""
-    range_st: float
-    """Standard deviation of f0 in calm speech, semitones."""
-    rate: float
-    """Speaking rate in calm speech, words a minute."""
-    breathiness: float
-    """Breathiness of the voice: 0 clear to 1 breathy."""
-    tract_cm: float
-    """Length of the vocal tract in cm: 17.5 an average man, 14.5 a woman, 11 a child of six."""
+    range: float
+    """Factor on how far the pitch moves, 1 for the voice as it is."""
+    speed: float
+    """Factor on the speaking rate, 1 for the voice as it is."""
+    tract: float
+    """Factor on the length of the vocal tract, 1 for the voice as it is."""
 
 
 @dataclass(frozen=True)
@@ -100,13 +99,13 @@ class Person:
 
     index: int
     """Number of the person in the corpus, from 0."""
-    sex: str
+    sex: Sex
     """Sex of the person, one of `SEXES`."""
     age: float
-    """Age in years, 6 to 90."""
+    """Age in years, 16 to 90: the voice space has no child."""
     height_cm: float
     """Height of the body in cm."""
-    accent: str
+    accent: Accent
     """Accent of the person, one of `ACCENTS`."""
     looks: Looks
     """The looks of the person."""

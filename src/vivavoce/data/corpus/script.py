@@ -12,7 +12,7 @@ from vivavoce.data.corpus.feeling import draw_look, units
 from vivavoce.data.corpus.person import Person
 from vivavoce.data.corpus.sentences import SENTENCES, WORDS
 from vivavoce.data.corpus.splits import split_of
-from vivavoce.data.corpus.voice import say
+from vivavoce.speak.pieces import FASTEST
 from vivavoce.types import EMOTIONS, RATE, SAMPLES_PER_FRAME, Emotion, Float, Phone, Speech
 
 NEUTRAL_SHARE = 0.2
@@ -22,6 +22,8 @@ LEVELS = 3
 WORD_FRAMES = 29
 """LRW's clips: 1.16 s with the word in the middle (Chung & Zisserman, "Lip Reading in the Wild",
 2016)."""
+LONGEST_WORD_S = 0.96
+"""Time that a single word may take; who is slower says it faster."""
 _BEFORE_S, _AFTER_S = (0.16, 0.40), (0.28, 0.56)  # silence around a sentence
 
 
@@ -98,8 +100,13 @@ def draw_feeling(rng: np.random.Generator) -> tuple[Emotion, int]:
 
 def record(person: Person, line: Line) -> Take:
     """`line`, spoken by `person` and cut to whole frames."""
-    said = say(person, line.text, line.feeling, person.rng("voice", line.number))
+    from vivavoce.data.corpus.voice import say  # who only draws needs no voices
+
+    said = say(person, line.text, line.feeling)
     if line.single:
+        long = (said.words[-1][2] - said.words[0][1]) / LONGEST_WORD_S
+        if long > 1:  # it would not fit
+            said = say(person, line.text, line.feeling, rate=min(long, FASTEST))
         return frame_word(said.speech, said.words)
     return frame_sentence(said.speech, said.words, person.rng("silence", line.number))
 
@@ -131,7 +138,7 @@ def _cut(
     samples = np.zeros(length, np.float32)
     source = speech.samples[max(first, 0) : first + length]
     at = max(-first, 0)
-    samples[at : at + len(source)] = source
+    samples[at : at + len(source)] = np.round(source * 32768) / 32768  # as shards keep it
     end_s = length / RATE
     phones = [
         Phone(p.symbol, max(p.start_s - start_s, 0.0), min(p.end_s - start_s, end_s))

@@ -32,8 +32,9 @@ Accent = Literal["american", "british"]
 YOUNGEST, OLDEST = 16.0, 90.0
 """Ages that the space can voice, in years; it has no child."""
 
-_OUTWARD = 1.15  # how far a drawn voice lies from the middle, as a mixture of its neighbours
-_CONCENTRATION = 0.45  # of the Dirichlet that mixes: most draws are two or three voices
+TIMBRES = 3
+"""Number of directions in which voices of one sex and accent differ most."""
+_FARTHEST = 2.2  # standard deviations that no voice is away from the middle, along a direction
 _PITCH_NOISE = 0.05  # standard deviation of the logarithm of the pitch
 _TRACT_NOISE = 0.025
 
@@ -119,18 +120,47 @@ def mixture(shares: dict[str, float]) -> Speaker:
     return Speaker(weights, british=float(weights @ _space()["british"]) >= 0.5)
 
 
+def point(sex: Sex, accent: Accent, timbre: Float) -> Float:
+    """Weights of the voice that lies at `timbre` among the voices of that sex and accent.
+
+    Args:
+        sex: Sex that is heard.
+        accent: Accent.
+        timbre: How far from their middle along each of their `TIMBRES` main directions, [3] in
+            standard deviations; far ones are drawn in, so that nothing is beyond 2.2.
+    """
+    middle, directions = _voices_of(sex, accent)
+    inside = _FARTHEST * np.tanh(np.asarray(timbre, float) / _FARTHEST)
+    return (middle + inside @ directions).astype(np.float32)
+
+
+@cache
+def _voices_of(sex: Sex, accent: Accent) -> tuple[np.ndarray, np.ndarray]:
+    """Weights of the middle of the voices of a sex and accent, and of a step of one standard
+    deviation along each of their principal directions [TIMBRES, voices]."""
+    space = _space()
+    alike = (space["male"] == (sex == "male")) & (space["british"] == (accent == "british"))
+    styles = space["curves"][alike, 0].astype(float)
+    main, *_ = np.linalg.svd(styles - styles.mean(0), full_matrices=False)
+    steps = main.T[:TIMBRES] / np.sqrt(len(styles))
+    steps *= np.sign(steps[np.arange(TIMBRES), np.abs(steps).argmax(1)])[:, None]
+    directions = np.zeros((TIMBRES, len(alike)))
+    directions[:, alike] = steps
+    return alike / alike.sum(), directions
+
+
 def drawn(sex: Sex, age: float, accent: Accent, noise: np.random.Generator) -> Speaker:
     """A speaker who does not exist, of that sex, age and accent; the same noise draws the same one.
 
-    Rules: a mixture of the voices of that sex and accent, mostly of two or three, a little outward
-    of their middle; pitch and speed follow the age (`pitch_of_age`, `speed_of_age`), and pitch and
-    tract scatter by 5 and 2.5 percent.
+    Rules: a normal draw around the middle of the voices of that sex and accent (`point`); pitch and
+    speed follow the age (`pitch_of_age`, `speed_of_age`), and pitch and tract scatter by 5 and 2.5
+    percent.
 
     Args:
         sex: Sex that is heard.
         age: Age in years, `YOUNGEST` to `OLDEST`.
         accent: Accent.
-        noise: Where the draw comes from: two numbers and the mixture.
+        noise: Where the draw comes from: the timbre and two numbers.
 
     Raises:
         RequestError: The space has no voice of that age.
@@ -140,18 +170,11 @@ def drawn(sex: Sex, age: float, accent: Accent, noise: np.random.Generator) -> S
             f"The voice space speaks for people of {YOUNGEST:.0f} to {OLDEST:.0f} years, not "
             f"{age:.0f}: all its voices are adults."
         )
-    space = _space()
-    alike = (space["male"] == (sex == "male")) & (space["british"] == (accent == "british"))
-    middle = alike / alike.sum()
-    mixed = np.zeros(len(alike))
-    mixed[alike] = noise.dirichlet(np.full(alike.sum(), _CONCENTRATION))
-    weights = middle + _OUTWARD * (mixed - middle)
+    weights = point(sex, accent, noise.standard_normal(TIMBRES, np.float32))
     pitch = pitch_of_age(sex, age) * np.exp(_PITCH_NOISE * np.clip(noise.standard_normal(), -2, 2))
     tract = np.exp(_TRACT_NOISE * np.clip(noise.standard_normal(), -2, 2))
-    return Speaker(
-        weights.astype(np.float32), accent == "british", float(pitch), float(tract),
-        speed_of_age(age),
-    )  # fmt: skip
+    british = accent == "british"
+    return Speaker(weights, british, float(pitch), float(tract), speed_of_age(age))
 
 
 def pitch_of_age(sex: Sex, age: float) -> float:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-
-from num2words import CONVERTER_CLASSES, num2words
+from functools import cache, lru_cache
+from importlib import import_module
+from types import ModuleType
 
 MOST_DIGITS = 27
 """Longer whole numbers are said digit by digit."""
 
 
+@cache
+def _words() -> ModuleType:
+    """num2words, read when the first number comes: who trains on phones does not need it."""
+    return import_module("num2words")
+
+
 def knows(language: str) -> bool:
     """Whether numbers have words in a language here."""
-    return language in CONVERTER_CLASSES
+    return language in _words().CONVERTER_CLASSES
 
 
 @lru_cache(4096)
@@ -24,7 +30,7 @@ def cardinal(number: str, language: str) -> str:
     if len(whole) > MOST_DIGITS:
         said = digits(whole, language)
     else:
-        said = _tidy(num2words(int(whole or "0"), lang=language))
+        said = _tidy(_words().num2words(int(whole or "0"), lang=language))
     if point and part:
         said += f" {_point(language)} {digits(part, language)}"
     return f"{_minus(language)} {said}" if sign else said
@@ -33,14 +39,14 @@ def cardinal(number: str, language: str) -> str:
 @lru_cache(1024)
 def ordinal(number: int, language: str) -> str:
     """The ordinal of a whole number in words, such as "third"."""
-    return _tidy(num2words(number, lang=language, to="ordinal"))
+    return _tidy(_words().num2words(number, lang=language, to="ordinal"))
 
 
 @lru_cache(1024)
 def year(number: int, language: str) -> str:
     """A year in words, such as "nineteen ninety-nine"."""
     try:
-        return _tidy(num2words(number, lang=language, to="year"))
+        return _tidy(_words().num2words(number, lang=language, to="year"))
     except NotImplementedError:
         return cardinal(str(number), language)
 
@@ -62,10 +68,10 @@ def _tidy(words: str) -> str:
 @lru_cache
 def _point(language: str) -> str:
     """The word for the decimal mark, as num2words says it."""
-    said = num2words(0.5, lang=language).split()
+    said = _words().num2words(0.5, lang=language).split()
     return said[1] if len(said) > 2 else "."
 
 
 @lru_cache
 def _minus(language: str) -> str:
-    return str(num2words(-1, lang=language)).split()[0]
+    return str(_words().num2words(-1, lang=language)).split()[0]

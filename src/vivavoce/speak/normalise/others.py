@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any
-
-from babel import Locale, UnknownLocaleError
-from babel.numbers import get_currency_name
-from babel.units import get_unit_name
+from typing import TYPE_CHECKING, Any
 
 from vivavoce.speak.normalise import addresses, numerals
+
+if TYPE_CHECKING:
+    from babel import Locale  # imported where it is used: who trains on phones does not need it
 
 _SIGNS = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR", "₽": "RUB", "₩": "KRW",
           "₺": "TRY", "₴": "UAH", "zł": "PLN", "kr": "SEK", "R$": "BRL", "Kč": "CZK",
@@ -113,6 +112,8 @@ def written_out(text: str, language: str) -> str:
 
 @lru_cache
 def _locale(language: str) -> Locale | None:
+    from babel import Locale, UnknownLocaleError
+
     try:
         return Locale.parse(language)
     except (UnknownLocaleError, ValueError):
@@ -197,6 +198,8 @@ def _money(text: str, language: str) -> str:
     locale = _locale(language)
     if locale is None:
         return text
+    from babel.numbers import get_currency_name
+
     signs = "|".join(re.escape(s) for s in sorted(_SIGNS, key=len, reverse=True))
     number = _number_pattern(language)
 
@@ -270,6 +273,8 @@ def _unit_name(unit: str, number: str, language: str) -> str | None:
     pattern = forms.get(locale.plural_form(float(number))) or forms.get("other")
     if pattern:
         return str(pattern).replace("{0}", "").strip()
+    from babel.units import get_unit_name
+
     return get_unit_name(unit, locale=locale)
 
 

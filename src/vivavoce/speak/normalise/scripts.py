@@ -5,8 +5,6 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 
-from babel.core import get_global
-
 from vivavoce.errors import RequestError
 from vivavoce.speak.normalise.markup import TAG
 
@@ -54,6 +52,8 @@ def scripts_of(language: str) -> tuple[str, ...]:
     tag = language.lower().replace("_", "-")
     code = _OWN.get(tag) or _OWN.get(tag.split("-")[0])
     if code is None:
+        from babel.core import get_global  # only where it is needed: it is slow to import
+
         likely = get_global("likely_subtags")
         parts = tag.split("-")
         stated = next((p.title() for p in parts[1:] if len(p) == 4), None)
