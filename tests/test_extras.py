@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[Sequence[object], ...]] = {
         ("train", "judges", "--dry-run"),
         ("measure", "clips/a.mp4", "--reference", "clips/a.mp4", "--judge", "words=folder"),
     ),
+    "judges": (("measure", "clips/a.mp4", "--reference", "clips/a.mp4", "-m", "WER"),),
     "measure": (
         ("measure", "--list"),
         ("measure", "clips/a.mp4", "--reference", "clips/a.mp4", "-m", "MCD", "-m", "WER"),

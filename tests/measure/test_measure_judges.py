@@ -7,12 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from vivavoce.data.corpus.people import draw_person
+from vivavoce.data.corpus.voice import say
 from vivavoce.data.schema import Sample
 from vivavoce.data.shards import open_set
 from vivavoce.errors import BadCheckpoint, RequestError, UnknownName
-from vivavoce.measure.judges import KINDS, load_judge
+from vivavoce.measure.judges import KINDS, corpus, load_judge, packaged
+from vivavoce.measure.metrics import words
 from vivavoce.measure.metrics.lipsync import MOST
-from vivavoce.types import SAMPLES_PER_FRAME
+from vivavoce.types import SAMPLES_PER_FRAME, Emotion
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +65,7 @@ def test_short_clips_have_no_sync(clips: list[Sample]) -> None:
 
 
 def test_every_kind_has_a_corpus_judge_with_a_name() -> None:
-    for kind in KINDS:
+    for kind in set(KINDS) - {"naturalness", "noise"}:  # their packages may be missing
         judge = load_judge(kind)
         assert judge.name
         assert judge.official is False
@@ -75,3 +78,32 @@ def test_unknown_judges_are_refused() -> None:
         load_judge("looks", "anything.pth")
     with pytest.raises(BadCheckpoint):
         load_judge("sync", "missing.model")
+
+
+def test_natural_and_clean_speech_is_preferred() -> None:
+    pytest.importorskip("distillmos", reason="the judges of naturalness come with no extra")
+    pytest.importorskip("speechmos", reason="the judges of naturalness come with no extra")
+    said = say(draw_person(1, 0), "We leave tomorrow morning.", Emotion("neutral")).speech.samples
+    noise = 0.03 * np.random.default_rng(0).standard_normal(len(said)).astype(np.float32)
+    for kind in ("naturalness", "noise"):
+        judge = load_judge(kind)
+        assert 5 >= judge.opinion(said) > judge.opinion(said + noise) + 0.5 >= 1
+    assert judge.opinion(np.tile(said, 6)) > 2.5  # long sound is heard in windows
+
+
+def test_words_are_heard_by_whisper_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "We leave tomorrow morning."
+    said = say(draw_person(1, 0), text, Emotion("neutral")).speech.samples
+    judge = corpus.words_judge(Path())
+    assert judge.name == "Whisper tiny.en"
+    assert words.wer(text, judge.text(said)) == 0
+    monkeypatch.setattr(corpus, "find_spec", lambda name: None)
+    assert corpus.words_judge(Path()).name == "pocketsphinx en-us"
+
+
+def test_a_missing_judge_of_naturalness_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packaged, "find_spec", lambda name: None)
+    with pytest.raises(RequestError, match="pip install --no-deps distillmos"):
+        corpus.DistillMosJudge(Path())
+    with pytest.raises(RequestError, match="needs speechmos"):
+        corpus.DnsmosJudge(Path())

@@ -12,7 +12,10 @@ from typing import Any, Literal
 
 from vivavoce.errors import RequestError, UnknownName
 
-JudgeKind = Literal["picture", "clip", "face", "looks", "head", "sync", "voice", "sound", "words"]
+JudgeKind = Literal[
+    "picture", "clip", "face", "looks", "head", "sync", "voice", "sound", "words", "naturalness",
+    "noise",
+]  # fmt: skip
 KINDS: dict[JudgeKind, tuple[str, str]] = {
     "picture": ("features and maps of pictures: FID, KID, LPIPS", "Inception"),
     "clip": ("features of 16 frames: FVD", "I3D"),
@@ -23,6 +26,8 @@ KINDS: dict[JudgeKind, tuple[str, str]] = {
     "voice": ("identity of a voice: C-SIM", "an x-vector network"),
     "sound": ("features of sound: FAD", "VGGish"),
     "words": ("what is said: WER, CER", "Whisper"),
+    "naturalness": ("how natural a voice sounds: DistillMOS", ""),
+    "noise": ("how good the sound is: DNSMOS", ""),
 }
 """Kind → what it tells, and the official network that tells it in the papers."""
 

@@ -7,6 +7,7 @@ samples [n] at 16 kHz.
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,12 @@ import torch
 from vivavoce.errors import needs
 from vivavoce.look.face478 import fit
 from vivavoce.measure.judges.networks import Face, Feeling, Voice
+from vivavoce.measure.judges.packaged import (
+    WHISPER_MODULES,
+    DistillMosJudge,
+    DnsmosJudge,
+    WhisperJudge,
+)
 from vivavoce.measure.judges.tensors import answer, beside
 from vivavoce.measure.judges.views import face_crops, heard, lip_curves
 from vivavoce.nn.devices import pick
@@ -182,8 +189,14 @@ class HeadJudge:
         return np.degrees(fit(landmarks).pose[:, :3]).astype(np.float32)
 
 
-class WordsJudge:
-    """The corpus judge of words: pocketsphinx with the English model that is in its wheel."""
+def words_judge(folder: Path, device: str = "cpu") -> WhisperJudge | SphinxJudge:
+    """Whisper tiny.en where the extra "judges" is installed, pocketsphinx elsewhere."""
+    found = all(find_spec(name) for name in WHISPER_MODULES)
+    return (WhisperJudge if found else SphinxJudge)(folder, device)
+
+
+class SphinxJudge:
+    """The words that pocketsphinx hears, with the English model that is in its wheel."""
 
     name = "pocketsphinx en-us"
     official = False
@@ -204,6 +217,6 @@ class WordsJudge:
 CORPUS_JUDGES: dict[str, Callable[[Path, str], Any]] = {
     "picture": FaceJudge, "clip": ClipJudge, "face": FaceJudge, "looks": FaceJudge,
     "head": HeadJudge, "sync": SyncJudge, "voice": VoiceJudge, "sound": VoiceJudge,
-    "words": WordsJudge,
+    "words": words_judge, "naturalness": DistillMosJudge, "noise": DnsmosJudge,
 }  # fmt: skip
 """Kind → its class, made of the folder of weights and the name of a device."""

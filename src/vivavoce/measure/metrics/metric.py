@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from vivavoce.errors import UnknownName
+from vivavoce.errors import RequestError, UnknownName
 from vivavoce.measure.judges import JudgeKind
 from vivavoce.measure.metrics import face, lag, lips, lipsync, matching, motion, picture, words
 from vivavoce.measure.metrics.files import Vectors
@@ -115,6 +115,14 @@ def _still(clip: View, true: View | None) -> float:
 
 def _wer(clip: View, true: View) -> float:
     return words.wer(true.told("text"), clip.heard_words)
+
+
+def _opinion(clip: View, kind: str) -> float:
+    try:
+        judge = clip.judge(kind)
+    except RequestError as lack:  # the packages of these judges come with no extra
+        raise NotMeasured(str(lack)) from None
+    return float(judge.opinion(clip.samples))
 
 
 def _cer(clip: View, true: View) -> float:
@@ -307,6 +315,10 @@ METRICS = (
            lambda c, r: lipsync.sync_score(c.sync), reference=False, judge="sync", hears=True),
     Metric("WER", "%", "lower", "0..", "word error rate", _wer, judge="words"),
     Metric("CER", "%", "lower", "0..", "character error rate", _cer, judge="words"),
+    Metric("DistillMOS", "", "higher", "1..5", "Stahl & Gamper 2025: naturalness of the voice",
+           lambda c, r: _opinion(c, "naturalness"), reference=False, judge="naturalness"),
+    Metric("DNSMOS", "", "higher", "1..5", "Reddy et al. 2022: overall quality of the sound",
+           lambda c, r: _opinion(c, "noise"), reference=False, judge="noise"),
     Metric("MCD", "dB", "lower", "0..", "Kubichek 1993, aligned", _mcd),
     Metric("F0 RMSE", "Hz", "lower", "0..", "voiced frames, aligned", _f0),
     Metric("STOI", "", "higher", "0..1", "Taal et al. 2011, aligned", _stoi),
