@@ -1,42 +1,68 @@
-"""Packs what a bare GPU machine needs to train a system within some minutes: `make train-gpu`.
+"""Packs what a bare GPU machine needs to train within some minutes: `make train-gpu`.
 
-    make train-gpu SYSTEM=sdm               # out/train-gpu/sdm, and the command to run there
-    make train-gpu SYSTEM=sdm REHEARSE=1    # the same, run here on the CPU with a few steps
+    make train-gpu SYSTEM=ttsf             # out/train-gpu/ttsf, and the command to run there
+    make train-gpu SYSTEM=all              # ttsf, sdm and the judges at once
+    make train-gpu SYSTEM=all REHEARSE=1   # the same, run here on the CPU with a few steps
 
 The machine is expected to have Python 3.12 with torch 2.11, numpy 2 and the packages of `THERE`, no
-network, neither mediapipe nor PyAV, and many processor cores. The corpus is made there: its recipe
-is a hundred bytes and its shards are not. scripts/train_gpu_there.py is what runs there.
+network, neither mediapipe nor PyAV, and many processor cores. What corpus people say is spoken here
+and travels as Opus (54 kbit/s); their pictures are drawn there. scripts/train_gpu_there.py is what
+runs there: every lane in a process of its own, side by side.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
+import soundfile
+
+from vivavoce.data.corpus.takes import load, speak_takes
+from vivavoce.types import RATE, Float
+
 REPOSITORY = Path(__file__).parents[1]
-RECIPES = {
-    "judges": {
-        "people": 200, "clips": 3, "size": 128, "changes": ["batch=64"],
-        "without": ["feeling"],  # it compares what the tracker sees, and there is none
-    },
-    "sdm": {"people": 120, "clips": 4, "size": 128, "changes": ["batch=32", "workers=4"]},
-    "ttsf": {"people": 120, "clips": 4, "size": 128, "changes": ["workers=4"]},
-}  # fmt: skip
-"""System → corpus that is made for it, settings that differ from the preset, and stages that are
-left out. The steps are the preset's, all scaled by one factor, so that they fit into the time that
-is left. `portrait` learns from real clips that a tracker has followed; it has no recipe."""
-REHEARSAL = {"people": 7, "clips": 1, "size": 128, "changes": ["batch=2", "workers=0"], "steps": 1}
+CORPUS = {"people": 224, "clips": 4, "seed": 1, "size": 128, "train_seed": 0}
+"""Corpus that everything learns from, and the seed of the training."""
+LANES = (
+    {"name": "face", "system": "ttsf",
+     "stages": {"encoder": 1500, "face": 3000, "generator": 3000},
+     "changes": ["encoder.batch=32", "face.batch=24", "generator.batch=24", "workers=3"]},
+    {"name": "vocoder", "system": "ttsf", "stages": {"vocoder": 3000, "vocoder-gan": 3000},
+     "changes": ["batch=32", "workers=3"]},
+    {"name": "speech", "system": "ttsf", "stages": {"speech-align": 1500, "speech": 6000},
+     "changes": ["batch=32", "workers=3"],
+     "after": {"speech-align": ["face.face"]}, "from": {"speech-align": ["face"]}},
+    {"name": "motion", "system": "ttsf", "stages": {"motion": 2000, "reader": 600, "joint": 300},
+     "changes": ["motion.batch=32", "reader.batch=64", "joint.batch=4", "workers=3"],
+     "after": {"motion": ["face.generator", "speech.speech"]},
+     "from": {"motion": ["face", "speech:acoustic"]}},
+    {"name": "sdm", "system": "sdm",
+     "stages": {"coarse": 1200, "diffusion": 5600, "predictor": 2500, "renderer": 3000},
+     "changes": ["batch=32", "workers=2"]},
+    {"name": "judges", "system": "judges",
+     "stages": {"face": 2000, "voice": 2000, "sync": 2000},
+     "changes": ["batch=64", "workers=2"]},
+)  # fmt: skip
+"""What trains side by side: stages with their steps, settings that differ from the preset "tiny",
+stages of other lanes that are waited for, and lanes whose weights one begins with. The judges'
+stage `feeling` is left out: it compares what the tracker sees, and there is none. `portrait` learns
+from real clips that a tracker has followed; it has no lane."""
+REHEARSAL = {"people": 7, "clips": 1}
+REHEARSAL_CHANGES = ["batch=2", "workers=0"]
 WHEELS = (
-    "annotated-types", "braceexpand", "diffusers", "espeakng-loader", "lightning-fabric",
-    "lightning-utilities", "pydantic", "pydantic_core", "pyworld", "setuptools", "threadpoolctl",
-    "typing-inspection", "webdataset",
+    "annotated-types", "braceexpand", "cffi", "diffusers", "lightning-fabric",
+    "lightning-utilities", "pycparser", "pydantic", "pydantic_core", "pyworld", "setuptools",
+    "soundfile", "threadpoolctl", "typing-inspection", "webdataset",
 )  # fmt: skip
 """Packages that travel, in the versions of requirements.lock."""
 BUILT = ("pyworld",)
@@ -55,23 +81,65 @@ MOST_BYTES = 64 * 2**20
 """What may travel, with the files of the repository, which travel too."""
 
 
-def pack(system: str, folder: Path, minutes: float, python: str) -> None:
-    """Write the folder that travels: sources, wheels, recipe and the program that uses them."""
+def recipe_of(system: str, minutes: float) -> dict[str, Any]:
+    """What train_gpu_there.py is to do for a system, or for "all"."""
+    lanes = [lane for lane in LANES if system in (lane["system"], "all")]
+    return {**CORPUS, "minutes": minutes, "lanes": lanes}
+
+
+def pack(
+    system: str, folder: Path, minutes: float, python: str, rehearsal: bool, people: int
+) -> None:
+    """Write the folder that travels beside the repository: voices, wheels, recipe and what uses
+    them."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for name in _tracked("src/vivavoce"):
-        if "/weights/" not in name or "/weights/judges/" in name:
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(REPOSITORY / name, folder / name)
     shutil.copy(REPOSITORY / "scripts/train_gpu_there.py", folder / "train.py")
-    (folder / "recipe.json").write_text(
-        json.dumps({"system": system, "minutes": minutes, **RECIPES[system]}, indent=1)
-    )
-    shutil.copytree(_wheels(folder.parent / "wheels", python), folder / "wheels")
+    recipe = recipe_of(system, minutes) | {"people": people}
+    if rehearsal:
+        recipe |= REHEARSAL
+        recipe["lanes"] = [lane | {"changes": REHEARSAL_CHANGES} for lane in recipe["lanes"]]
+    (folder / "recipe.json").write_text(json.dumps(recipe, indent=1))
+    pack_voices(recipe, folder.parent, folder / "voices")
+    (folder / "wheels").mkdir()
+    for wheel in _wheels(folder.parent / "wheels", python):
+        shutil.copy(wheel, folder / "wheels")
     size, beside = _bytes(folder.rglob("*")), _bytes(REPOSITORY / n for n in _tracked("."))
     print(f"{folder}: {size / 2**20:.1f} MiB, beside {beside / 2**20:.1f} MiB of the repository")
     if size + beside > MOST_BYTES:
         sys.exit(f"Together that is over {MOST_BYTES / 2**20:.0f} MiB: leave files out.")
+
+
+def pack_voices(recipe: dict[str, Any], kept: Path, out: Path) -> None:
+    """What the corpus's people say, as Opus, a tar file a person; spoken once, kept in `kept`."""
+    people, clips, seed = recipe["people"], recipe["clips"], recipe["seed"]
+    takes = kept / f"takes-{seed}-{clips}"
+    speak_takes(takes, people, clips, seed, workers=os.cpu_count() or 1)
+    out.mkdir()
+    for path in sorted(takes.glob("*.npz"))[:people]:
+        about = {}
+        with tarfile.open(out / f"{path.stem}.tar", "w") as tar:
+            for name, take in load(path).items():
+                about[name] = {
+                    "text": take.speech.text,
+                    "samples": len(take.speech.samples),
+                    "phones": [[p.symbol, p.start_s, p.end_s] for p in take.speech.phones or ()],
+                    "words": take.words,
+                }
+                _add(tar, f"{name}.ogg", _opus(take.speech.samples))
+            _add(tar, "about.json", json.dumps(about).encode())
+
+
+def _opus(samples: Float) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, samples, RATE, format="OGG", subtype="OPUS", compression_level=0.8)
+    return file.getvalue()
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    about = tarfile.TarInfo(name)
+    about.size = len(content)
+    tar.addfile(about, io.BytesIO(content))
 
 
 def _tracked(below: str) -> list[str]:
@@ -86,16 +154,11 @@ def _bytes(files: object) -> int:
     return sum(f.stat().st_size for f in files if f.is_file())  # type: ignore[attr-defined]
 
 
-def _wheels(folder: Path, python: str) -> Path:
-    """The wheels for Python 3.12 on x86-64 Linux in `folder`, fetched or built if they are not."""
+def _wheels(folder: Path, python: str) -> list[Path]:
+    """The wheels for Python 3.12 on x86-64 Linux, kept in `folder`; fetched or built if lacking."""
     lock = (REPOSITORY / "requirements.lock").read_text().splitlines()
-    pins = [line for line in lock if line.partition("==")[0] in WHEELS]
-    have = {path.name.replace("-", "_").lower() for path in folder.glob("*.whl")}
-    lacking = [
-        pin
-        for pin in pins
-        if not any(n.startswith(pin.replace("==", "_").replace("-", "_") + "_") for n in have)
-    ]
+    pins = [line for line in lock if line.partition("==")[0].lower() in WHEELS]
+    lacking = [pin for pin in pins if not _wheel(folder, pin)]
     fetched = [pin for pin in lacking if pin.partition("==")[0] not in BUILT]
     built = [pin for pin in lacking if pin.partition("==")[0] in BUILT]
     platforms = [f"manylinux_2_{n}_x86_64" for n in (34, 31, 28, 27, 24, 17, 12, 5)]
@@ -114,14 +177,20 @@ def _wheels(folder: Path, python: str) -> Path:
         subprocess.run(
             [python, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), *built], check=True
         )
-    return folder
+    return [path for pin in pins for path in _wheel(folder, pin)]
+
+
+def _wheel(folder: Path, pin: str) -> list[Path]:
+    """The wheel of a pin "name==version" in `folder`, if it is there."""
+    start = pin.replace("==", "_").replace("-", "_").lower() + "_"
+    return [f for f in folder.glob("*.whl") if f.name.replace("-", "_").lower().startswith(start)]
 
 
 def there(folder: Path) -> str:
     """The command that trains there, from the folder above `folder`."""
     return (
         f"python3 -m pip install -q --no-index --no-deps --no-compile --target /tmp/site "
-        f"{folder}/wheels/*.whl && PYTHONPATH={folder}/src:/tmp/site "
+        f"{folder}/wheels/*.whl && PYTHONPATH=src:/tmp/site "
         f"python3 -u {folder}/train.py --out $OUT"
     )
 
@@ -131,19 +200,17 @@ def rehearse(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as elsewhere:
         packed = Path(elsewhere) / "pack"
         shutil.copytree(folder, packed)
-        recipe = json.loads((packed / "recipe.json").read_text()) | REHEARSAL
-        (packed / "recipe.json").write_text(json.dumps(recipe))
         carried = sorted({n for w in (packed / "wheels").glob("*.whl") for n in _modules(w)})
         hidden = Path(elsewhere) / "hidden"
         hidden.mkdir()
         (hidden / "sitecustomize.py").write_text(_HIDES.format(known=(*THERE, *carried)))
         environment = {
             "PATH": os.environ["PATH"], "HOME": elsewhere, "OMP_NUM_THREADS": "1",
-            "PYTHONPATH": f"{hidden}:{packed / 'src'}",
+            "PYTHONPATH": f"{hidden}:{REPOSITORY / 'src'}",
         }  # fmt: skip
         out = Path(elsewhere) / "out"
         subprocess.run(
-            [sys.executable, "-u", str(packed / "train.py"), "--out", str(out)],
+            [sys.executable, "-u", str(packed / "train.py"), "--out", str(out), "--steps", "8"],
             cwd=elsewhere, env=environment, check=True,
         )  # fmt: skip
         files = sorted(path for path in out.rglob("*") if path.is_file())
@@ -194,13 +261,15 @@ sys.meta_path[:] = map(Filtered, sys.meta_path)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("system", choices=sorted(RECIPES), help="what to train")
+    systems = sorted({str(lane["system"]) for lane in LANES})
+    parser.add_argument("system", choices=["all", *systems], help="what to train")
     parser.add_argument("--rehearse", action="store_true", help="run it here, with a few steps")
-    parser.add_argument("--minutes", type=float, default=8.0, help="time there, all included")
+    parser.add_argument("--minutes", type=float, default=9.5, help="time there, all included")
     parser.add_argument("--python312", default="python3.12", help="builds wheels for the machine")
+    parser.add_argument("--people", type=int, default=CORPUS["people"], help="of the corpus")
     asked = parser.parse_args()
     folder = Path("out/train-gpu") / asked.system
-    pack(asked.system, folder, asked.minutes, asked.python312)
+    pack(asked.system, folder, asked.minutes, asked.python312, asked.rehearse, asked.people)
     if asked.rehearse:
         rehearse(folder)
     print(f"To train on the GPU machine, carry {folder} there and run:\n{there(folder)}")

@@ -34,7 +34,6 @@ COMMANDS: dict[str, tuple[Sequence[object], ...]] = {
         ("train", "judges", "--dry-run"),
         ("measure", "clips/a.mp4", "--reference", "clips/a.mp4", "--judge", "words=folder"),
     ),
-    "judges": (("measure", "clips/a.mp4", "--reference", "clips/a.mp4", "-m", "WER"),),
     "measure": (
         ("measure", "--list"),
         ("measure", "clips/a.mp4", "--reference", "clips/a.mp4", "-m", "MCD", "-m", "WER"),
@@ -60,7 +59,8 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_extra_is_tried() -> None:
-    assert {*COMMANDS, "dev"} == set(without.EXTRAS)
+    # Without "judges" pocketsphinx hears the words: tests/measure/test_measure_judges.py.
+    assert {*COMMANDS, "dev", "judges"} == set(without.EXTRAS)
 
 
 SLOW = pytest.mark.slow(reason="many commands, each in a process of its own")

@@ -2,12 +2,17 @@
 
 LIA's generator (Wang et al., ICLR 2022, appendix A) with the layer-wise motion fusion of TTSF
 (Jang et al., CVPR 2024, Eq. 1): every style slot gets f_id, some also f_m, some f_lip.
+
+The paper's flow heads read the features of the picture that is being made, into which the source's
+appearance was blended. They can be made to read a drawing of the source's landmarks instead, which
+looks alike for a photograph, a painting and a drawn face.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +20,9 @@ from torch import Tensor, nn
 
 from vivavoce.nn.equalised import EqualConv2d, double, leaky
 from vivavoce.nn.modulated import Modulated
+
+READ = 32
+"""Most channels of the stream that reads a drawing of landmarks."""
 
 
 def slots_of(size: int) -> int:
@@ -65,11 +73,11 @@ class _Flow(nn.Module):
         self.bias = nn.Parameter(torch.zeros(3, 1, 1))
 
     def forward(
-        self, x: Tensor, style: Tensor, source: Tensor, before: Tensor | None
+        self, x: Tensor, read: Tensor, style: Tensor, source: Tensor, before: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """The source's warped map over `x` by the mask [B, C, s, s]; flow and mask before their
-        squashing [B, 3, s, s], which the next resolution adds to."""
-        raw = self.conv(x, style, self.bias).float()
+        """The source's warped map over `x` by the mask [B, C, s, s], flow and mask being read from
+        `read`; both before their squashing [B, 3, s, s], which the next resolution adds to."""
+        raw = self.conv(read, style, self.bias).float()
         if before is not None:
             raw = raw + double(before)
         side = x.shape[-1]
@@ -85,40 +93,77 @@ class _Flow(nn.Module):
 class _Doubling(nn.Module):
     """One resolution: two styled convolutions, a flow head, and its part of the picture."""
 
-    def __init__(self, inputs: int, channels: int, style: int) -> None:
+    def __init__(self, inputs: int, channels: int, style: int, read: int | None) -> None:
+        """`read` channels of another stream tell the flow; None: the features themselves."""
         super().__init__()
         self.one = _Styled(inputs, channels, style, up=True)
         self.two = _Styled(channels, channels, style)
-        self.flow = _Flow(channels, style)
+        self.flow = _Flow(channels if read is None else read, style)
         self.rgb = EqualConv2d(channels, 3, 1)
+
+
+class _Reading(nn.Module):
+    """One resolution of the stream that reads a drawing of the source's landmarks."""
+
+    def __init__(self, inputs: int, channels: int, style: int) -> None:
+        super().__init__()
+        self.one = _Styled(inputs, channels, style, up=True)
+        self.two = _Styled(channels + 3, channels, style)
+
+    def forward(self, x: Tensor, drawing: Tensor, one: Tensor, two: Tensor) -> Tensor:
+        """Features [B, C, s, s] of the resolution before [B, C', s/2, s/2], the drawing [B, 3, S,
+        S], and the body's two styles."""
+        x = self.one(x, one)
+        small = F.adaptive_avg_pool2d(drawing, x.shape[-1]).to(x.dtype)
+        out: Tensor = self.two(torch.cat([x, small.expand(len(x), -1, -1, -1)], 1), two)
+        return out
 
 
 class FlowGenerator(nn.Module):
     """Styles and a source's feature maps become pictures."""
 
-    def __init__(self, size: int, channels: Mapping[int, int], style: int) -> None:
+    def __init__(
+        self,
+        size: int,
+        channels: Mapping[int, int],
+        style: int,
+        flow_reads: Literal["features", "landmarks"] = "features",
+    ) -> None:
         """`channels` by resolution from 4 to `size`, as in the encoder that made the maps."""
         super().__init__()
         self.slots = slots_of(size)
         self.constant = nn.Parameter(torch.randn(1, channels[4], 4, 4))
         self.first = _Styled(channels[4], channels[4], style)
         sides = [8 << i for i in range(int(math.log2(size)) - 2)]
+        read = {s: min(channels[s], READ) for s in (4, *sides)}
+        drawn = flow_reads == "landmarks"
         self.blocks = nn.ModuleList(
-            _Doubling(channels[s // 2], channels[s], style) for s in sides
+            _Doubling(channels[s // 2], channels[s], style, read[s] if drawn else None)
+            for s in sides
+        )
+        self.read = nn.Parameter(torch.randn(1, read[4], 4, 4)) if drawn else None
+        self.reading = nn.ModuleList(
+            _Reading(read[s // 2], read[s], style) for s in sides if drawn
         )  # fmt: skip
 
-    def forward(self, styles: Tensor, maps: Sequence[Tensor]) -> Tensor:
+    def forward(
+        self, styles: Tensor, maps: Sequence[Tensor], drawing: Tensor | None = None
+    ) -> Tensor:
         """Pictures [B, 3, S, S], about -1..1.
 
         Args:
             styles: [B, slots, D], see `fuse`.
             maps: The source's, [B, C, s, s] for s = 8 .. S (B 1 serves a whole batch).
+            drawing: Of the source's landmarks, [B, 3, S, S] in 0..1, if the flow reads it.
         """
-        picture, _ = self.with_flow(styles, maps)
+        picture, _ = self.with_flow(styles, maps, drawing)
         return picture
 
-    def with_flow(self, styles: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    def with_flow(
+        self, styles: Tensor, maps: Sequence[Tensor], drawing: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
         """The pictures, and each resolution's flow and mask before their squashing [B, 3, s, s]."""
+        read = None if self.read is None else self.read.expand(len(styles), -1, -1, -1)
         x = self.constant.expand(len(styles), -1, -1, -1)
         x = self.first(x, styles[:, 0])
         picture: Tensor | None = None
@@ -128,7 +173,11 @@ class FlowGenerator(nn.Module):
             x = block.one(x, styles[:, 2 * i + 1])
             x = block.two(x, styles[:, 2 * i + 2])
             source = source.expand(len(x), -1, -1, -1)
-            x, raw = block.flow(x, styles[:, 2 * i + 3], source, raws[-1] if raws else None)
+            if read is not None:
+                assert drawing is not None, "the flow reads a drawing of the source's landmarks"
+                read = self.reading[i](read, drawing, styles[:, 2 * i + 1], styles[:, 2 * i + 2])
+            seen = x if read is None else read
+            x, raw = block.flow(x, seen, styles[:, 2 * i + 3], source, raws[-1] if raws else None)
             raws.append(raw)
             part = block.rgb(x)
             picture = part if picture is None else part + double(picture)

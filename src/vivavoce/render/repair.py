@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from vivavoce.errors import BadCheckpoint
-from vivavoce.nn.weights import read_weights
+from vivavoce.nn.weights import SHIPPED, read_weights
 from vivavoce.render.eyes import clip_box
 from vivavoce.render.mouth import OUTLINE
 from vivavoce.render.scene import Scene
@@ -74,6 +74,11 @@ class RepairNet(nn.Module):
         except RuntimeError as error:
             raise BadCheckpoint(f"{path} is damaged ({error}). Copy or train it again.") from None
         return net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @classmethod
+    def shipped(cls) -> RepairNet:
+        """The network that ships with the system portrait."""
+        return cls.load(SHIPPED / "portrait-tiny" / "repair.safetensors")
 
 
 def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:

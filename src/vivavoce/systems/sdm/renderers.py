@@ -147,12 +147,10 @@ class PortraitRenderer:
     """The system portrait's renderer: landmarks become ARKit coefficients and head pose."""
 
     def __init__(self, person: Person, size: int | None) -> None:
-        from vivavoce.nn.weights import SHIPPED
         from vivavoce.render.repair import RepairNet
         from vivavoce.render.warp import Renderer as Warp
 
-        repair = RepairNet.load(SHIPPED / "portrait-tiny" / "repair.safetensors")
-        self.warp = Warp(person.face, face478.load(), size, repair)
+        self.warp = Warp(person.face, face478.load(), size, RepairNet.shipped())
         self.reference, self.size = person.landmarks, self.warp.size
 
     def draw(self, marks: Float) -> Iterator[Bytes]:

@@ -24,6 +24,7 @@ from vivavoce.render.flow_generator import FlowGenerator, fuse
 from vivavoce.speak import acoustic, hifigan, matcha
 from vivavoce.speak.hifigan import Hifigan, HifiganSettings
 from vivavoce.speak.matcha import Aligned, Matcha, MatchaSettings
+from vivavoce.systems.ttsf.motion import LipDecoder
 from vivavoce.types import Float
 
 CROP = "close"
@@ -83,6 +84,9 @@ class TtsfSettings(BaseModel):
     other_slots: Literal["identity", "source"] = "identity"
     """Code that all other style slots get: f_id, or the source's whole code f_s, which also knows
     the source's pose."""
+    flow_reads: Literal["features", "landmarks"] = "features"
+    """What G's flow is read from: the features of the picture that is being made, as the paper has
+    it, or a drawing of the source's landmarks, which looks alike for photographs and drawings."""
     compressed: int = 16
     """Length d_c of f_c; below `motions`."""
     normalised: bool = True
@@ -126,8 +130,8 @@ PRESETS = {
         size=128, channels={4: 128, 8: 128, 16: 128, 32: 96, 64: 48, 128: 24}, code=256,
         mapper_width=48, prior_width=96, prior_heads=4, prior_layers=2, prior_kernel=15,
         sampler_width=56,
-        hide_mouth=True, other_slots="source", speech=matcha.PRESETS["tiny"],
-        vocoder=hifigan.PRESETS["tiny"],
+        hide_mouth=True, other_slots="source", flow_reads="landmarks",
+        speech=matcha.PRESETS["tiny"], vocoder=hifigan.PRESETS["tiny"],
         learning=Learning(
             perceptual="corpus", identity="corpus", sync="corpus", mouth_weight=3.0,
             lip_teacher=True, pitch_known=0.7, blur=0.5,
@@ -148,11 +152,15 @@ class Seen:
     """How they hold themselves [B, D]."""
     maps: list[Tensor]
     """Feature maps [B, C, s, s] from 8 px up."""
+    drawing: Tensor | None = None
+    """Drawings of their landmarks [B, 3, S, S] in 0..1, where they were given."""
 
     def repeated(self, count: int) -> Seen:
         """Each picture `count` times in a row."""
         again = [x.repeat_interleave(count, 0) for x in (self.f, self.f_id, self.f_m, *self.maps)]
-        return Seen(again[0], again[1], again[2], again[3:])
+        drawing = self.drawing
+        drawing = None if drawing is None else drawing.repeat_interleave(count, 0)
+        return Seen(again[0], again[1], again[2], again[3:], drawing)
 
 
 class TtsfNet(nn.Module):
@@ -174,13 +182,15 @@ class TtsfNet(nn.Module):
             s.code, s.sampled, s.prior_width, s.prior_layers, s.prior_heads, s.prior_kernel
         )  # fmt: skip
         self.sampler = MotionSampler(s.sampled, s.sampler_width, s.about_mean)  # v_theta
-        self.generator = FlowGenerator(s.size, s.channels, s.code)  # G
+        self.generator = FlowGenerator(s.size, s.channels, s.code, s.flow_reads)  # G
+        self.lip_decoder = LipDecoder(s.code) if s.learning.lip_teacher else None
 
-    def see(self, pictures: Tensor) -> Seen:
-        """f = f_id + f_m of pictures [B, 3, S, S] in -1..1 (section 3.1)."""
+    def see(self, pictures: Tensor, drawing: Tensor | None = None) -> Seen:
+        """f = f_id + f_m of pictures [B, 3, S, S] in -1..1 (section 3.1); `drawing` [B, 3, S, S] of
+        their landmarks goes along, for G's flow."""
         f, maps = self.visual_encoder(pictures)
         f_id, f_m = self.motion_codes.split(f)
-        return Seen(f, f_id, f_m, maps)
+        return Seen(f, f_id, f_m, maps, drawing)
 
     def speak(
         self, text: str, who: Tensor, steps: int, speed: float = 1.0, temperature: float = 1.0,
@@ -218,7 +228,7 @@ class TtsfNet(nn.Module):
         if s.other_slots == "source":
             keep = [n for n in range(self.generator.slots) if n not in s.manipulated]
             styles[:, keep] = source.f.expand(len(styles), -1)[:, None]
-        return self.generator(styles, source.maps)
+        return self.generator(styles, source.maps, source.drawing)
 
     def forward(self, talk: Talk) -> Joint:
         """The training path, in the paper's order; losses are made of what it gives.
@@ -227,7 +237,7 @@ class TtsfNet(nn.Module):
         or the code could collapse; f_id into speech and f~_t into the mapper stay attached.
         """
         s, frames, k = self.settings, talk.driving.shape[1], talk.rendered
-        source = self.see(talk.source)  # 1. f_s = f_id + f_m,s
+        source = self.see(talk.source, talk.drawing)  # 1. f_s = f_id + f_m,s
         driving = talk.driving
         if s.hide_mouth:
             hidden = hidden_mouth(driving.flatten(0, 1), talk.mouths.flatten(0, 1))
@@ -269,6 +279,8 @@ class Talk:
 
     source: Tensor
     """I_s [B, 3, S, S] in -1..1."""
+    drawing: Tensor
+    """Drawings of their landmarks [B, 3, S, S] in 0..1."""
     driving: Tensor
     """I_d [B, T, 3, S, S], T = 32 in the paper."""
     mouths: Tensor

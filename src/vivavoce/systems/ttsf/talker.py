@@ -9,8 +9,9 @@ text. The sound is drawn from the text alone: `seed` moves the head and leaves t
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,8 +21,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from vivavoce.errors import NoFace
+from vivavoce.errors import NoFace, RequestError
 from vivavoce.listen.mel import log_mel
+from vivavoce.look import face478
 from vivavoce.look.boxes import mouth_box
 from vivavoce.look.crop import cropped, moved, squares
 from vivavoce.look.motion_codes import hidden_mouth
@@ -31,12 +33,16 @@ from vivavoce.media.read import read_speech, read_video
 from vivavoce.nn.devices import pick
 from vivavoce.nn.pictures import as_pictures, as_tensor
 from vivavoce.nn.threads import one_threaded
+from vivavoce.render.landmark_drawing import draw_landmarks
 from vivavoce.render.paste import paste
+from vivavoce.render.repair import RepairNet
+from vivavoce.render.warp import Renderer
 from vivavoce.speak.acoustic import english
 from vivavoce.speak.normalise import pieces
 from vivavoce.speak.text import Piece
 from vivavoce.systems.options import Options
 from vivavoce.systems.talker import About, Request, Talker
+from vivavoce.systems.ttsf.motion import motion_of
 from vivavoce.systems.ttsf.net import CROP, Seen, TtsfNet, load_net
 from vivavoce.types import (
     RATE,
@@ -66,6 +72,9 @@ class TtsfOptions(Options):
     as trained, 0 gives the most likely voice and movement."""
     speed: Annotated[float, Field(gt=0.25, lt=4)] = 1.0
     """How fast it speaks: 1 is as the durations are predicted, 2 is twice as fast."""
+    render: Literal["own", "portrait"] = "own"
+    """Who draws: "own" is the paper's generator, at the size it was trained at; "portrait" shows
+    the same head, eyes and lips by the renderer of the system portrait, on the picture's pixels."""
     timed_by: str = ""
     """A sound or video file in which the same text is said: each phone is as long as in it (`speed`
     counts no more), so that pictures can be compared with the recording's own, one by one. Empty:
@@ -124,9 +133,15 @@ class Ttsf(Talker[TtsfOptions]):
         start = sitter.seen.f_m
         moves = _Moves(self.net, request.seed, options, start, start if request.still else driven)
         said = (self._speak(piece, sitter.seen, options, recording) for piece in pieces)
-        chunks = self._chunks(sitter, clock.watch("speak", said), moves, request.size, clock)
         height, width = sitter.face.picture.shape[:2]
         shape = (width, height) if request.size is None else (request.size, request.size)
+        if options.render == "portrait":
+            renderer = self._warp(sitter.face, request.size)
+            shape = renderer.size
+            draw = partial(self._show, renderer, sitter)
+        else:
+            draw = partial(self._render, sitter, request.size)
+        chunks = self._chunks(clock.watch("speak", said), draw, moves, clock)
         return Clip(one_threaded(chunks), shape, self.provenance(request), clock=clock)
 
     def make_speech(
@@ -147,8 +162,10 @@ class Ttsf(Talker[TtsfOptions]):
         places = squares(face.landmarks[None], width, height, CROP)
         size = self.net.settings.size
         picture = next(iter(cropped([face.picture], places, size)))
+        points = moved(face.landmarks[None], places, size)[0]
+        drawing = (as_tensor(draw_landmarks(points, size)[None], self.net) + 1) / 2
         with clock("see"):
-            seen = self.net.see(as_tensor(picture[None], self.net))
+            seen = self.net.see(as_tensor(picture[None], self.net), drawing)
         return Sitter(face, places[0], seen)
 
     @torch.no_grad()
@@ -180,10 +197,9 @@ class Ttsf(Talker[TtsfOptions]):
 
     def _chunks(
         self,
-        sitter: Sitter,
         sentences: Iterator[Sentence],
+        draw: Callable[[Tensor, Tensor], Bytes],
         moves: _Moves,
-        size: int | None,
         clock: Clock,
     ) -> Iterator[Chunk]:
         for said in sentences:  # 1. voice
@@ -194,7 +210,7 @@ class Ttsf(Talker[TtsfOptions]):
             for at in range(0, said.frames, RENDERED):
                 part = slice(at, min(at + RENDERED, said.frames))
                 with clock("render"):
-                    frames = self._render(sitter, f_m[part], f_lip[part], size)  # 4. pictures
+                    frames = draw(f_m[part], f_lip[part])  # 4. pictures
                 sound = said.samples[part.start * SAMPLES_PER_FRAME :]
                 yield Chunk(frames, sound[: len(frames) * SAMPLES_PER_FRAME])
 
@@ -220,8 +236,30 @@ class Ttsf(Talker[TtsfOptions]):
         start = torch.zeros(1, dtype=torch.long, device=device)
         return self.net.hear(said.embedding, said.feature, length, start, said.frames)[0]
 
+    def _warp(self, face: Face, size: int | None) -> Renderer:
+        """Portrait's renderer of a face.
+
+        Raises: RequestError: this network's codes do not say what the head and the lips do.
+        """
+        if self.net.lip_decoder is None:
+            raise RequestError(
+                "The codes of this checkpoint do not tell how the lips are held, so portrait's "
+                "renderer cannot show them: leave out --set render=portrait."
+            )
+        return Renderer(face, face478.load(), size, RepairNet.shipped())
+
     @torch.inference_mode()
-    def _render(self, sitter: Sitter, f_m: Tensor, f_lip: Tensor, size: int | None) -> Bytes:
+    def _show(self, renderer: Renderer, sitter: Sitter, f_m: Tensor, f_lip: Tensor) -> Bytes:
+        """Pictures [T, H, W, 3] by portrait's renderer."""
+        assert self.net.lip_decoder is not None
+        book = self.net.motion_codes.directions()
+        amounts, rest = (x @ book for x in (f_m, sitter.seen.f_m[0]))
+        mouths = self.net.lip_decoder(f_lip)
+        told = (x.float().cpu().numpy() for x in (amounts, rest, mouths))
+        return renderer.render(motion_of(*told))
+
+    @torch.inference_mode()
+    def _render(self, sitter: Sitter, size: int | None, f_m: Tensor, f_lip: Tensor) -> Bytes:
         """Pictures [T, size, size, 3], or the whole picture with the square in it."""
         import cv2
 

@@ -21,18 +21,26 @@ from vivavoce.nn.equalised import GAIN, EqualLinear, leaky
 from vivavoce.nn.perceptual import perceptual_distance
 from vivavoce.nn.pictures import as_pictures, as_tensor, crop
 from vivavoce.render.flow_generator import fuse
+from vivavoce.render.landmark_drawing import draw_landmarks
 from vivavoce.systems.stage import Run, Sample, Stage, Trainable, Turn
+from vivavoce.systems.ttsf.motion import (
+    GAZE_SD,
+    GUIDES,
+    MOUTH,
+    PLACE_SD,
+    REACH,
+    SIZE_SD,
+    TURN_SD,
+    TYPICAL,
+    UPPER,
+)
 from vivavoce.systems.ttsf.net import TtsfNet
 from vivavoce.train.read.square import Sight
 from vivavoce.train.read.windows import Clip, Window, Windows
 from vivavoce.train.ttsf.clips import clips_of, held_out
 from vivavoce.train.ttsf.critics import FACE_PX, Critics, Judgement, face_boxes
-from vivavoce.types import ARKIT, INNER_LOWER_LIP, INNER_UPPER_LIP, LIP_CORNERS, Float
+from vivavoce.types import ARKIT, INNER_LOWER_LIP, INNER_UPPER_LIP, LIP_CORNERS, Bytes, Float
 
-TYPICAL = 0.1
-"""Of a mouth coefficient: what it is divided by, so that lip codes are as large as motion codes."""
-MOUTH = tuple(i for i, n in enumerate(ARKIT) if n.startswith(("jaw", "mouth", "tongue")))
-"""The 28 coefficients that move the mouth."""
 _OTHER_SIDE = tuple(
     ARKIT.index(n.replace("Left", "_").replace("Right", "Left").replace("_", "Right"))
     for n in ARKIT
@@ -46,15 +54,10 @@ MIDDLE, SIZE = np.array([0.0, 0.11]), -1.207
 """Where a face's points lie in a close crop on average, and the logarithm of their spread."""
 DRIVING = 3
 """Driving frames of a warm-up sample; E_v sees the first of them."""
-GUIDES = 14
-"""Numbers that `held` tells of a frame."""
 IDENTITY = 64
 """Length of the face judge's embedding."""
 HELD_OUT = 60
 """Number of clips on which the face half is measured."""
-REACH = 4.0
-"""What a motion code's amount is when what it tells is one standard deviation from rest: as
-large as the rest of f, so that the generator cannot overlook it."""
 
 
 def held(window: Window, frames: np.ndarray, points: Float, mirrored: bool) -> Float:
@@ -69,16 +72,12 @@ def held(window: Window, frames: np.ndarray, points: Float, mirrored: bool) -> F
         turn, gaze, place = turn * [-1, 1, -1], gaze * [-1, 1], place * [-1, 1]
         face = face[:, list(_OTHER_SIDE)]
 
-    def of(*names: str) -> np.ndarray:
-        return face[:, [ARKIT.index(n) for n in names]].mean(1, keepdims=True)
-
     told = [
-        turn / np.array([0.1, 0.07, 0.05]), (place - MIDDLE) / np.array([0.07, 0.055]),
-        (size - SIZE) / 0.025, gaze / np.array([0.07, 0.05]),
-        of("eyeBlinkLeft") / 0.18, of("eyeBlinkRight") / 0.18,
-        of("browDownLeft", "browDownRight") / 0.14, of("browInnerUp") / 0.2,
-        of("browOuterUpLeft", "browOuterUpRight") / 0.15, of("eyeWideLeft", "eyeWideRight") / 0.15,
+        turn / TURN_SD, (place - MIDDLE) / PLACE_SD, (size - SIZE) / SIZE_SD, gaze / GAZE_SD,
     ]  # fmt: skip
+    for names, deviation in UPPER:
+        shown = face[:, [ARKIT.index(name) for name in names]]
+        told.append(shown.mean(1, keepdims=True) / deviation)
     return np.concatenate(told, 1).astype(np.float32)
 
 
@@ -125,6 +124,8 @@ class Pair:
 
     source: Tensor
     """[3, S, S] in -1..1."""
+    drawing: Tensor
+    """Of the source's landmarks [3, S, S] in 0..1."""
     driving: Tensor
     """[K, 3, S, S]."""
     mouth: Tensor
@@ -157,8 +158,14 @@ def draw_pair(clip: Clip, size: int, rng: np.random.Generator) -> Pair:
         boxes = np.stack([size - boxes[:, 2], boxes[:, 1], size - boxes[:, 0], boxes[:, 3]], 1)
     tensor = as_tensor(pictures) + torch.from_numpy(rng.uniform(-0.1, 0.1, (3, 1, 1))).float()
     tensor = tensor.clamp(-1, 1)
+    drawing = draw_landmarks(points[0] * (size - 1) / 2 + size / 2, size)
     shapes = mouth[1:, list(MOUTH)].astype(np.float32), boxes, told, points
-    return Pair(tensor[0], tensor[1:], *map(torch.from_numpy, shapes))
+    return Pair(tensor[0], drawn(drawing), tensor[1:], *map(torch.from_numpy, shapes))
+
+
+def drawn(picture: Bytes) -> Tensor:
+    """A drawing of landmarks [S, S, 3] as G's flow reads it [3, S, S] in 0..1."""
+    return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1))).float() / 255
 
 
 def flow_distance(raws: list[Tensor], source: Tensor, driving: Tensor) -> Tensor:
@@ -291,7 +298,10 @@ class FaceTraining(Trainable):
             return self._by_known_pose(batch, driving, own)
         # Pure reconstruction: every driving picture is seen, and nothing but pictures is known.
         source, seen = net.see(batch["source"]), net.see(batch["driving"].flatten(0, 1))
-        pictures, flows = self._generate(source.f_id, source.f, seen.f_m, None, source.maps, k)
+        drawing = batch["drawing"]
+        pictures, flows = self._generate(
+            source.f_id, source.f, seen.f_m, None, source.maps, drawing, k
+        )  # fmt: skip
         return pictures, flows, {}
 
     def _by_known_pose(
@@ -311,12 +321,13 @@ class FaceTraining(Trainable):
         f_id = f[:b] - torch.lerp(along[:b], amounts[:b], own) @ book.T
         f_s, f_m = f_id + a_s @ book.T, (a_d @ book.T).flatten(0, 1)
         f_lip = self.lip_teacher(batch["mouth"].flatten(0, 1))
-        pictures, flows = self._generate(f_id, f_s, f_m, f_lip, [m[:b] for m in maps], k)
+        maps, drawing = [m[:b] for m in maps], batch["drawing"]
+        pictures, flows = self._generate(f_id, f_s, f_m, f_lip, maps, drawing, k)
         return pictures, flows, supervision
 
     def _generate(
         self, f_id: Tensor, f_s: Tensor, f_m: Tensor, f_lip: Tensor | None, maps: list[Tensor],
-        k: int,
+        drawing: Tensor, k: int,
     ) -> tuple[Tensor, list[Tensor]]:  # fmt: skip
         """Pictures and flows of `k` motions f_m [B k, D] for each source, by Eq. 1; without f_lip
         the lip slots get f_id."""
@@ -328,7 +339,7 @@ class FaceTraining(Trainable):
             keep = [n for n in range(net.generator.slots) if n not in s.manipulated]
             styles[:, keep] = f_s.repeat_interleave(k, 0)[:, None]
         pictures, flows = net.generator.with_flow(
-            styles, [m.repeat_interleave(k, 0) for m in maps]
+            styles, [m.repeat_interleave(k, 0) for m in maps], drawing.repeat_interleave(k, 0)
         )  # fmt: skip
         return pictures, flows
 

@@ -15,14 +15,15 @@ from vivavoce.move.motion_sampler import prior_loss
 from vivavoce.nn.pictures import as_tensor
 from vivavoce.speak.matcha import lay_along
 from vivavoce.systems.stage import Run, Sample, Stage, Trainable, Turn
+from vivavoce.systems.ttsf.motion import MOUTH, TYPICAL
 from vivavoce.systems.ttsf.net import TtsfNet
 from vivavoce.train.read.square import Sight
 from vivavoce.train.read.windows import Clip, Windows
 from vivavoce.train.ttsf.clips import clips_of, spread
-from vivavoce.train.ttsf.face import MOUTH, LipTeacher
+from vivavoce.train.ttsf.face import LipTeacher
 from vivavoce.train.ttsf.script import script_of
 
-MOST_CLIPS = 160
+MOST_CLIPS = 320
 """Clips that are looked at."""
 AT_ONCE = 32
 """Pictures that are encoded at once."""
@@ -40,6 +41,8 @@ class Codes:
     """f_m,s of some frames as a portrait shows them [n, D]."""
     f_lip: Tensor
     """What the lip teacher says [T, D]."""
+    mouth: Tensor
+    """The mouth's coefficients [T, 28]."""
     heard: Tensor
     """What the mapper hears [4 T, C]."""
 
@@ -71,7 +74,7 @@ def _codes(net: TtsfNet, teacher: LipTeacher, clip: Clip, ids: Tensor) -> Codes:
     tokens, frames = (torch.tensor([n], device=device) for n in (len(ids), mel.shape[1]))
     said = lay_along(net.acoustic, ids[None].to(device), tokens, mel, frames, sources.f_id[:1])
     rows = conditions(said.embedding, said.feature, s.mapper_hears, s.energy_average)[0]
-    return Codes(*(x.cpu() for x in (f_m, sources.f_m, teacher(mouth), rows)))
+    return Codes(*(x.cpu() for x in (f_m, sources.f_m, teacher(mouth), mouth, rows)))
 
 
 def draw_codes(
@@ -87,7 +90,13 @@ def draw_codes(
     context = net.audio_mapper.context if net.settings.real_context else 0
     length = torch.tensor([len(clip.heard)])
     heard = surround(clip.heard[None], length, torch.tensor([first]), frames, context)[0]
-    return {"f_m": clip.f_m[span], "f_lip": clip.f_lip[span], "start": start, "heard": heard}
+    return {
+        "f_m": clip.f_m[span],
+        "f_lip": clip.f_lip[span],
+        "mouth": clip.mouth[span],
+        "start": start,
+        "heard": heard,
+    }
 
 
 class MotionTraining(Trainable):
@@ -101,6 +110,8 @@ class MotionTraining(Trainable):
             "audio_mapper": net.audio_mapper, "normaliser": net.normaliser, "prior": net.prior,
             "sampler": net.sampler,
         })  # fmt: skip
+        if net.lip_decoder is not None:
+            self.network["lip_decoder"] = net.lip_decoder
         self.codes: list[Codes] = []
 
     def begin(self, stage: Stage, run: Run) -> None:
@@ -112,13 +123,17 @@ class MotionTraining(Trainable):
         return draw_codes(self.codes, self.net, stage.window, rng)
 
     def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
-        """Lip codes against the teacher's, L_AE, L_prior (Eq. 7), L_OT-CFM (Eq. 6)."""
+        """Lip codes against the teacher's, the mouth that is read out of them against the true one,
+        L_AE, L_prior (Eq. 7), L_OT-CFM (Eq. 6)."""
         net, frames = self.net, batch["f_m"].shape[1]
         f_lip = net.audio_mapper(batch["heard"], frames)
         f_c = net.normaliser.encode(batch["f_m"])
         mu = net.prior(batch["start"], f_lip.detach())
         noise = turn.normal(*f_c.shape[1:])
-        return {
+        found = {}
+        if net.lip_decoder is not None:
+            found["mouth"] = F.l1_loss(net.lip_decoder(f_lip), batch["mouth"]) / TYPICAL
+        return found | {
             "lips": F.mse_loss(f_lip, batch["f_lip"]),
             "ae": F.mse_loss(net.normaliser.decode(f_c), batch["f_m"]),
             "prior": prior_loss(f_c.detach(), mu),
