@@ -58,7 +58,8 @@ def a_talk(frames: int = 8, rendered: int = 2) -> Talk:
     rng = torch.Generator().manual_seed(1)
     pictures = torch.rand(2, frames + 1, 3, 64, 64, generator=rng) * 2 - 1
     return Talk(
-        pictures[:, 0], pictures[:, 1:], torch.tensor([20.0, 30, 40, 50]).expand(2, frames, 4),
+        pictures[:, 0], torch.rand(2, 3, 64, 64, generator=rng), pictures[:, 1:],
+        torch.tensor([20.0, 30, 40, 50]).expand(2, frames, 4),
         torch.tensor([1, 0]), torch.tensor([3, 0]), rendered, torch.randint(0, 9, (2, 11)),
         torch.tensor([11, 9]), torch.randn(2, 44, 80, generator=rng), torch.tensor([44, 36]),
         torch.tensor([True, False]), torch.randn(2, frames, 5, generator=rng),
@@ -243,6 +244,25 @@ def test_the_voice_can_be_made_with_motion(system: object, face: Face) -> None:
         for v in ("without-motion", "with-motion")
     ]
     assert len(both[0]) != len(both[1]) or not np.allclose(*both)
+
+
+def test_portraits_renderer_shows_the_same_words(system: Ttsf, astronaut: Path) -> None:
+    person = system.look(astronaut)
+    own = system(person, TEXT, size=128)
+    shown = system(person, TEXT, size=128, render="portrait")
+    made, drawn = list(own), list(shown)
+    for a, b in zip(made, drawn, strict=True):
+        assert np.array_equal(a.samples, b.samples)
+        assert a.frames.shape == b.frames.shape
+    assert drawn[0].frames[0].std() > 30  # it shows the picture, as untaught as G is
+    assert not np.array_equal(drawn[0].frames, made[0].frames)
+
+
+def test_portraits_renderer_needs_codes_that_tell_of_lips(face: Face, system: Ttsf) -> None:
+    untaught = SMALL.learning.model_copy(update={"lip_teacher": False})
+    paper = Ttsf(system.about, small_net(learning=untaught))
+    with pytest.raises(RequestError, match="do not tell how the lips are held"):
+        paper(face, TEXT, render="portrait")
 
 
 def test_values_of_its_options_are_checked(system: object, face: Face) -> None:

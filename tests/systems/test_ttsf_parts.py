@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -17,6 +18,8 @@ from vivavoce.move.motion_sampler import (
 )
 from vivavoce.nn.equalised import double, halve
 from vivavoce.render.flow_generator import FlowGenerator, Modulated, slots_of
+from vivavoce.systems.ttsf.motion import MOST_GAIN, MOUTH, REACH, LipDecoder, motion_of
+from vivavoce.types import ARKIT_INDEX
 
 CHANNELS = {4: 16, 8: 16, 16: 12, 32: 8}
 
@@ -50,6 +53,66 @@ def test_the_generator_begins_as_a_copy_of_where_the_source_is() -> None:
     assert not any(f.any() for f in flows)
 
 
+def test_a_flow_that_reads_landmarks_sees_no_appearance() -> None:
+    """Other maps, the same flow: what it reads is the drawing and the styles alone."""
+    generator = FlowGenerator(32, CHANNELS, 24, "landmarks")
+    with torch.no_grad():
+        for block in generator.blocks:
+            block.flow.conv.weight.normal_()
+    styles, drawing = torch.randn(1, generator.slots, 24), torch.rand(1, 3, 32, 32)
+    sizes = (16, 8), (12, 16), (8, 32)
+    first, second = ([torch.randn(1, c, s, s) for c, s in sizes] for _ in range(2))
+    made, flows = generator.with_flow(styles, first, drawing)
+    other, same = generator.with_flow(styles, second, drawing)
+    assert all(torch.equal(a, b) for a, b in zip(flows, same, strict=True))
+    assert not torch.allclose(made, other)
+    _, moved = generator.with_flow(styles, first, drawing.flip(3))
+    assert all(not torch.allclose(a, b) for a, b in zip(flows, moved, strict=True))
+    styles[:, 2] += 1
+    _, led = generator.with_flow(styles, first, drawing)
+    assert not torch.allclose(flows[0], led[0])
+
+
+def test_codes_are_told_as_arkit_motion() -> None:
+    rest = np.zeros(20, np.float32)
+    amounts = np.zeros((3, 20), np.float32)
+    amounts[1, 0], amounts[1, 8], amounts[2, 15] = REACH, REACH * 5, 9.0
+    mouths = np.full((3, len(MOUTH)), 0.2, np.float32)
+    motion = motion_of(amounts, rest, mouths)
+    assert motion.pose[0].tolist() == [0] * 6
+    assert motion.pose[1, 0] == pytest.approx(0.1)  # a standard deviation of yaw
+    assert motion.expression[1, ARKIT_INDEX["eyeBlinkLeft"]] == pytest.approx(0.9)
+    assert not motion.expression[:, ARKIT_INDEX["eyeBlinkRight"]].any()
+    assert motion.expression[0, ARKIT_INDEX["jawOpen"]] == pytest.approx(0.2)
+    assert np.array_equal(motion.expression[0], motion.expression[2])  # a code of no known meaning
+    turned = motion_of(amounts, amounts[1], mouths)
+    assert not turned.pose[1].any()
+
+
+def test_the_lip_decoder_keeps_to_what_a_mouth_can_do() -> None:
+    decoder = LipDecoder(24).eval()
+    told = decoder(100 * torch.randn(50, 24))
+    assert told.shape == (50, 28)
+    assert told.min() == 0
+    assert told.max() <= 1
+    assert decoder.guess(100 * torch.randn(50, 24)).min() < 0  # a slope where it is wrong
+
+
+def test_decoded_lips_vary_as_the_true_ones() -> None:
+    decoder, codes = LipDecoder(24), torch.randn(400, 24)
+    guessed = decoder.guess(codes)
+    true = 0.3 + 1.4 * (guessed - guessed.mean(0))
+    decoder.vary_like(guessed, true)
+    assert decoder.gain == pytest.approx(1.4, abs=1e-3)
+    decoder.middle += 0.3 - guessed.mean(0)  # away from the ends of 0..1
+    inside = decoder.middle + decoder.gain * (guessed - decoder.middle)
+    assert torch.allclose(decoder(codes), inside.clamp(0, 1), atol=1e-5)
+    decoder.vary_like(guessed, 9 * guessed)
+    assert decoder.gain.max() == pytest.approx(MOST_GAIN)
+    decoder.vary_like(guessed, 0.5 * guessed)
+    assert decoder.gain.min() == 1
+
+
 def test_a_flow_moves_the_source() -> None:
     """A flow of exactly one pixel to the left shows what lies one pixel to the left."""
     generator = FlowGenerator(8, {4: 2, 8: 2}, 4)
@@ -58,7 +121,8 @@ def test_a_flow_moves_the_source() -> None:
         head.bias[0] = torch.atanh(torch.tensor(-2 / 7))
         head.bias[2] = 30.0
     source = torch.rand(1, 2, 8, 8)
-    seen, _ = head(torch.zeros(1, 2, 8, 8), torch.zeros(1, 4), source, None)
+    blank = torch.zeros(1, 2, 8, 8)
+    seen, _ = head(blank, blank, torch.zeros(1, 4), source, None)
     assert torch.allclose(seen[..., 1:], source[..., :-1], atol=1e-4)
 
 

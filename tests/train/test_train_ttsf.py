@@ -729,7 +729,9 @@ def test_render_gives_motion_and_lips_slots_of_their_own(monkeypatch: pytest.Mon
     seen_styles: list[Tensor] = []
     generate = net.generator.forward
     monkeypatch.setattr(
-        net.generator, "forward", lambda s, maps: (seen_styles.append(s), generate(s, maps))[1]
+        net.generator,
+        "forward",
+        lambda s, maps, drawn: (seen_styles.append(s), generate(s, maps, drawn))[1],
     )
     source = net.see(torch.rand(1, 3, 64, 64))
     zero = torch.zeros(1, 24)
@@ -752,7 +754,7 @@ def test_the_slots_that_are_not_manipulated_hold_what_the_settings_say(
 
     net = small_net(other_slots=other)
     styles: list[Tensor] = []
-    monkeypatch.setattr(net.generator, "forward", lambda s, maps: styles.append(s))
+    monkeypatch.setattr(net.generator, "forward", lambda s, maps, drawn: styles.append(s))
     source = net.see(torch.rand(1, 3, 64, 64))
     net.render(source, torch.ones(1, 24), torch.ones(1, 24))
     rest = [n for n in range(net.generator.slots) if n not in net.settings.manipulated]

@@ -1,7 +1,7 @@
 """A learned voice: a text and a face's identity become sound, with the phones' times and what the
 model knew while speaking.
 
-    text ─espeak-ng─▶ phones ─▶ tokens ─Matcha─▶ log-mel ─HiFi-GAN─▶ sound
+    text ─hibari's lexicons─▶ phones ─▶ tokens ─Matcha─▶ log-mel ─HiFi-GAN─▶ sound
 """
 
 from __future__ import annotations
@@ -16,16 +16,15 @@ from vivavoce.errors import RequestError
 from vivavoce.speak.alignment import expand
 from vivavoce.speak.hifigan import Hifigan
 from vivavoce.speak.matcha import Matcha, lay_along
+from vivavoce.speak.natural import timing
+from vivavoce.speak.natural.reading import read
 from vivavoce.speak.normalise.letters import plain, without_emoji
 from vivavoce.speak.normalise.scripts import foreign
 from vivavoce.speak.phones import PAUSE
 from vivavoce.speak.text import clean_text
 from vivavoce.speak.tokens import Tokens, tokens_of
-from vivavoce.speak.voices import EspeakVoice, find_voice
-from vivavoce.types import HOP, RATE, Emotion, Float, Phone
+from vivavoce.types import HOP, RATE, Float, Phone
 
-ACCENT = "en-us"
-"""Whose phones a text is read as."""
 TEMPERATURE = 0.667
 """Deviation of the noise that the decoder starts from (Matcha-TTS, sec. 3.1)."""
 EDGE = 8
@@ -65,22 +64,20 @@ def english(text: str) -> str:
     return text
 
 
-def phones_of(text: str, accent: str = ACCENT) -> list[str]:
-    """The phones of about a sentence, with a pause before and after.
+def phones_of(text: str) -> list[str]:
+    """The phones of about a sentence as Americans say it, with a pause before and after, and at
+    every punctuation.
 
     Raises: RequestError: there is nothing to say in it.
     """
-    voice = find_voice(accent)
-    assert isinstance(voice, EspeakVoice)
-    symbols: list[str] = []
-    for piece in voice.speak(text, Emotion()):
-        symbols += [phone.symbol for phone in piece.phones or ()]
-    inside = [s for i, s in enumerate(symbols) if s != PAUSE or symbols[max(i - 1, 0)] != PAUSE]
-    while inside and inside[-1] == PAUSE:
-        inside.pop()
-    if not inside:
+    symbols = [PAUSE]
+    for part in read(text, british=False):
+        for symbol in timing.phones_as_read(part.symbols):
+            if not symbol == symbols[-1] == PAUSE:
+                symbols.append(symbol)
+    if symbols == [PAUSE]:
         raise RequestError(f"There is nothing to say in {text!r}: it has no sounds.")
-    return [PAUSE, *inside[inside[:1] == [PAUSE] :], PAUSE]
+    return symbols if symbols[-1] == PAUSE else [*symbols, PAUSE]
 
 
 @torch.no_grad()

@@ -15,7 +15,8 @@ BLANK = 0
 """Stands before, between and after all characters (Badlani et al. 2022; Matcha-TTS): alignment
 has somewhere to put what belongs to no character."""
 CHARACTERS = PAUSE + "abdefhijklmnoprstuvwzæðŋɐɑɒɔəɚɛɜɡɪɹɾʃʉʊʌʍʒʔʲˈˌː̩̪θᵻ"
-"""The pause, and what espeak-ng writes English with in the corpus's six accents, by code point."""
+"""The pause, and what English is written with by hibari's lexicons and by espeak-ng, by code
+point."""
 COUNT = 1 + len(CHARACTERS)
 """Number of different tokens."""
 _ALIKE = {":": "ː", "g": "ɡ", "": PAUSE}

@@ -71,6 +71,13 @@ def phones_from_steps(
     return phones, [(sounds[i].start * _FRAME_S, sounds[i].end * _FRAME_S) for i in owners]
 
 
+def phones_as_read(symbols: Sequence[str]) -> list[str]:
+    """Phones in IPA of what is to be spoken, n symbols of the synthesizers' alphabet, as they are
+    before anybody speaks: a pause before, after, and at every punctuation."""
+    sounds, _ = _on_grid(symbols, np.ones(len(symbols) + 2))
+    return [sound.symbol for sound in sounds]
+
+
 def _on_grid(symbols: Sequence[str], steps: np.ndarray) -> tuple[list[_Sound], list[int]]:
     """Sounds and pauses at their nominal places, one after the other, the first and the last a
     pause; and the number of the one that each symbol is part of."""

@@ -8,6 +8,7 @@ of f_lip. So the same motion can be shown by another renderer, or leave as a fil
 from __future__ import annotations
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from vivavoce.nn.equalised import GAIN, EqualLinear, leaky
@@ -36,18 +37,45 @@ UPPER = (
 """Coefficients that share an amount, the last six of the 14, and their standard deviation."""
 
 
+RESTING_CLOSE = 0.035
+"""Mean mouthClose that corpus people need for their lips to touch at rest (`relaxed_close`); the
+lips of a portrait lie at rest as they are in the picture."""
+MOST_GAIN = 1.6
+"""Most that a coefficient of the mouth is scaled by; a rarer one is not known well enough."""
+
+
 class LipDecoder(nn.Module):
-    """f_lip [..., D] → the mouth's coefficients [..., 28], in 0..1."""
+    """f_lip [..., D] → the mouth's coefficients [..., 28], in 0..1.
+
+    What a network guesses varies less than the truth, and lips would mumble. So each coefficient's
+    distance from its mean is scaled to vary as the truth does, which is measured when the stage
+    ends (as the global variance of Toda & Tokuda, IEICE Trans. E90-D, 2007).
+    """
+
+    middle: Tensor
+    gain: Tensor
 
     def __init__(self, code: int, width: int = 128) -> None:
         super().__init__()
         self.one = EqualLinear(code, width, gain=GAIN)
         self.two = EqualLinear(width, len(MOUTH))
+        self.register_buffer("middle", torch.zeros(len(MOUTH)))
+        self.register_buffer("gain", torch.ones(len(MOUTH)))
 
     def forward(self, f_lip: Tensor) -> Tensor:
         """Coefficients of `MOUTH`."""
-        out: Tensor = self.two(leaky(self.one(f_lip)))
-        return (TYPICAL * out).clamp(0, 1) if not self.training else TYPICAL * out
+        return (self.middle + self.gain * (self.guess(f_lip) - self.middle)).clamp(0, 1)
+
+    def guess(self, f_lip: Tensor) -> Tensor:
+        """The coefficients as they are learnt, neither scaled nor cut to 0..1."""
+        return TYPICAL * self.two(leaky(self.one(f_lip)))
+
+    @torch.no_grad()
+    def vary_like(self, guessed: Tensor, true: Tensor) -> None:
+        """Scale from now on so that `guessed` [n, 28] would vary as `true` [n, 28] does, at most
+        `MOST_GAIN` times as much as guessed."""
+        self.middle.copy_(guessed.mean(0))
+        self.gain.copy_((true.std(0) / guessed.std(0).clamp(min=1e-4)).clamp(1, MOST_GAIN))
 
 
 def motion_of(amounts: Float, rest: Float, mouths: Float) -> Motion:
@@ -61,6 +89,8 @@ def motion_of(amounts: Float, rest: Float, mouths: Float) -> Motion:
     moved = (amounts[:, :GUIDES] - rest[:GUIDES]) / REACH
     expression = np.zeros((len(moved), len(ARKIT)), np.float32)
     expression[:, list(MOUTH)] = mouths
+    close = ARKIT_INDEX["mouthClose"]
+    expression[:, close] = np.maximum(expression[:, close] - RESTING_CLOSE, 0)
     for column, (names, deviation) in enumerate(UPPER, GUIDES - len(UPPER)):
         for name in names:
             expression[:, ARKIT_INDEX[name]] = np.clip(deviation * moved[:, column], 0, 1)

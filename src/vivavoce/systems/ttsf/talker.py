@@ -51,6 +51,7 @@ from vivavoce.types import (
     Chunk,
     Face,
     Float,
+    Phone,
     Speech,
 )
 
@@ -97,6 +98,8 @@ class Sentence:
 
     samples: Float
     """Sound [640 * frames] with the pause that follows."""
+    phones: tuple[Phone, ...]
+    """What is spoken when, as long as the durations were predicted."""
     embedding: Tensor
     """e_t, a row a mel frame [1, L, E]."""
     feature: Tensor
@@ -152,7 +155,8 @@ class Ttsf(Talker[TtsfOptions]):
         sitter = self._sitter(request, clock)
         for piece in pieces:
             made = self._speak(piece, sitter.seen, options, recording)
-            yield Speech(made.samples, piece.text, features=made.feature[0].cpu().numpy())
+            features = made.feature[0].cpu().numpy()
+            yield Speech(made.samples, piece.text, phones=made.phones, features=features)
 
     @torch.no_grad()
     def _sitter(self, request: Request, clock: Clock) -> Sitter:
@@ -226,7 +230,7 @@ class Ttsf(Talker[TtsfOptions]):
         frames = ceil((len(spoken.samples) + pause) / SAMPLES_PER_FRAME)
         samples = np.zeros(frames * SAMPLES_PER_FRAME, np.float32)
         samples[: len(spoken.samples)] = spoken.samples
-        return Sentence(samples, spoken.embedding, spoken.feature, frames)
+        return Sentence(samples, spoken.phones, spoken.embedding, spoken.feature, frames)
 
     @torch.no_grad()
     def _listen(self, said: Sentence) -> Tensor:

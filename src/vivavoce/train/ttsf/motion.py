@@ -132,10 +132,28 @@ class MotionTraining(Trainable):
         noise = turn.normal(*f_c.shape[1:])
         found = {}
         if net.lip_decoder is not None:
-            found["mouth"] = F.l1_loss(net.lip_decoder(f_lip), batch["mouth"]) / TYPICAL
+            found["mouth"] = F.l1_loss(net.lip_decoder.guess(f_lip), batch["mouth"]) / TYPICAL
         return found | {
             "lips": F.mse_loss(f_lip, batch["f_lip"]),
             "ae": F.mse_loss(net.normaliser.decode(f_c), batch["f_m"]),
             "prior": prior_loss(f_c.detach(), mu),
             "cfm": net.sampler.loss(f_c.detach(), mu, noise, turn.uniform()),
         }
+
+    @torch.no_grad()
+    def settle(self, stage: Stage) -> None:
+        """Let the mouths that are read out of f_lip vary as the true ones do."""
+        net = self.net
+        if net.lip_decoder is None:
+            return
+        context = net.audio_mapper.context if net.settings.real_context else 0
+        guessed = []
+        for clip in self.codes:
+            frames, length = len(clip.f_m), torch.tensor([len(clip.heard)])
+            start = torch.zeros(1, dtype=torch.long)
+            heard = surround(clip.heard[None], length, start, frames, context)
+            guessed.append(
+                net.lip_decoder.guess(net.audio_mapper(heard.to(self.device), frames)[0])
+            )
+        true = torch.cat([clip.mouth for clip in self.codes]).to(self.device)
+        net.lip_decoder.vary_like(torch.cat(guessed), true)
