@@ -12,6 +12,7 @@ EXTRAS = {
     "jiwer": "measure",
     "lightning_fabric": "train",
     "nltk": "measure",
+    "pillow_heif": "heif",
     "piper": "piper",
     "pocketsphinx": "measure",
     "pystoi": "measure",
