@@ -25,8 +25,9 @@ MAX_DOUBT = 0.048
 """Most geometric mean of the three signs that the mesh lies on something else than a human face:
 `Tracked.steadiness`, `Tracked.dispute`, `Fit.residual`. On 102 faces people and statues stay
 under 0.0455; a monkey and a dog, and faces that are scribbled over, exceed 0.050."""
-BOX = (2.2, 4.2)
-"""Least and most side of the animated square in outer-eye distances."""
+BOX = (1.8, 4.2)
+"""Least and most side of the animated square in outer-eye distances. The least still holds the
+face, with room for a jaw that drops; only pictures that are smaller get a made-up surround."""
 
 
 def look(picture: Bytes, face: int | None = None, name: str = "the picture") -> Face:
