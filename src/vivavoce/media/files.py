@@ -154,6 +154,15 @@ def beside(target: Path, force: bool = True) -> Iterator[Path]:
             raise
 
 
+def write_text(target: Path, text: str, force: bool = True) -> None:
+    """Write a text file in UTF-8, whole or not at all; see `beside`.
+
+    Raises: OutputRefused: it exists and not `force`. CannotWrite: a full disk, no permission.
+    """
+    with beside(target, force) as part, writing(target):
+        part.write_text(text, "utf-8")
+
+
 def _claim(part: Path, target: Path) -> None:
     """Give `part` the name `target`, which no file has yet.
 
