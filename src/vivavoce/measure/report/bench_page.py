@@ -42,8 +42,8 @@ PLOTTED: tuple[str, ...] = (
 
 def write_bench(bench: Bench, out: Path) -> None:
     """Write `bench.md`, `bench.json`, `bench.html` into `out`."""
-    from vivavoce.media.files import write_text
     from vivavoce.measure.metrics.measured import write_json
+    from vivavoce.media.files import write_text
 
     write_text(out / "bench.md", as_markdown(bench))
     write_json(as_dict(bench), out / "bench.json")
