@@ -110,7 +110,9 @@ LOUDEST = 8.0
 """Samples over this are no sound in [-1, 1] that is too loud, but numbers of another scale."""
 
 
-def check_loudness(what: str, samples: np.ndarray, rate: int = RATE, start_s: float = 0.0) -> None:
+def check_loudness(
+    what: str, samples: np.ndarray, rate: float = RATE, start_s: float = 0.0
+) -> None:
     """Raise `BadMedia` unless samples [..., n] are finite and of the scale [-1, 1].
 
     `what` names them in the message; they begin at `start_s` seconds.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
+from time import process_time
 
 import cv2
 import numpy as np
@@ -14,6 +16,7 @@ from known import brief
 from vivavoce.errors import NoFace, RequestError
 from vivavoce.look import look
 from vivavoce.look.face import frame
+from vivavoce.look.report import report
 from vivavoce.look.track import find_faces
 
 
@@ -48,6 +51,51 @@ def test_a_small_face_in_a_big_picture_is_found(picture: np.ndarray) -> None:
     assert np.abs(apart).mean() < 4
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "place"),
+    [(6000, 4000, (37, 41)), (4000, 3000, (3870, 2803)), (8000, 6000, (4111, 3333)),
+     (6000, 512, (5013, 300)), (512, 5000, (211, 2517)), (1920, 1080, (977, 13))],
+)  # fmt: skip
+def test_the_smallest_face_is_found_anywhere(
+    picture: np.ndarray, width: int, height: int, place: tuple[int, int]
+) -> None:
+    """26 pixels between the outer eye corners, in camera-size photographs and strips."""
+    face = cv2.resize(picture[0:260, 90:370], None, fx=0.44, fy=0.44, interpolation=cv2.INTER_AREA)
+    rng = np.random.default_rng(0)
+    clouds = cv2.resize(rng.uniform(40, 200, (12, 16, 3)).astype(np.float32), (width, height))
+    photo = clouds.astype(np.uint8)
+    left, top = place
+    photo[top : top + len(face), left : left + len(face[0])] = face
+    start = process_time()
+    (found,) = find_faces(photo)
+    seconds = process_time() - start
+    assert 24 < found.eye_px < 30
+    middle = found.landmarks[:, :2].mean(0) - place
+    assert np.all((middle > 0) & (middle < [len(face[0]), len(face)]))
+    assert np.all((found.tile[:2] < middle + place) & (middle + place < found.tile[2:]))
+    assert seconds < 2.0 * max(1, width * height / 24e6) * 2  # on a busy machine it takes twice
+
+
+def test_small_faces_are_numbered_too(picture: np.ndarray) -> None:
+    wall = np.full((2000, 6000, 3), 128, np.uint8)
+    for scale, left in ((0.5, 4500), (0.6, 700)):
+        face = cv2.resize(picture[0:260, 90:370], None, fx=scale, fy=scale)
+        wall[900 : 900 + len(face), left : left + len(face[0])] = face
+    assert [face.landmarks[:, 0].mean() > 4000 for face in find_faces(wall)] == [False, True]
+
+
+def test_the_report_says_where_it_was_found(picture: np.ndarray) -> None:
+    assert "found in the whole picture" in str(report(picture, None, "me.png"))
+    face = cv2.resize(picture[0:260, 90:370], None, fx=0.4, fy=0.4, interpolation=cv2.INTER_AREA)
+    wall = np.full((3000, 4000, 3), 128, np.uint8)
+    wall[2000 : 2000 + len(face), 2900 : 2900 + len(face[0])] = face
+    seen = report(wall, None, "wall.png")
+    assert re.search(r"2[45] px between .* found in the tile \d+x\d+ at \d+, \d+\n", str(seen))
+    left, top, right, bottom = seen.as_dict()["faces"][0]["tile"]
+    assert left < 2950 < right
+    assert top < 2050 < bottom
+
+
 def test_two_faces_largest_first_and_by_number(picture: np.ndarray) -> None:
     small = cv2.resize(picture, (256, 256), interpolation=cv2.INTER_AREA)
     both = np.full((512, 800, 3), 128, np.uint8)
@@ -59,7 +107,7 @@ def test_two_faces_largest_first_and_by_number(picture: np.ndarray) -> None:
 
 
 def test_nobody_there() -> None:
-    with pytest.raises(NoFace, match=r"No face was found in wall\.png"):
+    with pytest.raises(NoFace, match=r"in wall\.png \(300 x 300 pixels\).*24 pixels.*crop"):
         look(np.full((300, 300, 3), 90, np.uint8), name="wall.png")
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from vivavoce.errors import BadMedia, OutputRefused
+from vivavoce.errors import BadMedia, CannotWrite, OutputRefused
 from vivavoce.media import files
-from vivavoce.media.files import beside, check_output, existing
+from vivavoce.media.files import beside, check_output, existing, write_text
 
 WRITES = """
 import sys, time
@@ -126,3 +126,18 @@ def test_a_file_named_like_an_address_is_read(tmp_path: Path, monkeypatch: Any) 
     Path("data:x.png").write_text("x")
     assert existing("data:x.png", "picture") == Path("data:x.png")
     assert check_output("ab:c.mp4").name == "ab:c.mp4"
+
+
+def test_a_text_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "bench.md"
+    write_text(target, "good")
+
+    def full(path: Path, text: str, encoding: str) -> int:
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(CannotWrite, match=r"disk is full: .*bench\.md was not written"):
+        write_text(target, "better")
+    assert target.read_text() == "good"
+    assert os.listdir(tmp_path) == ["bench.md"]

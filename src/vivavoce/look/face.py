@@ -25,8 +25,9 @@ MAX_DOUBT = 0.048
 """Most geometric mean of the three signs that the mesh lies on something else than a human face:
 `Tracked.steadiness`, `Tracked.dispute`, `Fit.residual`. On 102 faces people and statues stay
 under 0.0455; a monkey and a dog, and faces that are scribbled over, exceed 0.050."""
-BOX = (2.2, 4.2)
-"""Least and most side of the animated square in outer-eye distances."""
+BOX = (1.8, 4.2)
+"""Least and most side of the animated square in outer-eye distances. The least still holds the
+face, with room for a jaw that drops; only pictures that are smaller get a made-up surround."""
 
 
 def look(picture: Bytes, face: int | None = None, name: str = "the picture") -> Face:
@@ -39,9 +40,12 @@ def look(picture: Bytes, face: int | None = None, name: str = "the picture") -> 
     """
     faces = find_faces(picture)
     if not faces:
+        height, width = picture.shape[:2]
         raise NoFace(
-            f"No face was found in {name}. Give a picture in which one face is seen from the "
-            "front, unhidden and sharp."
+            f"No face was found in {name} ({width} x {height} pixels). Give a picture in which one "
+            "face is seen from the front, unhidden and sharp, with at least "
+            f"{MIN_EYE_PX} pixels between the outer eye corners; if a face is there, crop the "
+            "picture to its head and shoulders."
         )
     if face is not None and not 1 <= face <= len(faces):
         seen = "1 face" if len(faces) == 1 else f"{len(faces)} faces"
@@ -49,7 +53,15 @@ def look(picture: Bytes, face: int | None = None, name: str = "the picture") -> 
             f"--face {face} was asked for, but {name} shows {seen}. Faces are numbered from 1, "
             "the largest first."
         )
-    picture, chosen = _reduced(picture, faces[(face or 1) - 1])
+    return measure(picture, faces[(face or 1) - 1], name)
+
+
+def measure(picture: Bytes, chosen: Tracked, name: str = "the picture") -> Face:
+    """What there is to know about a face that was found in `picture` [H, W, 3] RGB.
+
+    Raises: NoFace: it cannot be animated, and why.
+    """
+    picture, chosen = _reduced(picture, chosen)
     found = fit(chosen.landmarks[None])
     person = matte(picture, chosen.landmarks)
     refuse(chosen, found, person, name)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from shutil import copyfileobj
+from tempfile import TemporaryDirectory
+from typing import IO
 
 from vivavoce.errors import RequestError
 from vivavoce.media.clock import Clock
-from vivavoce.media.files import PathLike
+from vivavoce.media.files import PathLike, check_open_output, writing
+from vivavoce.media.held import is_path
 from vivavoce.media.provenance import Provenance
 from vivavoce.media.write import VideoWriter
 from vivavoce.types import FPS, Chunk, Progress
@@ -18,7 +22,8 @@ from vivavoce.types import FPS, Chunk, Progress
 class Saved:
     """Facts about a clip that was written to a file."""
 
-    path: Path
+    path: Path | None
+    """Where it lies; None: it was written into an open file."""
     seconds: float
     """Length in seconds; sound and picture are equally long."""
     frames: int
@@ -66,19 +71,42 @@ class Clip:
         chunks, self._chunks = self._chunks, None
         return _given(chunks)
 
-    def save(self, path: PathLike, force: bool = False, progress: Progress | None = None) -> Saved:
+    def save(
+        self,
+        path: PathLike | IO[bytes],
+        force: bool = False,
+        progress: Progress | None = None,
+    ) -> Saved:
         """Write the clip as mp4 (H.264, AAC), whole or not at all; see `VideoWriter`.
 
-        `force` replaces an existing file; `progress` is called after every chunk.
+        Args:
+            path: Where it is written: a path, or an open binary file, which gets the mp4 in one go
+                when it is whole and stays open.
+            force: Replace a file that exists.
+            progress: Called after every chunk.
 
-        Raises: RequestError: consumed before. OutputRefused, CannotWrite: see `VideoWriter`.
+        Raises: RequestError: consumed before. OutputRefused, CannotWrite: see `VideoWriter`, and
+        a file that takes no bytes.
         """
+        if not is_path(path):
+            return self._save_into(path, progress)  # type: ignore[arg-type]
         with VideoWriter(path, self.size, self.provenance, force) as video:
             for chunk in self:
                 video.add(chunk)
                 if progress is not None:
                     progress(video.seconds, "write")
         return Saved(Path(path), video.seconds, video.frames)
+
+    def _save_into(self, file: IO[bytes], progress: Progress | None) -> Saved:
+        """Write the clip to a file of ours first: an mp4 is written with steps back, and a failure
+        shall leave `file` as it was."""
+        check_open_output(file)
+        with TemporaryDirectory(prefix="vivavoce-") as folder:
+            path = Path(folder, "clip.mp4")
+            saved = self.save(path, progress=progress)
+            with path.open("rb") as made, writing("The output"):
+                copyfileobj(made, file)
+        return replace(saved, path=None)
 
 
 def _given(chunks: Iterator[Chunk]) -> Iterator[Chunk]:

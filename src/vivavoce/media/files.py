@@ -14,7 +14,7 @@ from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from types import FrameType
-from typing import TypeAlias
+from typing import IO, TypeAlias
 from uuid import uuid4
 
 from vivavoce.errors import BadMedia, CannotWrite, OutputRefused
@@ -67,6 +67,8 @@ def check_output(path: PathLike, force: bool = False, suffixes: Sequence[str] = 
     Raises: OutputRefused: wrong suffix, a folder, no such folder, or it exists and not `force`.
     CannotWrite: no permission.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise OutputRefused(f"An output is named by its path, not by {type(path).__name__}.")
     given = Path(path)
     if suffixes and given.suffix.lower() not in suffixes:
         better = given.with_suffix(suffixes[0]) if given.name else suffixes[0]
@@ -92,6 +94,22 @@ def check_output(path: PathLike, force: bool = False, suffixes: Sequence[str] = 
             f"The folder {target.parent} cannot be written to. Choose another folder."
         )
     return target
+
+
+def check_open_output(file: IO[bytes]) -> None:
+    """Make sure that an open file takes bytes.
+
+    Raises: OutputRefused: it is no open file, closed, or opened for reading or as text.
+    """
+    kind = type(file).__name__
+    if not callable(getattr(file, "write", None)):
+        raise OutputRefused(f"The output is a path or an open binary file, not {kind}.")
+    try:
+        file.write(b"")
+    except TypeError:
+        raise OutputRefused("The output was opened as text. Open it with mode 'wb'.") from None
+    except (OSError, ValueError) as error:
+        raise OutputRefused(f"The output, {kind}, takes no bytes ({error}).") from None
 
 
 def _is_address(path: PathLike) -> bool:
@@ -134,6 +152,15 @@ def beside(target: Path, force: bool = True) -> Iterator[Path]:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
             raise
+
+
+def write_text(target: Path, text: str, force: bool = True) -> None:
+    """Write a text file in UTF-8, whole or not at all; see `beside`.
+
+    Raises: OutputRefused: it exists and not `force`. CannotWrite: a full disk, no permission.
+    """
+    with beside(target, force) as part, writing(target):
+        part.write_text(text, "utf-8")
 
 
 def _claim(part: Path, target: Path) -> None:
@@ -196,7 +223,7 @@ def _lives(process: int) -> bool:
 
 
 @contextmanager
-def writing(target: Path) -> Iterator[None]:
+def writing(target: Path | str) -> Iterator[None]:
     """Tell failures of the file system in the block (PyAV's too) as `CannotWrite`."""
     try:
         yield

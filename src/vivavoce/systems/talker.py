@@ -27,18 +27,20 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, Self, TypeAlias, TypeVar, get_args
 
-import numpy as np
-
 from vivavoce.errors import RequestError
 from vivavoce.look import look
 from vivavoce.look.apparent import Apparent, apparent
 from vivavoce.media.clip import Clip
 from vivavoce.media.clock import Clock
+from vivavoce.media.files import PathLike
+from vivavoce.media.held import is_path
+from vivavoce.media.picture import Picturelike, read_picture
 from vivavoce.media.provenance import Provenance
-from vivavoce.media.read import probe_speech, read_picture, read_speech
+from vivavoce.media.speech import Speechlike, heard
 from vivavoce.nn.forks import piece_of_work
 from vivavoce.nn.threads import one_thread, one_threaded
 from vivavoce.speak.voices import AUTO, AutoVoice, find_voice
+from vivavoce.systems.given import settled
 from vivavoce.systems.options import NoOptions, Options
 from vivavoce.types import Bytes, Emotion, Face, FaceModel, Motion, Speech, Voice
 
@@ -47,10 +49,11 @@ __all__ = ["About", "Input", "NoOptions", "Options", "Output", "Request", "Talke
 SMALLEST, LARGEST = 64, 2160
 """Smallest and largest side of a video, in pixels, that can be asked for."""
 
-Portraitlike: TypeAlias = str | Path | Bytes | Face
-"""A picture file, an RGB array uint8 [H, W, 3], or a `Face` that was found before."""
-Speechlike: TypeAlias = str | Path | Speech | Iterable[Speech]
-"""A sound or video file, a `Speech`, or its pieces one after the other."""
+Portraitlike: TypeAlias = Picturelike | Face
+"""A picture file, its bytes or the open file, a PIL image, an array or tensor of its pixels (see
+`picture_from_array`), or a `Face` that was found before."""
+Voicelike: TypeAlias = str | Path | Voice
+"""The name of a voice, the path of a piper voice, or a voice itself."""
 
 Input = Literal[
     "portrait",
@@ -101,19 +104,19 @@ class Request:
     """Everything that can be asked of any system, in one value; None is "not given"."""
 
     portrait: Portraitlike | None = None
-    """The person: a picture file, an RGB array uint8 [H, W, 3], or a `Face` from `Talker.look`."""
+    """The person: a picture file, or a picture in memory, or a `Face` from `Talker.look`."""
     text: str | None = None
     """Words that the person says."""
     speech: Speechlike | None = None
-    """A recording to follow: a sound or video file, a `Speech`, or its pieces."""
-    voice: str | None = None
+    """A recording to follow: a sound or video file, (samples, rate), a `Speech`, or its pieces."""
+    voice: str | Voice | None = None
     """The voice that says `text`: a name that `vivavoce voices` lists, a mixture of natural ones
     ("emma:0.6+sarah:0.4"), or a piper voice file; None or "auto": it is chosen."""
     voice_sample: Speechlike | None = None
     """A recording of the voice that `text` is to be said in."""
     instruction: str | None = None
     """What the face is to do, in words, e.g. "She smiles broadly and raises her brows."."""
-    pose: str | Path | Bytes | Face | None = None
+    pose: PathLike | Bytes | Face | None = None
     """A picture or a video whose head pose and movement are taken instead of drawn ones."""
     emotion: Emotion = field(default_factory=Emotion)
     """Feeling that is asked for, with its strength."""
@@ -217,11 +220,11 @@ class Talker(ABC, Generic[OptionsOf]):
         text: str | None = None,
         speech: Speechlike | None = None,
         *,
-        voice: str | None = None,
+        voice: Voicelike | None = None,
         voice_sample: Speechlike | None = None,
         instruction: str | None = None,
-        pose: str | Path | Bytes | Face | None = None,
-        emotion: str | Emotion = "neutral",
+        pose: Portraitlike | None = None,
+        emotion: str | Emotion | None = "neutral",
         still: bool = False,
         face: int | None = None,
         seed: int = 0,
@@ -232,15 +235,17 @@ class Talker(ABC, Generic[OptionsOf]):
         """A clip in which the person says `text`, or what is heard in `speech`.
 
         Args:
-            portrait: The person: a picture file, RGB uint8 [H, W, 3], or a `Face` from `look`.
+            portrait: The person: a picture file, its bytes or the open file, a PIL image, an array
+                or tensor [H, W, 3] or [3, H, W], or a `Face` from `look`.
             text: The words to say.
-            speech: A sound or video file to follow, or `Speech`; instead of text.
+            speech: What to follow instead of text: a sound or video file, its bytes or the open
+                file, (samples, rate), a `Speech`, or its pieces.
             voice: The voice that says the text: a name of `vivavoce voices`, a mixture such as
                 "emma:0.6+sarah:0.4", or a piper file; None or "auto": it is chosen.
             voice_sample: A recording of the voice that the text is to be said in.
             instruction: What the face is to do, in words.
             pose: A picture or video whose head pose and movement are taken.
-            emotion: "happy" or "happy:0.7"; the eight of `types.EMOTIONS`.
+            emotion: "happy" or "happy:0.7"; the eight of `types.EMOTIONS`; None is neutral.
             still: Keep the head still.
             face: Which face of the portrait, from 1, the largest first.
             seed: Draws what is left to chance; the same seed gives the same clip.
@@ -251,11 +256,11 @@ class Talker(ABC, Generic[OptionsOf]):
         Raises: RequestError: this system does not take, or lacks, one of these; says which.
         NoFace, BadMedia, UnknownName: see their messages.
         """
-        asked = Request(
-            portrait, text, speech, voice, voice_sample, instruction, pose, Emotion.parse(emotion),
-            still, face, seed, size, rate,
+        asked, chosen = self._asked(
+            "pictures", portrait=portrait, text=text, speech=speech, voice=voice,
+            voice_sample=voice_sample, instruction=instruction, pose=pose, emotion=emotion,
+            still=still, face=face, seed=seed, size=size, rate=rate, **options,
         )  # fmt: skip
-        chosen = self._checked(asked, "pictures", options)
         # One thread as later, when chunks are made: sums are the same in every thread.
         with one_thread(), piece_of_work():
             return self.make(asked, chosen, Clock())
@@ -295,13 +300,20 @@ class Talker(ABC, Generic[OptionsOf]):
         return self.make_words(request, options, Clock())
 
     def look(self, portrait: Portraitlike, face: int | None = None) -> Face:
-        """Find and measure the person; do it once to make many clips of one picture."""
+        """Find and measure the person; do it once to make many clips of one picture.
+
+        Args:
+            portrait: A picture as `__call__` takes it.
+            face: Which face, from 1, the largest first; None is the largest.
+
+        Raises: BadMedia, NoFace, RequestError: see their messages.
+        """
         if isinstance(portrait, Face):
             return portrait
+        face = settled({"face": face})["face"]
         with one_thread(), piece_of_work():
-            if isinstance(portrait, np.ndarray):
-                return look(portrait, face)
-            return look(read_picture(portrait), face, str(portrait))
+            name = str(portrait) if is_path(portrait) else "the picture"
+            return look(read_picture(portrait), face, name)
 
     def face_model(self) -> FaceModel:
         """The head that this system's motion moves in a glTF file."""
@@ -349,9 +361,7 @@ class Talker(ABC, Generic[OptionsOf]):
 
     def _asked(self, output: Output, **asked: Any) -> tuple[Request, OptionsOf]:
         names = {f.name for f in fields(Request)}
-        given = {k: v for k, v in asked.items() if k in names}
-        given["emotion"] = Emotion.parse(given.get("emotion", "neutral"))
-        request = Request(**given)
+        request = Request(**settled({k: v for k, v in asked.items() if k in names}))
         options = {k: v for k, v in asked.items() if k not in names}
         return request, self._checked(request, output, options)
 
@@ -411,18 +421,15 @@ def spoken(request: Request, clock: Clock, person: Face | None = None) -> Spoken
     """
     if request.text is not None:
         return _said(request.text, request, clock, person)
-    speech = request.speech
-    if isinstance(speech, Speech):
-        return Spoken(iter([speech]), speech.seconds)
-    if isinstance(speech, str | Path):
-        return Spoken(clock.watch("speak", read_speech(speech)), probe_speech(speech))
-    assert speech is not None
-    return Spoken(iter(speech))
+    assert request.speech is not None
+    pieces, seconds = heard(request.speech)
+    return Spoken(clock.watch("speak", pieces), seconds)
 
 
 def _said(text: str, request: Request, clock: Clock, person: Face | None) -> Spoken:
-    if request.voice is not None and request.voice.strip().lower() != AUTO:
-        voice: Voice = find_voice(request.voice)
+    named = request.voice
+    if named is not None and not (isinstance(named, str) and named.strip().lower() == AUTO):
+        voice: Voice = find_voice(named) if isinstance(named, str) else named
         pieces = voice.speak(text, request.emotion, request.rate)
         return Spoken(clock.watch("speak", pieces), None, voice.name, {"voice": voice.name})
     with clock("look"):
