@@ -127,6 +127,10 @@ BAD = [
     ("speak {me} --text hi -o out.avi", "must end with .mp4"),
     ("speak {me} --text hi -o {there}", "Use --force to replace it"),
     ("motion --text hi -o curves.fbx", "must end with .csv"),
+    ("motion --text hi -o curves.csv --to udp://127.0.0.1", "-o or --to, not both"),
+    ("motion --text hi --to tcp://127.0.0.1:11111", "Give udp://127.0.0.1:11111 for Live Link"),
+    ("motion --text hi --to udp://no.such.host.invalid", "Nothing can be sent to"),
+    ("motion --text hi --fps 29", "--fps is 24, 25, 30, 50 or 60, not 29"),
     ("look none.png", "There is no picture"),
     ("sheet none.mp4", "none.mp4"),
 ]

@@ -68,7 +68,7 @@ def check_output(path: PathLike, force: bool = False, suffixes: Sequence[str] = 
     CannotWrite: no permission.
     """
     given = Path(path)
-    if suffixes and given.suffix.lower() not in suffixes:
+    if suffixes and not suffix_of(given, suffixes):
         better = given.with_suffix(suffixes[0]) if given.name else suffixes[0]
         raise OutputRefused(f"{given} must end with {_either(suffixes)}, for example {better}.")
     if _is_address(path) and not given.parent.is_dir():
@@ -92,6 +92,13 @@ def check_output(path: PathLike, force: bool = False, suffixes: Sequence[str] = 
             f"The folder {target.parent} cannot be written to. Choose another folder."
         )
     return target
+
+
+def suffix_of(path: Path, suffixes: Sequence[str]) -> str:
+    """Which of `suffixes` (such as ".csv" or ".a2f.json") the path ends with, in small or capital
+    letters; "" if with none of them."""
+    name = path.name.lower()
+    return next((s for s in suffixes if name.endswith(s) and name != s), "")
 
 
 def _is_address(path: PathLike) -> bool:

@@ -83,7 +83,9 @@ class Portrait(Talker[NoOptions]):
     ) -> Iterator[Motion]:  # fmt: skip
         """The motion of no person in particular: ARKit coefficients, head pose and gaze."""
         said = spoken(request, clock)
-        cues = (cue for cue, _ in self._listen(said.pieces, request, clock))
+        cues: Iterator[Cues] = (cue for cue, _ in self._listen(said.pieces, request, clock))
+        if request.heard is not None:
+            cues = request.heard.cues(cues)
         return one_threaded(self._move(cues, request, clock))
 
     def _listen(
