@@ -36,6 +36,13 @@ def speak(
     ] = "512",
     still: a.Still = False,
     face: a.FaceNumber = None,
+    sound: Annotated[
+        str,
+        typer.Option(
+            help="What is heard with --speech: recording (as it is: rate, channels, loudness) or "
+            "speech (mono)."
+        ),
+    ] = "recording",
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The video to write; out.mp4 if none.")
     ] = None,
@@ -56,9 +63,11 @@ def speak(
     render: Annotated[str | None, typer.Option(**_OLD)] = None,
 ) -> None:
     """Make the person in PORTRAIT say a text, or what is heard in a recording."""
+    from vivavoce.media.clip import check_sound
     from vivavoce.media.files import check_output
     from vivavoce.systems.options import parsed
 
+    check_sound(sound)
     old = {
         "steps": steps, "voice_from": voice_from, "sampler": sampler, "k": k,
         "without": without or None, "render": render,
@@ -82,10 +91,11 @@ def speak(
             instruction=instruction, pose=pose or motion_from, emotion=emotion, seed=seed,
             size=side, still=still, face=face, rate=rate, **options,
         )  # fmt: skip
-        saved = clip.save(output, force, progress(clip.seconds))
+        saved = clip.save(output, force, progress(clip.seconds), sound)
     summary = {
         "output": str(saved.path), "seconds": round(saved.seconds, 3), "frames": saved.frames,
         "width": clip.size[0], "height": clip.size[1], "fps": clip.fps, "seed": seed,
+        "sound": saved.sound,
         "system": talker.about.name, "voice": voice, "emotion": emotion, "rate": rate,
         "options": options,
         "words": clip.words,

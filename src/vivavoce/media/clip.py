@@ -6,12 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from vivavoce.errors import RequestError
+from vivavoce.errors import RequestError, UnknownName
 from vivavoce.media.clock import Clock
 from vivavoce.media.files import PathLike
 from vivavoce.media.provenance import Provenance
 from vivavoce.media.write import VideoWriter
 from vivavoce.types import FPS, Chunk, Progress
+
+SOUNDS = ("recording", "speech")
+"""What can be heard in a video that follows a recording: itself as it is, or its speech, mono."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class Saved:
     seconds: float
     """Length in seconds; sound and picture are equally long."""
     frames: int
+    sound: str = ""
+    """What the sound track is, in words, e.g. "aac, 44100 Hz, 2 channels, copied"."""
 
 
 class Clip:
@@ -53,6 +58,8 @@ class Clip:
         self.words = dict(words or {})
         """Texts about the clip that were written while it was made, by name: the `voice` that was
         chosen and why, the `instruction` that a language model gave the face."""
+        self.recording: PathLike | None = None
+        """The file that the clip follows; `save` takes its sound as it is. None: there is none."""
 
     def __iter__(self) -> Iterator[Chunk]:
         """Iterate over the chunks of the clip, in order and once.
@@ -66,19 +73,39 @@ class Clip:
         chunks, self._chunks = self._chunks, None
         return _given(chunks)
 
-    def save(self, path: PathLike, force: bool = False, progress: Progress | None = None) -> Saved:
+    def save(
+        self,
+        path: PathLike,
+        force: bool = False,
+        progress: Progress | None = None,
+        sound: str = "recording",
+    ) -> Saved:
         """Write the clip as mp4 (H.264, AAC), whole or not at all; see `VideoWriter`.
 
-        `force` replaces an existing file; `progress` is called after every chunk.
+        `force` replaces an existing file; `progress` is called after every chunk. `sound`: the
+        `recording` that the clip follows, as it is, where it follows one; or the `speech` that was
+        heard in it, mono.
 
-        Raises: RequestError: consumed before. OutputRefused, CannotWrite: see `VideoWriter`.
+        Raises: RequestError: consumed before. UnknownName: no such `sound`. OutputRefused,
+        CannotWrite: see `VideoWriter`.
         """
-        with VideoWriter(path, self.size, self.provenance, force) as video:
+        check_sound(sound)
+        own = self.recording if sound == "recording" else None
+        with VideoWriter(path, self.size, self.provenance, force, recording=own) as video:
             for chunk in self:
                 video.add(chunk)
                 if progress is not None:
                     progress(video.seconds, "write")
-        return Saved(Path(path), video.seconds, video.frames)
+        return Saved(Path(path), video.seconds, video.frames, video.sound)
+
+
+def check_sound(name: str) -> None:
+    """Refuse a sound that is none of `SOUNDS`.
+
+    Raises: UnknownName: it is not.
+    """
+    if name not in SOUNDS:
+        raise UnknownName("sound", name, SOUNDS)
 
 
 def _given(chunks: Iterator[Chunk]) -> Iterator[Chunk]:

@@ -16,7 +16,8 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from vivavoce.errors import CannotWrite, ShapeError
 from vivavoce.media.files import PathLike, beside, check_output, writing
 from vivavoce.media.provenance import Provenance
-from vivavoce.types import FPS, RATE, Bytes, Chunk, check_loudness
+from vivavoce.media.soundtrack import SoundCodec, open_track
+from vivavoce.types import FPS, Bytes, Chunk, check_loudness
 
 __all__ = ["VIDEO_SUFFIXES", "VideoWriter", "check_output"]
 
@@ -26,11 +27,17 @@ QUALITY = {"preset": "veryfast", "crf": "18"}
 """x264: visually lossless for faces. At 512x512 on two cores, with the colour conversion:
 superfast 1.9 ms a frame and 82 kB/s, veryfast 2.3 ms and 40 kB/s, faster 3.1 ms, fast 4.0 ms."""
 
-SOUND_RATE = 48_000
-"""AAC's first frame is 1024 samples of run-in that careless players play: 21 ms here, but 64 ms at
-16 kHz, more than sound and picture may be apart."""
+AAC = SoundCodec(
+    "aac",
+    (48_000, 32_000, 44_100, 64_000, 88_200, 96_000),
+    frozenset({"aac", "mp3", "ac3", "eac3", "alac", "flac", "opus"}),
+)
+"""Sound of an mp4. AAC's first frame is 1024 samples of run-in that careless players play: 21 ms at
+48 kHz, but 64 ms at 16 kHz, more than sound and picture may be apart; so no rate under 32 kHz."""
 SOUND_BITS = 96_000
-"""Bit rate of the AAC track, in bits a second."""
+"""Bit rate of the clip's own sound, in bits a second."""
+KEY_S = 2
+"""Seconds between two key frames: players jump to one at once, and streams can be cut there."""
 
 BT709: dict[str, Any] = {
     "dst_colorspace": Colorspace.ITU709,
@@ -61,16 +68,21 @@ class VideoWriter:
         provenance: Provenance,
         force: bool = False,
         threads: int = 0,
+        recording: PathLike | None = None,
     ) -> None:
         """`size`: width and height of the frames that will be added. `threads` of the encoder: 0 as
-        many as the machine likes; 1 gives the same bytes whatever its number of cores."""
+        many as the machine likes; 1 gives the same bytes whatever its number of cores. `recording`:
+        the file whose sound is heard, as `open_track` says, instead of that of the chunks."""
         self.target = check_output(path, force, VIDEO_SUFFIXES)
         self.force = force
         self.size = size
         self.provenance = provenance
         self.threads = threads
+        self.recording = recording
         self.frames = 0
         """Frames added so far."""
+        self.sound = ""
+        """What the sound track is, in words, once it was opened."""
         self._encoder = ThreadPoolExecutor(1, "encoder")
         self._encoding: Future[None] | None = None
 
@@ -83,7 +95,7 @@ class VideoWriter:
         with ExitStack() as stack:
             self._part: Path = stack.enter_context(beside(self.target, self.force))
             with writing(self.target):
-                self._open()
+                self._open(stack)
             self._stack = stack.pop_all()
         return self
 
@@ -105,7 +117,7 @@ class VideoWriter:
         with writing(self.target):
             for number, picture in enumerate(chunk.frames, first_frame):
                 self._add_picture(picture, number)
-            self._add_sound(chunk.samples, first_frame)
+            self._track.add(chunk.samples, (first_frame + len(chunk.frames)) / FPS)
 
     def _wait(self) -> None:
         """Wait until the last chunk is encoded, and raise what went wrong with it."""
@@ -131,7 +143,7 @@ class VideoWriter:
             self._abandon()
         self._stack.__exit__(kind, error, trace)
 
-    def _open(self) -> None:
+    def _open(self, stack: ExitStack) -> None:
         width, height = (side + side % 2 for side in self.size)
         self._container = av.open(
             str(self._part), "w", format="mp4", options={"movflags": "+faststart+use_metadata_tags"}
@@ -144,9 +156,10 @@ class VideoWriter:
         video.codec_context.color_range = ColorRange.MPEG
         video.codec_context.color_primaries = ColorPrimaries.BT709
         video.codec_context.color_trc = ColorTrc.BT709
-        sound = self._container.add_stream("aac", rate=SOUND_RATE, layout="mono")
-        sound.bit_rate = SOUND_BITS
-        self._video, self._sound = video, sound
+        video.codec_context.gop_size = KEY_S * FPS
+        self._video = video
+        self._track = open_track(stack, self._container, AAC, self.recording, SOUND_BITS)
+        self.sound = self._track.about
 
     def _add_picture(self, picture: Bytes, number: int) -> None:
         height, width = picture.shape[:2]
@@ -157,21 +170,12 @@ class VideoWriter:
         frame.pts, frame.time_base = number, Fraction(1, FPS)
         self._container.mux(self._video.encode(frame))
 
-    def _add_sound(self, samples: np.ndarray, first_frame: int) -> None:
-        if not samples.size:
-            return
-        mono = np.clip(samples, -1.0, 1.0).astype(np.float32)[None]
-        frame = av.AudioFrame.from_ndarray(mono, format="flt", layout="mono")
-        frame.sample_rate = RATE
-        frame.pts, frame.time_base = first_frame * (RATE // FPS), Fraction(1, RATE)
-        self._container.mux(self._sound.encode(frame))
-
     def _finish(self) -> None:
         if not self.frames:
             raise CannotWrite(f"The clip has no frames: {self.target} was not written.")
         with writing(self.target):
             self._container.mux(self._video.encode(None))
-            self._container.mux(self._sound.encode(None))
+            self._track.finish(self.seconds)
             self._container.close()
         self._encoder.shutdown()
 

@@ -270,7 +270,10 @@ class Talker(ABC, Generic[OptionsOf]):
         chosen = self._checked(asked, "pictures", options)
         # One thread as later, when chunks are made: sums are the same in every thread.
         with one_thread(), piece_of_work():
-            return self.make(asked, chosen, Clock())
+            clip = self.make(asked, chosen, Clock())
+        if isinstance(speech, str | Path):
+            clip.recording = speech
+        return clip
 
     def motion(
         self, text: str | None = None, speech: Speechlike | None = None, **asked: Any
