@@ -146,6 +146,11 @@ BAD = [
     ("motion --text hi -o curves.csv --to udp://127.0.0.1", "-o or --to, not both"),
     ("motion --text hi --to tcp://127.0.0.1:11111", "Give udp://127.0.0.1:11111 for Live Link"),
     ("motion --text hi --to udp://no.such.host.invalid", "Nothing can be sent to"),
+    ("speak {me} --text hi --system sdm --fps 30", "cannot use another frame rate than 25"),
+    ("speak {me} --text hi -o - --json", "give -o a file"),
+    ("speak {me} --text hi -o frames.png", "needs a number in its name, e.g. frames%04d.png"),
+    ("speak {me} --text hi -o fast.gif --fps 60", "at most 50 frames a second"),
+    ("speak {me} --text hi --fps 23", "--fps is 24, 25, 30, 50 or 60, not 23"),
     ("motion --text hi --fps 29", "--fps is 24, 25, 30, 50 or 60, not 29"),
     ("look none.png", "There is no picture"),
     ("sheet none.mp4", "none.mp4"),
@@ -280,14 +285,14 @@ def test_a_full_disk_is_told_and_leaves_nothing(
 ) -> None:
     if not os.path.exists("/dev/full"):
         pytest.skip("no /dev/full here")
-    from vivavoce.media import write
+    from vivavoce.media import film
 
     real_open = av.open
 
     def full(path: str, *args: object, **kw: object) -> object:
         return real_open("/dev/full", *args, **{"format": "mp4"} | kw)
 
-    monkeypatch.setattr(write.av, "open", full)
+    monkeypatch.setattr(film.av, "open", full)
     ran = run("speak", bad["me"], "--text", "Hi.", "--size", 64, "-q")
     assert ran.code == 1
     assert "space" in ran.err

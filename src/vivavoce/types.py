@@ -349,11 +349,17 @@ class Chunk:
     frames: Bytes
     """Pictures of the clip, RGB uint8 [T, H, W, 3]."""
     samples: Float
-    """Sound [T * 640] in [-1, 1] at 16 kHz."""
+    """Sound [n] in [-1, 1] at 16 kHz, as long as the pictures are shown: 640 samples a picture at
+    25 a second; where a picture's share is no whole number, n is one of the two nearest."""
+    fps: int = FPS
+    """Pictures a second, one of `RATES`."""
 
     def __post_init__(self) -> None:
         check_shape("Chunk.frames", self.frames, None, None, None, 3)
-        check_shape("Chunk.samples", self.samples, len(self.frames) * SAMPLES_PER_FRAME)
+        check_shape("Chunk.samples", self.samples, None)
+        wanted = len(self.frames) * RATE / self.fps
+        if abs(len(self.samples) - wanted) >= 1:
+            raise ShapeError("Chunk.samples", f"[{wanted:g}]", self.samples.shape)
 
 
 class Voice(Protocol):

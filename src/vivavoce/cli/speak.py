@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,6 +31,7 @@ def speak(
     pose: a.Pose = None,
     emotion: a.Feeling = "neutral",
     rate: a.Rate = 1.0,
+    fps: a.Rates = 25,
     seed: a.Seed = 0,
     size: Annotated[
         str, typer.Option(help="Side of the square video in pixels, or full: the whole picture.")
@@ -44,7 +46,13 @@ def speak(
         ),
     ] = "recording",
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="The video to write; out.mp4 if none.")
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help=".mp4, .mov, .webm, .gif, a sequence x%04d.png, or - for a stream (fragmented "
+            "mp4); out.mp4 if none.",
+        ),
     ] = None,
     system: a.System = "portrait",
     own: a.Own = None,
@@ -64,7 +72,7 @@ def speak(
 ) -> None:
     """Make the person in PORTRAIT say a text, or what is heard in a recording."""
     from vivavoce.media.clip import check_sound
-    from vivavoce.media.files import check_output
+    from vivavoce.media.write import check_video
     from vivavoce.systems.options import parsed
 
     check_sound(sound)
@@ -80,7 +88,11 @@ def speak(
         return
     output = output or Path("out.mp4")
     side = a.pixels(size)
-    check_output(output, force, (".mp4",))
+    streamed = str(output) == "-"
+    if streamed and as_json:
+        raise RequestError("--json would print where the video goes: give -o a file.")
+    if not streamed:
+        check_video(output, force)
     said = a.words(text, text_file)
     if strict:
         a.check_whole(speech, voice_sample)
@@ -89,9 +101,12 @@ def speak(
         clip = talker(
             portrait, said, speech, voice=voice, voice_sample=voice_sample,
             instruction=instruction, pose=pose or motion_from, emotion=emotion, seed=seed,
-            size=side, still=still, face=face, rate=rate, **options,
+            size=side, still=still, face=face, rate=rate, fps=fps, **options,
         )  # fmt: skip
-        saved = clip.save(output, force, progress(clip.seconds), sound)
+        target = sys.stdout.buffer if streamed else output
+        saved = clip.save(target, force, progress(clip.seconds), sound)
+    if streamed:  # stdout is the video
+        return
     summary = {
         "output": str(saved.path), "seconds": round(saved.seconds, 3), "frames": saved.frames,
         "width": clip.size[0], "height": clip.size[1], "fps": clip.fps, "seed": seed,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from vivavoce.errors import RequestError, UnknownName
 from vivavoce.media.clock import Clock
@@ -22,6 +24,7 @@ class Saved:
     """Facts about a clip that was written to a file."""
 
     path: Path
+    """The file, as it was asked for; the pattern of a sequence; the name of a stream."""
     seconds: float
     """Length in seconds; sound and picture are equally long."""
     frames: int
@@ -35,8 +38,6 @@ class Clip:
     Nothing is computed before it is asked for, and memory does not grow with the length.
     """
 
-    fps = FPS
-
     def __init__(
         self,
         chunks: Iterable[Chunk],
@@ -45,10 +46,13 @@ class Clip:
         seconds: float | None = None,
         clock: Clock | None = None,
         words: Mapping[str, str] | None = None,
+        fps: int = FPS,
     ) -> None:
         self._chunks: Iterator[Chunk] | None = iter(chunks)
         self.size = size
         """Width and height of the frames in pixels."""
+        self.fps = fps
+        """Pictures a second."""
         self.provenance = provenance
         """How it was made; `save` writes it into the file."""
         self.seconds = seconds
@@ -75,12 +79,13 @@ class Clip:
 
     def save(
         self,
-        path: PathLike,
+        path: PathLike | BinaryIO,
         force: bool = False,
         progress: Progress | None = None,
         sound: str = "recording",
     ) -> Saved:
-        """Write the clip as mp4 (H.264, AAC), whole or not at all; see `VideoWriter`.
+        """Write the clip to a file (.mp4, .mov, .webm, .gif, x%04d.png), whole or not at all, or to
+        a stream, as it is made; see `VideoWriter`.
 
         `force` replaces an existing file; `progress` is called after every chunk. `sound`: the
         `recording` that the clip follows, as it is, where it follows one; or the `speech` that was
@@ -91,12 +96,15 @@ class Clip:
         """
         check_sound(sound)
         own = self.recording if sound == "recording" else None
-        with VideoWriter(path, self.size, self.provenance, force, recording=own) as video:
+        with VideoWriter(
+            path, self.size, self.provenance, force, recording=own, fps=self.fps
+        ) as video:
             for chunk in self:
                 video.add(chunk)
                 if progress is not None:
                     progress(video.seconds, "write")
-        return Saved(Path(path), video.seconds, video.frames, video.sound)
+        given = Path(path) if isinstance(path, str | os.PathLike) else video.target
+        return Saved(given, video.seconds, video.frames, video.sound)
 
 
 def check_sound(name: str) -> None:

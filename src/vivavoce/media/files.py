@@ -129,7 +129,7 @@ def beside(target: Path, force: bool = True) -> Iterator[Path]:
     remove_dead_parts(target.parent)
     name = os.fsencode(target.name)[:100].decode("utf-8", "ignore")
     part = target.with_name(f".{name}.{_machine()}-{os.getpid()}.{uuid4().hex[:8]}.part")
-    with _signals_raise():
+    with signals_raise():
         try:
             yield part
             with writing(target):
@@ -216,7 +216,7 @@ def writing(target: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _signals_raise() -> Iterator[None]:
+def signals_raise() -> Iterator[None]:
     """Within the block the signals of `ENDING` raise SystemExit, so `finally` and `except` run.
 
     Only those that nobody else handles, and only in the main thread (Python allows no other).
