@@ -131,7 +131,7 @@ def test_a_clip_is_saved_into_an_open_file(
     memory = BytesIO()
     memory.write(b"head")
     saved = clip(portrait, person).save(memory)
-    assert saved.path is None
+    assert saved.path == Path("The stream")
     (tmp_path / "a.mp4").write_bytes(memory.getvalue()[4:])
     assert read_clip_info(tmp_path / "a.mp4").seconds == saved.seconds == saved.frames / 25
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]

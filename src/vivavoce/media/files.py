@@ -70,7 +70,7 @@ def check_output(path: PathLike, force: bool = False, suffixes: Sequence[str] = 
     if not isinstance(path, str | os.PathLike):
         raise OutputRefused(f"An output is named by its path, not by {type(path).__name__}.")
     given = Path(path)
-    if suffixes and given.suffix.lower() not in suffixes:
+    if suffixes and not suffix_of(given, suffixes):
         better = given.with_suffix(suffixes[0]) if given.name else suffixes[0]
         raise OutputRefused(f"{given} must end with {_either(suffixes)}, for example {better}.")
     if _is_address(path) and not given.parent.is_dir():
@@ -112,6 +112,13 @@ def check_open_output(file: IO[bytes]) -> None:
         raise OutputRefused(f"The output, {kind}, takes no bytes ({error}).") from None
 
 
+def suffix_of(path: Path, suffixes: Sequence[str]) -> str:
+    """Which of `suffixes` (such as ".csv" or ".a2f.json") the path ends with, in small or capital
+    letters; "" if with none of them."""
+    name = path.name.lower()
+    return next((s for s in suffixes if name.endswith(s) and name != s), "")
+
+
 def _is_address(path: PathLike) -> bool:
     return ADDRESS.match(os.fspath(path)) is not None
 
@@ -140,7 +147,7 @@ def beside(target: Path, force: bool = True) -> Iterator[Path]:
     remove_dead_parts(target.parent)
     name = os.fsencode(target.name)[:100].decode("utf-8", "ignore")
     part = target.with_name(f".{name}.{_machine()}-{os.getpid()}.{uuid4().hex[:8]}.part")
-    with _signals_raise():
+    with signals_raise():
         try:
             yield part
             with writing(target):
@@ -236,7 +243,7 @@ def writing(target: Path | str) -> Iterator[None]:
 
 
 @contextmanager
-def _signals_raise() -> Iterator[None]:
+def signals_raise() -> Iterator[None]:
     """Within the block the signals of `ENDING` raise SystemExit, so `finally` and `except` run.
 
     Only those that nobody else handles, and only in the main thread (Python allows no other).

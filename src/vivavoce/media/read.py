@@ -186,25 +186,54 @@ def _heard(container: Any, stream: Any, damage: Damage) -> Iterator[tuple[Float,
 
     Packets that cannot be decoded are skipped: the next good one's time stamp fills their place.
     """
-    origin = _origin(container)
     mixer = None
-    end = 0.0
-    for frame in _decoded(container, stream, damage):
-        if frame.samples == 0 or not frame.sample_rate:
-            continue
+    for frame, start, gap in placed(container, stream, damage):
         rate = frame.sample_rate
-        start = end if frame.time is None else frame.time - origin
-        if GAP_S < start - end < MAX_GAP_S:
+        if gap:
             if damage.begin is not None:
-                damage.add(end, start)
-            yield np.zeros(round((start - end) * rate), np.float32), rate
+                damage.add(start - gap, start)
+            yield np.zeros(round(gap * rate), np.float32), rate
         names = tuple(c.name for c in frame.layout.channels)
         if mixer is None or (mixer.rate, mixer.names) != (rate, names):
             mixer = Mixer(rate, names)
         yield mixer.mix(damage.heard(_channels(frame), rate, start)), rate
-        end = start + frame.samples / rate
         if frame.time is None and stream.codec_context.name == "flac":
+            end = start + frame.samples / rate
             damage.add(start, end)  # its parser found the frame by guessing
+
+
+def placed(
+    container: Any, stream: Any, damage: Damage | None = None
+) -> Iterator[tuple[Any, float, float]]:
+    """The frames of a sound track, each with its start in seconds and the seconds of silence that
+    belong before it. All follow each other: a smaller jump in the time stamps is none."""
+    origin, end = _origin(container), 0.0
+    for frame in _decoded(container, stream, damage):
+        if frame.samples == 0 or not frame.sample_rate:
+            continue
+        start = end if frame.time is None else frame.time - origin
+        gap = start - end
+        yield frame, start, gap if GAP_S < gap < MAX_GAP_S else 0.0
+        end = start + frame.samples / frame.sample_rate
+
+
+@contextmanager
+def sound_track(path: PathLike) -> Iterator[tuple[Any, Any, float]]:
+    """The container and the sound track of a file that `read_speech` reads, and the time stamp in
+    seconds at which time 0 of the recording lies.
+
+    Raises: BadMedia: no such file, no sound track, or nothing that can be decoded.
+    """
+    file = existing(path, "recording")
+    track, _ = _sounding_track(file)
+    with _opened(file) as container:
+        first = next(placed(container, container.streams.audio[track]), None)
+        if first is None:
+            raise BadMedia(f"{file} has a sound track that cannot be decoded. Save it again.")
+        _, start, gap = first
+        zero = _origin(container) + (0.0 if gap else start)
+    with _opened(file) as container:
+        yield container, container.streams.audio[track], zero
 
 
 def _channels(frame: Any) -> Float:

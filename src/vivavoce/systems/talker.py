@@ -23,7 +23,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, Self, TypeAlias, TypeVar, get_args
 
@@ -37,12 +37,14 @@ from vivavoce.media.held import is_path
 from vivavoce.media.picture import Picturelike, read_picture
 from vivavoce.media.provenance import Provenance
 from vivavoce.media.speech import Speechlike, heard
+from vivavoce.move.rate import at_rate
 from vivavoce.nn.forks import piece_of_work
 from vivavoce.nn.threads import one_thread, one_threaded
 from vivavoce.speak.voices import AUTO, AutoVoice, find_voice
 from vivavoce.systems.given import settled
+from vivavoce.systems.heard import Heard
 from vivavoce.systems.options import NoOptions, Options
-from vivavoce.types import Bytes, Emotion, Face, FaceModel, Motion, Speech, Voice
+from vivavoce.types import FPS, RATES, Bytes, Emotion, Face, FaceModel, Motion, Speech, Voice
 
 __all__ = ["About", "Input", "NoOptions", "Options", "Output", "Request", "Talker", "spoken"]
 
@@ -66,6 +68,7 @@ Input = Literal[
     "emotion",
     "rate",
     "still",
+    "fps",
 ]
 """What a system can be given; the names are those of the fields of `Request`."""
 Output = Literal["pictures", "motion", "speech", "words"]
@@ -85,6 +88,7 @@ ASKED: Mapping[Input, str] = {
     "emotion": "an emotion (--emotion)",
     "rate": "a speaking rate (--rate)",
     "still": "a still head (--still)",
+    "fps": "another frame rate than 25 (--fps)",
 }
 """How each input is called when it is asked for or refused."""
 
@@ -130,15 +134,19 @@ class Request:
     """Side of a square video around the head in pixels; None: the whole picture at its own size."""
     rate: float = 1.0
     """Factor on the speed at which `text` is said, 0.5 to 2."""
+    fps: int = FPS
+    """Frames a second of the video or the motion, one of `types.RATES`."""
+    heard: Heard | None = None
+    """Who takes a note of what is heard while a motion is made; None: nobody."""
 
     @property
     def given(self) -> frozenset[Input]:
-        """The inputs that were given; a neutral emotion, the usual rate and a moving head count as
+        """The inputs that were given; a neutral emotion, the usual rates and a moving head count as
         not given."""
         found: set[Input] = {
             name
             for name in INPUTS
-            if name not in ("emotion", "rate", "still") and getattr(self, name) is not None
+            if name not in ("emotion", "rate", "still", "fps") and getattr(self, name) is not None
         }
         if self.emotion.name != "neutral" and self.emotion.intensity > 0:
             found.add("emotion")
@@ -146,6 +154,8 @@ class Request:
             found.add("rate")
         if self.still:
             found.add("still")
+        if self.fps != FPS:
+            found.add("fps")
         return frozenset(found)
 
 
@@ -230,6 +240,7 @@ class Talker(ABC, Generic[OptionsOf]):
         seed: int = 0,
         size: int | None = 512,
         rate: float = 1.0,
+        fps: int = FPS,
         **options: Any,
     ) -> Clip:
         """A clip in which the person says `text`, or what is heard in `speech`.
@@ -251,6 +262,7 @@ class Talker(ABC, Generic[OptionsOf]):
             seed: Draws what is left to chance; the same seed gives the same clip.
             size: Side of a square video around the head in pixels; None: the whole picture.
             rate: Factor on the speed at which the text is said, 0.5 to 2.
+            fps: Frames a second: 24, 25, 30, 50 or 60; each is drawn for its own moment.
             options: Those of this system alone, see `vivavoce systems NAME`.
 
         Raises: RequestError: this system does not take, or lacks, one of these; says which.
@@ -259,23 +271,28 @@ class Talker(ABC, Generic[OptionsOf]):
         asked, chosen = self._asked(
             "pictures", portrait=portrait, text=text, speech=speech, voice=voice,
             voice_sample=voice_sample, instruction=instruction, pose=pose, emotion=emotion,
-            still=still, face=face, seed=seed, size=size, rate=rate, **options,
+            still=still, face=face, seed=seed, size=size, rate=rate, fps=fps,
+            **options,
         )  # fmt: skip
         # One thread as later, when chunks are made: sums are the same in every thread.
         with one_thread(), piece_of_work():
-            return self.make(asked, chosen, Clock())
+            clip = self.make(asked, chosen, Clock())
+        if isinstance(speech, str | Path):
+            clip.recording = speech
+        return clip
 
     def motion(
         self, text: str | None = None, speech: Speechlike | None = None, **asked: Any
     ) -> Iterator[Motion]:
         """How a face moves with this text or speech, without a picture: for 3D and for study.
 
-        `asked` are further inputs and options by the names that `__call__` has.
+        `asked` are further inputs and options by the names that `__call__` has, and `heard`, a
+        `Heard` that takes a note of the sounds and the samples.
 
         Raises: as `__call__`; RequestError: this system gives no motion.
         """
         request, options = self._asked("motion", text=text, speech=speech, **asked)
-        return one_threaded(self.make_motion(request, options, Clock()))
+        return one_threaded(at_rate(self.make_motion(request, options, Clock()), request.fps))
 
     def voice(
         self, portrait: Portraitlike | None = None, text: str | None = None, **asked: Any
@@ -353,7 +370,9 @@ class Talker(ABC, Generic[OptionsOf]):
     def inputs(cls, output: Output = "pictures") -> frozenset[Input]:
         """All that can be given for `output`; a voice or a text alone has no head to move."""
         found: frozenset[Input] = frozenset().union(*cls.needs_for(output)) | cls.takes
-        return found - {"pose", "still"} if output in ("speech", "words") else found
+        if output == "motion":  # it is brought to another frame rate when it is made
+            return found | {"fps"}
+        return found - {"pose", "still", "fps"} if output in ("speech", "words") else found
 
     def provenance(self, request: Request) -> Provenance:
         """What is written into the files of this request: the checkpoint and the seed."""
@@ -419,6 +438,13 @@ def spoken(request: Request, clock: Clock, person: Face | None = None) -> Spoken
 
     Raises: UnknownName, BadMedia, RequestError: see their messages.
     """
+    found = _spoken(request, clock, person)
+    if request.heard is None:
+        return found
+    return replace(found, pieces=request.heard.pieces(found.pieces))
+
+
+def _spoken(request: Request, clock: Clock, person: Face | None) -> Spoken:
     if request.text is not None:
         return _said(request.text, request, clock, person)
     assert request.speech is not None
@@ -460,8 +486,10 @@ def _check_numbers(request: Request) -> None:
         raise RequestError(f"The size must be {SMALLEST} to {LARGEST} pixels, not {size}.")
     if not 0 <= seed < 2**63:
         raise RequestError(f"The seed is a whole number from 0 to 2^63 - 1, not {seed}.")
+    if request.fps not in RATES:
+        raise RequestError(f"--fps is {_listed(map(str, RATES), 'or')}, not {request.fps}.")
 
 
-def _listed(words: Iterable[str]) -> str:
+def _listed(words: Iterable[str], link: str = "and") -> str:
     *most, last = list(words)
-    return f"{', '.join(most)} and {last}" if most else last
+    return f"{', '.join(most)} {link} {last}" if most else last
