@@ -6,7 +6,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, IO[bytes]
+from typing import IO, Any
 
 import av
 import numpy as np
