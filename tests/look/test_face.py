@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from time import process_time
 
@@ -16,6 +17,8 @@ from known import brief
 from vivavoce.errors import NoFace, RequestError
 from vivavoce.look import look
 from vivavoce.look.face import frame
+from vivavoce.look.face478 import fit
+from vivavoce.look.human import doubt, signs
 from vivavoce.look.report import report
 from vivavoce.look.track import find_faces
 
@@ -123,6 +126,66 @@ def test_an_animal_is_refused(real: Path, name: str) -> None:
         look(read(real / "portrait_hard" / f"liveportrait_animal_{name}.jpg"))
 
 
+def turned(picture: np.ndarray, degrees: float) -> np.ndarray:
+    height, width = picture.shape[:2]
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
+    made = cv2.warpAffine(picture, turn, (width, height), borderMode=cv2.BORDER_REFLECT_101)
+    return np.asarray(made, np.uint8)
+
+
+CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "mirrored": lambda a: a[:, ::-1],
+    "smaller": lambda a: cv2.resize(a, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA),
+    "turned": lambda a: turned(a, 10),
+    "turned back": lambda a: turned(a, -10),
+    "darker": lambda a: (255 * (a / 255) ** 1.6).astype(np.uint8),
+    "grey": lambda a: a.mean(-1, keepdims=True).repeat(3, -1).astype(np.uint8),
+}
+"""Small changes that change no verdict."""
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_animal_stays_one(real: Path, change: str) -> None:
+    for name in ("monkey_s22", "shiba_s25"):
+        picture = read(real / "portrait_hard" / f"liveportrait_animal_{name}.jpg")
+        with pytest.raises(NoFace, match=r"No face was found|not a human face|too small"):
+            look(CHANGES[change](picture))
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_person_stays_one(picture: np.ndarray, change: str) -> None:
+    (found,) = find_faces(CHANGES[change](picture))
+    assert doubt(found, fit(found.landmarks[None])) < -2
+
+
+def test_a_verdict_is_the_same_in_the_mirror(real: Path) -> None:
+    for name in ("sadtalker_happy_woman_a_happy.png", "eamm_monalisa_crop_mona.png"):
+        whole = read(real / "portrait" / name)
+        as_it_is, mirrored = (find_faces(view)[0] for view in (whole, whole[:, ::-1]))
+        assert as_it_is.certainty == pytest.approx(mirrored.certainty, abs=0.05)
+        assert as_it_is.dispute == pytest.approx(mirrored.dispute, abs=0.02)
+
+
+def test_each_sign_of_an_animal_counts(picture: np.ndarray) -> None:
+    (found,) = find_faces(picture)
+    held = fit(found.landmarks[None])
+    plain = doubt(found, held)
+    for worse in (
+        replace(found, steadiness=3 * found.steadiness),
+        replace(found, dispute=3 * found.dispute),
+        replace(found, certainty=found.certainty - 0.4),
+    ):
+        assert doubt(worse, held) > plain + 0.3
+    assert doubt(found, replace(held, residual=2 * held.residual)) > plain
+    assert len(signs(found, held)) == 4 + len(held.identity)
+
+
+@pytest.mark.parametrize("degrees", [135, 180, 225])
+def test_a_face_that_is_upside_down_is_called_so(picture: np.ndarray, degrees: int) -> None:
+    with pytest.raises(NoFace, match=r"in me\.png is upside down\. Turn the picture by 180"):
+        look(turned(picture, degrees), name="me.png")
+
+
 @pytest.mark.parametrize(
     "every", [5, pytest.param(1, marks=pytest.mark.slow(reason="all portraits take 15 s"))]
 )
@@ -167,3 +230,5 @@ def test_what_is_seen_of_a_known_picture(picture: np.ndarray, golden: Callable[.
     golden("box", face.box, 2)
     (tracked,) = find_faces(picture)
     golden("steadiness and dispute", [tracked.steadiness, tracked.dispute], 2e-3)
+    golden("certainty", [tracked.certainty], 0.02)
+    golden("doubt", [doubt(tracked, fit(tracked.landmarks[None]))], 0.3)
