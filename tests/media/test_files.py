@@ -99,11 +99,16 @@ def test_parts_of_dead_programs_are_removed_and_no_others(tmp_path: Path) -> Non
     others = [".a.mp4.part", ".x.mp4.1234abcd.part", f".x.00000000-{killed.pid}.1234abcd.part"]
     for name in others:
         (tmp_path / name).write_text("not ours")
-    assert len(list(tmp_path.glob(".a.txt.*.part"))) == 1
+    found = list(tmp_path.glob(".a.txt.*.part"))
+    assert len(found) == 1
+    frames = tmp_path / found[0].name.replace(".a.txt.", ".f%04d.png.")  # a sequence's, killed too
+    frames.mkdir()
+    (frames / "f0001.png").write_text("half")
     files.remove_dead_parts.cache_clear()
     with beside(tmp_path / "c.txt") as part:
         part.write_text("c")
     assert not list(tmp_path.glob(".a.txt.*.part"))
+    assert not frames.exists()
     alive.communicate("\n", timeout=20)
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*others, "b.txt", "c.txt"])
 

@@ -92,7 +92,7 @@ def speak(
     if streamed and as_json:
         raise RequestError("--json would print where the video goes: give -o a file.")
     if not streamed:
-        check_video(output, force)
+        check_video(output, force, fps)
     said = a.words(text, text_file)
     if strict:
         a.check_whole(speech, voice_sample)

@@ -6,6 +6,7 @@ import errno
 import os
 import platform
 import re
+import shutil
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -144,9 +145,7 @@ def beside(target: Path, force: bool = True) -> Iterator[Path]:
 
     Raises: OutputRefused: `target` exists and not `force`. CannotWrite: a full disk, no permission.
     """
-    remove_dead_parts(target.parent)
-    name = os.fsencode(target.name)[:100].decode("utf-8", "ignore")
-    part = target.with_name(f".{name}.{_machine()}-{os.getpid()}.{uuid4().hex[:8]}.part")
+    part = part_of(target)
     with signals_raise():
         try:
             yield part
@@ -168,6 +167,14 @@ def write_text(target: Path, text: str, force: bool = True) -> None:
     """
     with beside(target, force) as part, writing(target):
         part.write_text(text, "utf-8")
+
+
+def part_of(target: Path) -> Path:
+    """A hidden name beside `target` that nothing has yet, of this program; parts of dead programs
+    in the folder are removed."""
+    remove_dead_parts(target.parent)
+    name = os.fsencode(target.name)[:100].decode("utf-8", "ignore")
+    return target.with_name(f".{name}.{_machine()}-{os.getpid()}.{uuid4().hex[:8]}.part")
 
 
 def _claim(part: Path, target: Path) -> None:
@@ -198,14 +205,17 @@ def _claim(part: Path, target: Path) -> None:
 
 @lru_cache(maxsize=4096)
 def remove_dead_parts(folder: Path) -> None:
-    """Remove the `.part` files in `folder` whose programs on this machine ended without removing
-    them; once for each folder."""
+    """Remove the `.part` files (of a sequence: folders) in `folder` whose programs on this machine
+    ended without removing them; once for each folder."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             owner = PART.fullmatch(entry.name)
             if owner and owner["machine"] == _machine() and not _lives(int(owner["process"])):
                 with suppress(OSError):
-                    os.unlink(entry.path)
+                    if entry.is_dir(follow_symlinks=False):
+                        shutil.rmtree(entry.path)
+                    else:
+                        os.unlink(entry.path)
 
 
 @lru_cache(maxsize=1)

@@ -16,8 +16,8 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from vivavoce.errors import OutputRefused, RequestError
-from vivavoce.media.files import PathLike, check_output, signals_raise
+from vivavoce.errors import OutputRefused
+from vivavoce.media.files import PathLike, check_output, part_of, signals_raise
 from vivavoce.media.provenance import Provenance
 from vivavoce.media.sound import sound_file
 from vivavoce.types import Bytes, Float
@@ -38,12 +38,7 @@ class Gif:
     sound = ""
 
     def __init__(self, part: Path, size: tuple[int, int], fps: int, made_by: Provenance) -> None:
-        """Begin it in the file `part`.
-
-        Raises: RequestError: it cannot be that fast.
-        """
-        if fps > FASTEST_GIF:
-            raise RequestError(f"A gif has at most {FASTEST_GIF} frames a second. Give --fps 50.")
+        """Begin it in the file `part`."""
         self.part, self.fps, self._made_by = part, fps, made_by
         self.container: Any = av.open(str(part), "w", format="gif")
         self._stream: Any = self.container.add_stream("gif", rate=fps)
@@ -203,7 +198,7 @@ def png_files(
             wav = sound_beside(target)
             add = stack.enter_context(sound_file(wav, provenance, force))
             about = f"{wav.name}, 16000 Hz, 1 channel"
-        folder = target.with_name(f".{target.stem}.{os.getpid()}.frames")
+        folder = part_of(target)
         folder.mkdir()
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         yield PngFiles(folder, target, provenance, add, about)

@@ -9,11 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Protocol
 
-from vivavoce.errors import CannotWrite, ShapeError
+from vivavoce.errors import CannotWrite, RequestError, ShapeError
 from vivavoce.media.files import PathLike, beside, check_output, suffix_of, writing
 from vivavoce.media.film import KINDS, STREAM, Film
 from vivavoce.media.provenance import Provenance
-from vivavoce.media.stills import Gif, check_frames, png_files
+from vivavoce.media.stills import FASTEST_GIF, Gif, check_frames, png_files
 from vivavoce.types import FPS, Bytes, Chunk, Float, check_loudness
 
 __all__ = ["VIDEO_SUFFIXES", "VideoWriter", "check_output", "check_video"]
@@ -41,12 +41,16 @@ class Output(Protocol):
         """Let it go: what was written goes, too."""
 
 
-def check_video(path: PathLike, force: bool = False) -> Path:
+def check_video(path: PathLike, force: bool = False, fps: int = FPS) -> Path:
     """The file, or the pattern of files, that will be written; call this before any work.
 
-    Raises: OutputRefused, CannotWrite: see `check_output` and `check_frames`.
+    Raises: OutputRefused, CannotWrite: see `check_output` and `check_frames`. RequestError: a gif
+    cannot have that many frames a second.
     """
-    if Path(path).suffix.lower() == ".png":
+    kind = Path(path).suffix.lower()
+    if kind == ".gif" and fps > FASTEST_GIF:
+        raise RequestError(f"A gif has at most {FASTEST_GIF} frames a second. Give --fps 50.")
+    if kind == ".png":
         return check_frames(path, force)
     return check_output(path, force, VIDEO_SUFFIXES)
 
@@ -84,7 +88,7 @@ class VideoWriter:
         the chunks."""
         self.stream: IO[bytes] | None = None
         if isinstance(path, str | os.PathLike):
-            self.target = check_video(path, force)
+            self.target = check_video(path, force, fps)
         else:
             self.stream, self.target = path, Path(str(getattr(path, "name", "The stream")))
         self.force = force
