@@ -34,6 +34,7 @@ def speak(
         str, typer.Option(help="Side of the square video in pixels, or full: the whole picture.")
     ] = "512",
     still: a.Still = False,
+    lively: a.Lively = 1.0,
     face: a.FaceNumber = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The video to write; out.mp4 if none.")
@@ -79,7 +80,7 @@ def speak(
         clip = talker(
             portrait, said, speech, voice=voice, voice_sample=voice_sample,
             instruction=instruction, pose=pose or motion_from, emotion=emotion, seed=seed,
-            size=side, still=still, face=face, rate=rate, **options,
+            size=side, still=still, lively=lively, face=face, rate=rate, **options,
         )  # fmt: skip
         saved = clip.save(output, force, progress(clip.seconds))
     summary = {
@@ -110,6 +111,7 @@ def motion(
     rate: a.Rate = 1.0,
     seed: a.Seed = 0,
     still: a.Still = False,
+    lively: a.Lively = 1.0,
     system: a.System = "portrait",
     own: a.Own = None,
     device: a.Device = "cpu",
@@ -129,7 +131,7 @@ def motion(
     talker = a.load(system, device)
     moves = talker.motion(
         a.words(text, text_file), speech, voice=voice, instruction=instruction, emotion=emotion,
-        seed=seed, still=still, rate=rate, **parsed(own or ()),
+        seed=seed, still=still, lively=lively, rate=rate, **parsed(own or ()),
     )  # fmt: skip
     made_by = Provenance(talker.about.name, seed)
     with seconds_bar("moving", quiet) as progress:

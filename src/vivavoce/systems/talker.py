@@ -46,6 +46,8 @@ __all__ = ["About", "Input", "NoOptions", "Options", "Output", "Request", "Talke
 
 SMALLEST, LARGEST = 64, 2160
 """Smallest and largest side of a video, in pixels, that can be asked for."""
+LIVELIEST = 2.0
+"""Largest factor on the movement of the head that can be asked for."""
 
 Portraitlike: TypeAlias = str | Path | Bytes | Face
 """A picture file, an RGB array uint8 [H, W, 3], or a `Face` that was found before."""
@@ -63,6 +65,7 @@ Input = Literal[
     "emotion",
     "rate",
     "still",
+    "lively",
 ]
 """What a system can be given; the names are those of the fields of `Request`."""
 Output = Literal["pictures", "motion", "speech", "words"]
@@ -82,6 +85,7 @@ ASKED: Mapping[Input, str] = {
     "emotion": "an emotion (--emotion)",
     "rate": "a speaking rate (--rate)",
     "still": "a still head (--still)",
+    "lively": "a livelier or calmer head (--lively)",
 }
 """How each input is called when it is asked for or refused."""
 
@@ -92,6 +96,9 @@ MADE: Mapping[Output, str] = {
     "words": "a written text (vivavoce describe)",
 }
 """How each output is called, with the command that asks for it."""
+
+_USUAL: frozenset[Input] = frozenset({"emotion", "rate", "still", "lively"})
+"""Inputs that have a usual value instead of None."""
 
 OptionsOf = TypeVar("OptionsOf", bound=Options)
 
@@ -119,6 +126,8 @@ class Request:
     """Feeling that is asked for, with its strength."""
     still: bool = False
     """If true, the head stays as it is in the portrait and only the face moves."""
+    lively: float = 1.0
+    """Factor on the movement of the head, 0 to 2; 1 is as people move who talk."""
     face: int | None = None
     """Which face of the portrait, from 1, the largest first; None is the largest."""
     seed: int = 0
@@ -130,12 +139,10 @@ class Request:
 
     @property
     def given(self) -> frozenset[Input]:
-        """The inputs that were given; a neutral emotion, the usual rate and a moving head count as
-        not given."""
+        """The inputs that were given; a neutral emotion, the usual rate and a head that moves as
+        usual count as not given."""
         found: set[Input] = {
-            name
-            for name in INPUTS
-            if name not in ("emotion", "rate", "still") and getattr(self, name) is not None
+            name for name in INPUTS if name not in _USUAL and getattr(self, name) is not None
         }
         if self.emotion.name != "neutral" and self.emotion.intensity > 0:
             found.add("emotion")
@@ -143,6 +150,8 @@ class Request:
             found.add("rate")
         if self.still:
             found.add("still")
+        if self.lively != 1:
+            found.add("lively")
         return frozenset(found)
 
 
@@ -223,6 +232,7 @@ class Talker(ABC, Generic[OptionsOf]):
         pose: str | Path | Bytes | Face | None = None,
         emotion: str | Emotion = "neutral",
         still: bool = False,
+        lively: float = 1.0,
         face: int | None = None,
         seed: int = 0,
         size: int | None = 512,
@@ -242,6 +252,7 @@ class Talker(ABC, Generic[OptionsOf]):
             pose: A picture or video whose head pose and movement are taken.
             emotion: "happy" or "happy:0.7"; the eight of `types.EMOTIONS`.
             still: Keep the head still.
+            lively: Factor on the movement of the head, 0 to 2; 1 is usual.
             face: Which face of the portrait, from 1, the largest first.
             seed: Draws what is left to chance; the same seed gives the same clip.
             size: Side of a square video around the head in pixels; None: the whole picture.
@@ -253,7 +264,7 @@ class Talker(ABC, Generic[OptionsOf]):
         """
         asked = Request(
             portrait, text, speech, voice, voice_sample, instruction, pose, Emotion.parse(emotion),
-            still, face, seed, size, rate,
+            still, lively, face, seed, size, rate,
         )  # fmt: skip
         chosen = self._checked(asked, "pictures", options)
         # One thread as later, when chunks are made: sums are the same in every thread.
@@ -341,7 +352,7 @@ class Talker(ABC, Generic[OptionsOf]):
     def inputs(cls, output: Output = "pictures") -> frozenset[Input]:
         """All that can be given for `output`; a voice or a text alone has no head to move."""
         found: frozenset[Input] = frozenset().union(*cls.needs_for(output)) | cls.takes
-        return found - {"pose", "still"} if output in ("speech", "words") else found
+        return found - {"pose", "still", "lively"} if output in ("speech", "words") else found
 
     def provenance(self, request: Request) -> Provenance:
         """What is written into the files of this request: the checkpoint and the seed."""
@@ -451,6 +462,8 @@ def _check_numbers(request: Request) -> None:
     size, seed = request.size, request.seed
     if size is not None and not SMALLEST <= size <= LARGEST:
         raise RequestError(f"The size must be {SMALLEST} to {LARGEST} pixels, not {size}.")
+    if not 0 <= request.lively <= LIVELIEST:
+        raise RequestError(f"--lively is 0 to {LIVELIEST:g}, not {request.lively:g}; 1 is usual.")
     if not 0 <= seed < 2**63:
         raise RequestError(f"The seed is a whole number from 0 to 2^63 - 1, not {seed}.")
 
