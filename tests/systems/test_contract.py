@@ -268,6 +268,19 @@ def test_motion_is_in_its_space_and_a_still_head_is_still(mover: Talker) -> None
     assert any(m.pose.any() for m in mover.motion(**_driven(mover)))
 
 
+def test_motion_is_as_lively_as_asked_for(mover: Talker) -> None:
+    if "lively" not in mover.takes:
+        pytest.skip("this system takes no liveliness, and refuses it in a test above")
+    turns = [
+        np.concatenate([m.pose for m in mover.motion(**_driven(mover), lively=x)])[:, :3].std()
+        for x in (0.0, 0.5, 1.0, 2.0)
+    ]
+    assert 0 == turns[0] < turns[1] < turns[2] < turns[3]
+    for wrong in (-0.1, 2.1, float("nan")):
+        with pytest.raises(RequestError, match=r"--lively is 0 to 2"):
+            mover.motion(**_driven(mover), lively=wrong)
+
+
 def _driven(mover: Talker) -> dict[str, Any]:
     at_hand = {"text": LINE, "speech": Speech(said(LINE)), "instruction": "She smiles."}
     chosen = [next(n for n in at_hand if n in choice) for choice in mover.needs_for("motion")]
