@@ -130,6 +130,7 @@ BAD = [
     ("speak {me} --text hi --emotion hapy", "Did you mean 'happy'"),
     ("speak {me} --text hi --emotion happy:2", "from 0 to 1"),
     ("speak {me} --text hi --size 8", "64 to 2160"),
+    ("speak {me} --text hi --lively 3", "--lively is 0 to 2, not 3; 1 is usual"),
     ("speak {me} --text hi --size big", "a number of pixels or full"),
     ("speak {me} --text hi --system portrai", "Did you mean 'portrait'"),
     ("speak {me} --text hi --system {folder}", "no config.json"),
@@ -228,6 +229,15 @@ def test_silent_sound_gives_a_calm_face(run: Run, bad: dict[str, Path]) -> None:
     assert (ran.code, ran.out) == (0, "")
     assert ran.err.startswith("vivavoce: silence.wav is silent")
     assert made(Path("out.mp4"))[0] == 50
+
+
+def test_lively_reaches_the_motion(run: Run) -> None:
+    turns = {}
+    for lively in ("0", "1", "2"):
+        name = f"{lively}.npz"
+        assert run("motion", "--text", "Hello you.", "--lively", lively, "-o", name).code == 0
+        turns[lively] = np.abs(np.load(name)["pose"][:, :3]).max()
+    assert 0 == turns["0"] < turns["1"] < turns["2"]
 
 
 @pytest.mark.parametrize("command", ["speak", "motion"])

@@ -57,6 +57,7 @@ Rates = Annotated[
     typer.Option("--fps", help="Frames a second: 24, 25, 30, 50 or 60, each drawn for its moment."),
 ]
 Still = Annotated[bool, typer.Option("--still", help="Keep the head still.")]
+Lively = Annotated[float, typer.Option(help="How much the head moves: 1 is usual, 0 to 2.")]
 FaceNumber = Annotated[
     int | None, typer.Option("--face", help="Which face, from 1; the largest by default.")
 ]

@@ -37,6 +37,7 @@ def speak(
         str, typer.Option(help="Side of the square video in pixels, or full: the whole picture.")
     ] = "512",
     still: a.Still = False,
+    lively: a.Lively = 1.0,
     face: a.FaceNumber = None,
     sound: Annotated[
         str,
@@ -101,7 +102,7 @@ def speak(
         clip = talker(
             portrait, said, speech, voice=voice, voice_sample=voice_sample,
             instruction=instruction, pose=pose or motion_from, emotion=emotion, seed=seed,
-            size=side, still=still, face=face, rate=rate, fps=fps, **options,
+            size=side, still=still, lively=lively, face=face, rate=rate, fps=fps, **options,
         )  # fmt: skip
         target = sys.stdout.buffer if streamed else output
         saved = clip.save(target, force, progress(clip.seconds), sound)
@@ -154,6 +155,7 @@ def motion(
     fps: a.Rates = 25,
     seed: a.Seed = 0,
     still: a.Still = False,
+    lively: a.Lively = 1.0,
     system: a.System = "portrait",
     own: a.Own = None,
     device: a.Device = "cpu",
@@ -184,7 +186,7 @@ def motion(
         heard = Heard(stack.enter_context(sound_file(wav, made_by, force)) if wav else None)
         moves = talker.motion(
             a.words(text, text_file), speech, voice=voice, instruction=instruction,
-            emotion=emotion, seed=seed, still=still, rate=rate, fps=fps, heard=heard,
+            emotion=emotion, seed=seed, still=still, lively=lively, rate=rate, fps=fps, heard=heard,
             **parsed(own or ()),
         )  # fmt: skip
         moves = told(moves, stack.enter_context(seconds_bar("moving", quiet))(None))

@@ -96,6 +96,7 @@ KINDS: Mapping[str, Callable[[str, Any], Any]] = {
     "seed": _whole,
     "size": _or_none(_whole),
     "rate": _number,
+    "lively": _number,
     "fps": _whole,
 }
 """Names of the fields of `Request` → functions that check a value and give it in their type."""

@@ -50,6 +50,8 @@ __all__ = ["About", "Input", "NoOptions", "Options", "Output", "Request", "Talke
 
 SMALLEST, LARGEST = 64, 2160
 """Smallest and largest side of a video, in pixels, that can be asked for."""
+LIVELIEST = 2.0
+"""Largest factor on the movement of the head that can be asked for."""
 
 Portraitlike: TypeAlias = Picturelike | Face
 """A picture file, its bytes or the open file, a PIL image, an array or tensor of its pixels (see
@@ -69,6 +71,7 @@ Input = Literal[
     "rate",
     "still",
     "fps",
+    "lively",
 ]
 """What a system can be given; the names are those of the fields of `Request`."""
 Output = Literal["pictures", "motion", "speech", "words"]
@@ -89,6 +92,7 @@ ASKED: Mapping[Input, str] = {
     "rate": "a speaking rate (--rate)",
     "still": "a still head (--still)",
     "fps": "another frame rate than 25 (--fps)",
+    "lively": "a livelier or calmer head (--lively)",
 }
 """How each input is called when it is asked for or refused."""
 
@@ -99,6 +103,9 @@ MADE: Mapping[Output, str] = {
     "words": "a written text (vivavoce describe)",
 }
 """How each output is called, with the command that asks for it."""
+
+_USUAL: frozenset[Input] = frozenset({"emotion", "rate", "still", "lively", "fps"})
+"""Inputs that have a usual value instead of None."""
 
 OptionsOf = TypeVar("OptionsOf", bound=Options)
 
@@ -126,6 +133,8 @@ class Request:
     """Feeling that is asked for, with its strength."""
     still: bool = False
     """If true, the head stays as it is in the portrait and only the face moves."""
+    lively: float = 1.0
+    """Factor on the movement of the head, 0 to 2; 1 is as people move who talk."""
     face: int | None = None
     """Which face of the portrait, from 1, the largest first; None is the largest."""
     seed: int = 0
@@ -141,12 +150,10 @@ class Request:
 
     @property
     def given(self) -> frozenset[Input]:
-        """The inputs that were given; a neutral emotion, the usual rates and a moving head count as
-        not given."""
+        """The inputs that were given; a neutral emotion, the usual rates and a head that moves as
+        usual count as not given."""
         found: set[Input] = {
-            name
-            for name in INPUTS
-            if name not in ("emotion", "rate", "still", "fps") and getattr(self, name) is not None
+            name for name in INPUTS if name not in _USUAL and getattr(self, name) is not None
         }
         if self.emotion.name != "neutral" and self.emotion.intensity > 0:
             found.add("emotion")
@@ -156,6 +163,8 @@ class Request:
             found.add("still")
         if self.fps != FPS:
             found.add("fps")
+        if self.lively != 1:
+            found.add("lively")
         return frozenset(found)
 
 
@@ -236,6 +245,7 @@ class Talker(ABC, Generic[OptionsOf]):
         pose: Portraitlike | None = None,
         emotion: str | Emotion | None = "neutral",
         still: bool = False,
+        lively: float = 1.0,
         face: int | None = None,
         seed: int = 0,
         size: int | None = 512,
@@ -258,6 +268,7 @@ class Talker(ABC, Generic[OptionsOf]):
             pose: A picture or video whose head pose and movement are taken.
             emotion: "happy" or "happy:0.7"; the eight of `types.EMOTIONS`; None is neutral.
             still: Keep the head still.
+            lively: Factor on the movement of the head, 0 to 2; 1 is usual.
             face: Which face of the portrait, from 1, the largest first.
             seed: Draws what is left to chance; the same seed gives the same clip.
             size: Side of a square video around the head in pixels; None: the whole picture.
@@ -271,7 +282,7 @@ class Talker(ABC, Generic[OptionsOf]):
         asked, chosen = self._asked(
             "pictures", portrait=portrait, text=text, speech=speech, voice=voice,
             voice_sample=voice_sample, instruction=instruction, pose=pose, emotion=emotion,
-            still=still, face=face, seed=seed, size=size, rate=rate, fps=fps,
+            still=still, lively=lively, face=face, seed=seed, size=size, rate=rate, fps=fps,
             **options,
         )  # fmt: skip
         # One thread as later, when chunks are made: sums are the same in every thread.
@@ -484,6 +495,8 @@ def _check_numbers(request: Request) -> None:
     size, seed = request.size, request.seed
     if size is not None and not SMALLEST <= size <= LARGEST:
         raise RequestError(f"The size must be {SMALLEST} to {LARGEST} pixels, not {size}.")
+    if not 0 <= request.lively <= LIVELIEST:
+        raise RequestError(f"--lively is 0 to {LIVELIEST:g}, not {request.lively:g}; 1 is usual.")
     if not 0 <= seed < 2**63:
         raise RequestError(f"The seed is a whole number from 0 to 2^63 - 1, not {seed}.")
     if request.fps not in RATES:

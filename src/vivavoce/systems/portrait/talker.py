@@ -41,7 +41,7 @@ class Portrait(Talker[NoOptions]):
 
     name = "portrait"
     needs = (frozenset({"portrait"}), frozenset({"text", "speech"}))
-    takes = frozenset({"voice", "emotion", "rate", "still", "fps"})
+    takes = frozenset({"voice", "emotion", "rate", "still", "lively", "fps"})
     gives = frozenset({"pictures", "motion"})
     space = "arkit52"
 
@@ -98,7 +98,8 @@ class Portrait(Talker[NoOptions]):
 
     def _move(self, cues: Iterable[Cues], request: Request, clock: Clock) -> Iterator[Motion]:
         rng = np.random.default_rng(request.seed)
-        return clock.watch("move", self.mover(cues, rng, still=request.still))
+        moves = self.mover(cues, rng, still=request.still, lively=request.lively)
+        return clock.watch("move", moves)
 
     def _chunks(
         self,
