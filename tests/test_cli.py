@@ -57,6 +57,21 @@ def test_speak_a_real_recording_with_a_real_portrait(run: Run, real: Path) -> No
     assert abs(longer) <= 0.04
 
 
+def test_a_recording_is_heard_as_it_is(run: Run, astronaut: Path) -> None:
+    """Stereo at 44.1 kHz stays so; --sound speech makes it mono."""
+    rng = np.random.default_rng(0)
+    soundfile.write("me.wav", rng.normal(0, 0.1, (30_000, 2)), 44_100)
+    for sound, rate, channels in (("recording", 44_100, 2), ("speech", 48_000, 1)):
+        ran = run("speak", astronaut, "--speech", "me.wav", "--size", 64, "--sound", sound,
+                  "--json", "--force")  # fmt: skip
+        assert ran.code == 0, ran.err
+        assert json.loads(ran.out)["sound"].startswith(f"aac, {rate} Hz, {channels} channel")
+        with av.open("out.mp4") as file:
+            track = file.streams.audio[0].codec_context
+            assert (track.rate, track.channels) == (rate, channels)
+        assert abs(made(Path("out.mp4"))[1]) <= 0.04
+
+
 def test_speak_full_size_with_a_video_as_speech(run: Run, real: Path, astronaut: Path) -> None:
     clip = real / "grid_s1" / "bbaf2n.mpg"
     clip = clip if clip.exists() else next((real / "video").glob("grid_s1_*.mp4"))
@@ -115,6 +130,7 @@ BAD = [
     ("speak {me} --text hi --emotion hapy", "Did you mean 'happy'"),
     ("speak {me} --text hi --emotion happy:2", "from 0 to 1"),
     ("speak {me} --text hi --size 8", "64 to 2160"),
+    ("speak {me} --text hi --lively 3", "--lively is 0 to 2, not 3; 1 is usual"),
     ("speak {me} --text hi --size big", "a number of pixels or full"),
     ("speak {me} --text hi --system portrai", "Did you mean 'portrait'"),
     ("speak {me} --text hi --system {folder}", "no config.json"),
@@ -126,7 +142,17 @@ BAD = [
     ("speak {me} --text hi -o none/out.mp4", "There is no folder"),
     ("speak {me} --text hi -o out.avi", "must end with .mp4"),
     ("speak {me} --text hi -o {there}", "Use --force to replace it"),
+    ("speak {me} --speech {tone} --sound loud", "There is no sound 'loud'"),
     ("motion --text hi -o curves.fbx", "must end with .csv"),
+    ("motion --text hi -o curves.csv --to udp://127.0.0.1", "-o or --to, not both"),
+    ("motion --text hi --to tcp://127.0.0.1:11111", "Give udp://127.0.0.1:11111 for Live Link"),
+    ("motion --text hi --to udp://no.such.host.invalid", "Nothing can be sent to"),
+    ("speak {me} --text hi --system sdm --fps 30", "cannot use another frame rate than 25"),
+    ("speak {me} --text hi -o - --json", "give -o a file"),
+    ("speak {me} --text hi -o frames.png", "needs a number in its name, e.g. frames%04d.png"),
+    ("speak {me} --text hi -o fast.gif --fps 60", "at most 50 frames a second"),
+    ("speak {me} --text hi --fps 23", "--fps is 24, 25, 30, 50 or 60, not 23"),
+    ("motion --text hi --fps 29", "--fps is 24, 25, 30, 50 or 60, not 29"),
     ("look none.png", "There is no picture"),
     ("sheet none.mp4", "none.mp4"),
 ]
@@ -205,6 +231,15 @@ def test_silent_sound_gives_a_calm_face(run: Run, bad: dict[str, Path]) -> None:
     assert made(Path("out.mp4"))[0] == 50
 
 
+def test_lively_reaches_the_motion(run: Run) -> None:
+    turns = {}
+    for lively in ("0", "1", "2"):
+        name = f"{lively}.npz"
+        assert run("motion", "--text", "Hello you.", "--lively", lively, "-o", name).code == 0
+        turns[lively] = np.abs(np.load(name)["pose"][:, :3]).max()
+    assert 0 == turns["0"] < turns["1"] < turns["2"]
+
+
 @pytest.mark.parametrize("command", ["speak", "motion"])
 def test_a_damaged_recording_is_told_once_and_strict_refuses_it(
     run: Run, bad: dict[str, Path], command: str
@@ -260,14 +295,14 @@ def test_a_full_disk_is_told_and_leaves_nothing(
 ) -> None:
     if not os.path.exists("/dev/full"):
         pytest.skip("no /dev/full here")
-    from vivavoce.media import write
+    from vivavoce.media import film
 
     real_open = av.open
 
     def full(path: str, *args: object, **kw: object) -> object:
         return real_open("/dev/full", *args, **{"format": "mp4"} | kw)
 
-    monkeypatch.setattr(write.av, "open", full)
+    monkeypatch.setattr(film.av, "open", full)
     ran = run("speak", bad["me"], "--text", "Hi.", "--size", 64, "-q")
     assert ran.code == 1
     assert "space" in ran.err

@@ -13,6 +13,7 @@ from vivavoce.look.example import ASTRONAUT
 PREPARE = ("data", "prepare", "clips", "--root", "clips", "-q")
 CORPUS = ("corpus", "make", "--people", 1, "--clips", 1, "-q")
 COMMANDS: dict[str, tuple[Sequence[object], ...]] = {
+    "heif": (("look", "iphone.heic"),),
     "piper": (("speak", ASTRONAUT, "--text", "Hi.", "--voice", "voice.onnx", "-q"),),
     "data": (
         (*CORPUS, "-o", "corpus"),
@@ -75,6 +76,7 @@ def test_without_an_extra_it_works_or_names_one(extra: str, clips: Path, tmp_pat
     work.mkdir()
     site.mkdir()
     (work / "clips").symlink_to(clips)
+    (work / "iphone.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(99))
     (work / "voice.onnx").write_bytes(b"a voice")
     (work / "voice.onnx.json").write_text("{}")
     _, ended = without.run(COMMANDS[extra], without.environment(site, blocked), work)

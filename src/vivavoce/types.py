@@ -21,7 +21,10 @@ from vivavoce.errors import BadMedia, RequestError, ShapeError, UnknownName
 RATE = 16_000
 """Sampling rate of all sound inside the package, in samples a second."""
 FPS = 25
-"""Frame rate of all motion and video inside the package, in frames a second."""
+"""Frame rate at which motion is made, in frames a second; video has it, too, if no other is asked
+for."""
+RATES = (24, 25, 30, 50, 60)
+"""Frame rates that motion and video can be given in, in frames a second."""
 HOP = 160
 """Samples from one mel frame to the next: 100 mel frames a second."""
 SAMPLES_PER_FRAME = RATE // FPS
@@ -84,6 +87,8 @@ MIDDLE_LIP_PAIRS = ((82, 87), (13, 14), (312, 317))
 """The pairs whose mean distance is called the inner-lip gap."""
 NECK = (0.0, -1.1, -0.8)
 """Where the head turns: the top of the neck, in outer-eye distances from the eyes' middle."""
+METRES = 0.09
+"""Length of an outer-eye distance of an adult in metres."""
 TALL_FACE = 1.55
 """Forehead to chin of an average face, in outer-eye distances; measures a head whose eyes' distance
 is shortened by a turn."""
@@ -110,7 +115,9 @@ LOUDEST = 8.0
 """Samples over this are no sound in [-1, 1] that is too loud, but numbers of another scale."""
 
 
-def check_loudness(what: str, samples: np.ndarray, rate: int = RATE, start_s: float = 0.0) -> None:
+def check_loudness(
+    what: str, samples: np.ndarray, rate: float = RATE, start_s: float = 0.0
+) -> None:
     """Raise `BadMedia` unless samples [..., n] are finite and of the scale [-1, 1].
 
     `what` names them in the message; they begin at `start_s` seconds.
@@ -151,6 +158,17 @@ def rotation_angles(matrix: np.ndarray) -> np.ndarray:
     pitch = np.arcsin(np.clip(matrix[..., 1, 2], -1, 1))
     roll = -np.arctan2(matrix[..., 1, 0], matrix[..., 1, 1])
     return np.stack([yaw, pitch, roll], -1)
+
+
+def quaternions(angles: np.ndarray) -> Float:
+    """Unit quaternions [..., 4] (x, y, z, w) of yaw, pitch, roll [..., 3] in radians: the same
+    turns as `rotation_matrix`."""
+    halves = np.moveaxis(np.asarray(angles, np.float64), -1, 0) / 2
+    (cy, cp, cr), (sy, sp, sr) = np.cos(halves), np.sin(halves)
+    sp, sr = -sp, -sr
+    x, y, z, w = cy * sp, sy * cp, -sy * sp, cy * cp  # about y, then about x
+    turned = (x * cr + y * sr, y * cr - x * sr, w * sr + z * cr, w * cr - z * sr)
+    return np.stack(turned, -1).astype(np.float32)
 
 
 def eye_distance(landmarks: np.ndarray) -> np.ndarray:
@@ -294,7 +312,7 @@ class Face:
 
 @dataclass(frozen=True)
 class Motion:
-    """Movement of a face, one row a video frame (25 a second)."""
+    """Movement of a face, one row a video frame."""
 
     expression: Float
     """[T, E] in the named `space`; for "arkit52" values in [0, 1], 0 = the relaxed face."""
@@ -307,6 +325,8 @@ class Motion:
     """Name of the coordinates of `expression`: "arkit52" for ARKit coefficients, or the name that a
     system gives its own (its page says what they are). Renderers refuse a space they do not
     know."""
+    fps: int = FPS
+    """Rows a second, one of `RATES`; every mover gives 25, `move.rate.at_rate` the others."""
 
     def __post_init__(self) -> None:
         check_shape("Motion.expression", self.expression, None, None)
@@ -320,7 +340,8 @@ class Motion:
 
     def __getitem__(self, part: slice) -> Motion:
         """The frames of `part`, as a Motion."""
-        return Motion(self.expression[part], self.pose[part], self.gaze[part], self.space)
+        rows = self.expression[part], self.pose[part], self.gaze[part]
+        return Motion(*rows, self.space, self.fps)
 
 
 @dataclass(frozen=True)
@@ -330,11 +351,17 @@ class Chunk:
     frames: Bytes
     """Pictures of the clip, RGB uint8 [T, H, W, 3]."""
     samples: Float
-    """Sound [T * 640] in [-1, 1] at 16 kHz."""
+    """Sound [n] in [-1, 1] at 16 kHz, as long as the pictures are shown: 640 samples a picture at
+    25 a second; where a picture's share is no whole number, n is one of the two nearest."""
+    fps: int = FPS
+    """Pictures a second, one of `RATES`."""
 
     def __post_init__(self) -> None:
         check_shape("Chunk.frames", self.frames, None, None, None, 3)
-        check_shape("Chunk.samples", self.samples, len(self.frames) * SAMPLES_PER_FRAME)
+        check_shape("Chunk.samples", self.samples, None)
+        wanted = len(self.frames) * RATE / self.fps
+        if abs(len(self.samples) - wanted) >= 1:
+            raise ShapeError("Chunk.samples", f"[{wanted:g}]", self.samples.shape)
 
 
 class Voice(Protocol):

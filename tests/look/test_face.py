@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from time import process_time
 
 import cv2
 import numpy as np
@@ -14,6 +17,9 @@ from known import brief
 from vivavoce.errors import NoFace, RequestError
 from vivavoce.look import look
 from vivavoce.look.face import frame
+from vivavoce.look.face478 import fit
+from vivavoce.look.human import doubt, signs
+from vivavoce.look.report import report
 from vivavoce.look.track import find_faces
 
 
@@ -48,6 +54,51 @@ def test_a_small_face_in_a_big_picture_is_found(picture: np.ndarray) -> None:
     assert np.abs(apart).mean() < 4
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "place"),
+    [(6000, 4000, (37, 41)), (4000, 3000, (3870, 2803)), (8000, 6000, (4111, 3333)),
+     (6000, 512, (5013, 300)), (512, 5000, (211, 2517)), (1920, 1080, (977, 13))],
+)  # fmt: skip
+def test_the_smallest_face_is_found_anywhere(
+    picture: np.ndarray, width: int, height: int, place: tuple[int, int]
+) -> None:
+    """26 pixels between the outer eye corners, in camera-size photographs and strips."""
+    face = cv2.resize(picture[0:260, 90:370], None, fx=0.44, fy=0.44, interpolation=cv2.INTER_AREA)
+    rng = np.random.default_rng(0)
+    clouds = cv2.resize(rng.uniform(40, 200, (12, 16, 3)).astype(np.float32), (width, height))
+    photo = clouds.astype(np.uint8)
+    left, top = place
+    photo[top : top + len(face), left : left + len(face[0])] = face
+    start = process_time()
+    (found,) = find_faces(photo)
+    seconds = process_time() - start
+    assert 24 < found.eye_px < 30
+    middle = found.landmarks[:, :2].mean(0) - place
+    assert np.all((middle > 0) & (middle < [len(face[0]), len(face)]))
+    assert np.all((found.tile[:2] < middle + place) & (middle + place < found.tile[2:]))
+    assert seconds < 2.0 * max(1, width * height / 24e6) * 2  # on a busy machine it takes twice
+
+
+def test_small_faces_are_numbered_too(picture: np.ndarray) -> None:
+    wall = np.full((2000, 6000, 3), 128, np.uint8)
+    for scale, left in ((0.5, 4500), (0.6, 700)):
+        face = cv2.resize(picture[0:260, 90:370], None, fx=scale, fy=scale)
+        wall[900 : 900 + len(face), left : left + len(face[0])] = face
+    assert [face.landmarks[:, 0].mean() > 4000 for face in find_faces(wall)] == [False, True]
+
+
+def test_the_report_says_where_it_was_found(picture: np.ndarray) -> None:
+    assert "found in the whole picture" in str(report(picture, None, "me.png"))
+    face = cv2.resize(picture[0:260, 90:370], None, fx=0.4, fy=0.4, interpolation=cv2.INTER_AREA)
+    wall = np.full((3000, 4000, 3), 128, np.uint8)
+    wall[2000 : 2000 + len(face), 2900 : 2900 + len(face[0])] = face
+    seen = report(wall, None, "wall.png")
+    assert re.search(r"2[45] px between .* found in the tile \d+x\d+ at \d+, \d+\n", str(seen))
+    left, top, right, bottom = seen.as_dict()["faces"][0]["tile"]
+    assert left < 2950 < right
+    assert top < 2050 < bottom
+
+
 def test_two_faces_largest_first_and_by_number(picture: np.ndarray) -> None:
     small = cv2.resize(picture, (256, 256), interpolation=cv2.INTER_AREA)
     both = np.full((512, 800, 3), 128, np.uint8)
@@ -59,7 +110,7 @@ def test_two_faces_largest_first_and_by_number(picture: np.ndarray) -> None:
 
 
 def test_nobody_there() -> None:
-    with pytest.raises(NoFace, match=r"No face was found in wall\.png"):
+    with pytest.raises(NoFace, match=r"in wall\.png \(300 x 300 pixels\).*24 pixels.*crop"):
         look(np.full((300, 300, 3), 90, np.uint8), name="wall.png")
 
 
@@ -73,6 +124,66 @@ def test_too_small_says_how_much(picture: np.ndarray) -> None:
 def test_an_animal_is_refused(real: Path, name: str) -> None:
     with pytest.raises(NoFace, match=r"No face was found|not a human face"):
         look(read(real / "portrait_hard" / f"liveportrait_animal_{name}.jpg"))
+
+
+def turned(picture: np.ndarray, degrees: float) -> np.ndarray:
+    height, width = picture.shape[:2]
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
+    made = cv2.warpAffine(picture, turn, (width, height), borderMode=cv2.BORDER_REFLECT_101)
+    return np.asarray(made, np.uint8)
+
+
+CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "mirrored": lambda a: a[:, ::-1],
+    "smaller": lambda a: cv2.resize(a, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA),
+    "turned": lambda a: turned(a, 10),
+    "turned back": lambda a: turned(a, -10),
+    "darker": lambda a: (255 * (a / 255) ** 1.6).astype(np.uint8),
+    "grey": lambda a: a.mean(-1, keepdims=True).repeat(3, -1).astype(np.uint8),
+}
+"""Small changes that change no verdict."""
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_animal_stays_one(real: Path, change: str) -> None:
+    for name in ("monkey_s22", "shiba_s25"):
+        picture = read(real / "portrait_hard" / f"liveportrait_animal_{name}.jpg")
+        with pytest.raises(NoFace, match=r"No face was found|not a human face|too small"):
+            look(CHANGES[change](picture))
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_person_stays_one(picture: np.ndarray, change: str) -> None:
+    (found,) = find_faces(CHANGES[change](picture))
+    assert doubt(found, fit(found.landmarks[None])) < -2
+
+
+def test_a_verdict_is_the_same_in_the_mirror(real: Path) -> None:
+    for name in ("sadtalker_happy_woman_a_happy.png", "eamm_monalisa_crop_mona.png"):
+        whole = read(real / "portrait" / name)
+        as_it_is, mirrored = (find_faces(view)[0] for view in (whole, whole[:, ::-1]))
+        assert as_it_is.certainty == pytest.approx(mirrored.certainty, abs=0.05)
+        assert as_it_is.dispute == pytest.approx(mirrored.dispute, abs=0.02)
+
+
+def test_each_sign_of_an_animal_counts(picture: np.ndarray) -> None:
+    (found,) = find_faces(picture)
+    held = fit(found.landmarks[None])
+    plain = doubt(found, held)
+    for worse in (
+        replace(found, steadiness=3 * found.steadiness),
+        replace(found, dispute=3 * found.dispute),
+        replace(found, certainty=found.certainty - 0.4),
+    ):
+        assert doubt(worse, held) > plain + 0.3
+    assert doubt(found, replace(held, residual=2 * held.residual)) > plain
+    assert len(signs(found, held)) == 4 + len(held.identity)
+
+
+@pytest.mark.parametrize("degrees", [135, 180, 225])
+def test_a_face_that_is_upside_down_is_called_so(picture: np.ndarray, degrees: int) -> None:
+    with pytest.raises(NoFace, match=r"in me\.png is upside down\. Turn the picture by 180"):
+        look(turned(picture, degrees), name="me.png")
 
 
 @pytest.mark.parametrize(
@@ -119,3 +230,5 @@ def test_what_is_seen_of_a_known_picture(picture: np.ndarray, golden: Callable[.
     golden("box", face.box, 2)
     (tracked,) = find_faces(picture)
     golden("steadiness and dispute", [tracked.steadiness, tracked.dispute], 2e-3)
+    golden("certainty", [tracked.certainty], 0.02)
+    golden("doubt", [doubt(tracked, fit(tracked.landmarks[None]))], 0.3)

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from vivavoce.errors import BadMedia, OutputRefused
+from vivavoce.errors import BadMedia, CannotWrite, OutputRefused
 from vivavoce.media import files
-from vivavoce.media.files import beside, check_output, existing
+from vivavoce.media.files import beside, check_output, existing, write_text
 
 WRITES = """
 import sys, time
@@ -99,11 +99,16 @@ def test_parts_of_dead_programs_are_removed_and_no_others(tmp_path: Path) -> Non
     others = [".a.mp4.part", ".x.mp4.1234abcd.part", f".x.00000000-{killed.pid}.1234abcd.part"]
     for name in others:
         (tmp_path / name).write_text("not ours")
-    assert len(list(tmp_path.glob(".a.txt.*.part"))) == 1
+    found = list(tmp_path.glob(".a.txt.*.part"))
+    assert len(found) == 1
+    frames = tmp_path / found[0].name.replace(".a.txt.", ".f%04d.png.")  # a sequence's, killed too
+    frames.mkdir()
+    (frames / "f0001.png").write_text("half")
     files.remove_dead_parts.cache_clear()
     with beside(tmp_path / "c.txt") as part:
         part.write_text("c")
     assert not list(tmp_path.glob(".a.txt.*.part"))
+    assert not frames.exists()
     alive.communicate("\n", timeout=20)
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*others, "b.txt", "c.txt"])
 
@@ -126,3 +131,18 @@ def test_a_file_named_like_an_address_is_read(tmp_path: Path, monkeypatch: Any) 
     Path("data:x.png").write_text("x")
     assert existing("data:x.png", "picture") == Path("data:x.png")
     assert check_output("ab:c.mp4").name == "ab:c.mp4"
+
+
+def test_a_text_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "bench.md"
+    write_text(target, "good")
+
+    def full(path: Path, text: str, encoding: str) -> int:
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(CannotWrite, match=r"disk is full: .*bench\.md was not written"):
+        write_text(target, "better")
+    assert target.read_text() == "good"
+    assert os.listdir(tmp_path) == ["bench.md"]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,14 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from vivavoce.errors import BadMedia, CannotWrite, OutputRefused, RequestError
-from vivavoce.media.export import (
-    COLUMNS,
-    read_csv,
-    read_glb,
-    read_npz,
-    timecode,
-    write_motion,
-)
+from vivavoce.media.export import read_csv, read_glb, read_npz, write_motion
+from vivavoce.media.gltf import MIXED, TARGETS
+from vivavoce.media.livelink import COLUMNS, timecode
 from vivavoce.media.provenance import Provenance
 from vivavoce.types import ARKIT, ARKIT_INDEX, NECK, Motion, rotation_matrix
 
@@ -181,7 +177,7 @@ def test_glb_shows_what_the_model_shows(tmp_path: Path) -> None:
     gltf = glb_json(path)
     assert gltf["asset"]["extras"]["synthetic-media"] == "yes"
     mesh = gltf["meshes"][0]
-    assert mesh["extras"]["targetNames"] == list(ARKIT)
+    assert mesh["extras"]["targetNames"] == list(TARGETS)
     primitive = mesh["primitives"][0]
     rest = values(path, primitive["attributes"]["POSITION"])
     deltas = np.stack([values(path, t["POSITION"]) for t in primitive["targets"]])
@@ -201,7 +197,7 @@ def test_glb_shows_what_the_model_shows(tmp_path: Path) -> None:
             [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
         ]
     )
-    weights = curves[2, "weights"].reshape(3, 52)[1]
+    weights = curves[2, "weights"].reshape(3, 72)[1]
     local = (rest + np.tensordot(weights, deltas, 1)) @ spin.T + curves[2, "translation"][1]
     shown = 0.09 * (local + gltf["nodes"][1]["translation"])
     face = model.vertices(person, motion.expression[1]) - np.array(NECK)
@@ -233,6 +229,38 @@ def test_glb_eyes_look_where_the_gaze_goes(
     assert weights.max() == pytest.approx(0.3 / np.radians(30), abs=1e-5)
 
 
+def test_glb_has_the_targets_that_browsers_ask_for(tmp_path: Path) -> None:
+    """Each is the sum of the ARKit targets that it is mixed of, and the animation lets it rest."""
+    write_motion([one()], tmp_path / "a.glb", TinyFace())
+    gltf = glb_json(tmp_path / "a.glb")
+    mesh = gltf["meshes"][0]
+    names = mesh["extras"]["targetNames"]
+    oculus = re.findall(r"\w+", "sil PP FF TH DD kk CH SS nn RR aa E I O U")
+    extra = re.findall(r"\w+", "mouthOpen mouthSmile eyesClosed eyesLookUp eyesLookDown")
+    assert names[52:] == [f"viseme_{v}" for v in oculus] + extra
+    targets = mesh["primitives"][0]["targets"]
+    moved = {
+        name: values(tmp_path / "a.glb", target["POSITION"])
+        for name, target in zip(names, targets, strict=True)
+    }
+    for name, mix in MIXED.items():
+        parts = [part * moved[arkit] for arkit, part in mix.items()]
+        assert np.allclose(moved[name], sum(parts, np.zeros((4, 3))), atol=1e-6), name
+    weights = values(tmp_path / "a.glb", gltf["animations"][0]["samplers"][0]["output"])
+    assert not weights.reshape(3, 72)[:, 52:].any()
+
+
+@pytest.mark.parametrize("suffix", ["csv", "npz", "glb"])
+@pytest.mark.parametrize("fps", [24, 25, 30, 50, 60])
+def test_the_rate_comes_back(tmp_path: Path, suffix: str, fps: int) -> None:
+    motion = one(2 * fps + 1)
+    motion = Motion(motion.expression, motion.pose, motion.gaze, fps=fps)
+    written = write_motion([motion], tmp_path / f"a.{suffix}", TinyFace())
+    assert written.seconds == pytest.approx(2 + 1 / fps)
+    read = {"csv": read_csv, "npz": read_npz, "glb": read_glb}[suffix]
+    assert read(tmp_path / f"a.{suffix}").fps == fps
+
+
 def test_quaternions_take_the_short_way(tmp_path: Path) -> None:
     """LINEAR interpolation between frames must not spin: neighbours have no flipped signs."""
     turn = np.zeros((60, 6), np.float32)
@@ -254,7 +282,7 @@ def test_other_spaces_travel_as_npz_only(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["a.npz"]
 
 
-@pytest.mark.parametrize("suffix", ["csv", "npz", "glb"])
+@pytest.mark.parametrize("suffix", ["csv", "npz", "glb", "bvh", "a2f.json", "anim.json"])
 def test_refusals_leave_nothing(
     tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -278,8 +306,12 @@ def test_refusals_leave_nothing(
 def test_glb_needs_a_model_and_suffixes_are_checked(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="needs a face model"):
         write_motion([one()], tmp_path / "a.glb")
-    with pytest.raises(OutputRefused, match=r"must end with .csv, .npz or .glb"):
-        write_motion([one()], tmp_path / "a.bvh")
+    with pytest.raises(OutputRefused, match=r"must end with .csv, .npz, .glb, .bvh"):
+        write_motion([one()], tmp_path / "a.fbx")
+    with pytest.raises(OutputRefused, match=r"must end with"):
+        write_motion([one()], tmp_path / "a.json")  # which of three?
+    with pytest.raises(RequestError, match="needs what was said"):
+        write_motion([one()], tmp_path / "a.visemes.json")
     with pytest.raises(RequestError, match="is no ARKit coefficient"):
         write_motion([one()], tmp_path / "a.glb", TinyFace(expression_names=("smirk",)))
 

@@ -216,7 +216,7 @@ def test_a_disk_that_fills_at_any_step(
     def write() -> None:
         with VideoWriter(tmp_path / "a.mp4", (48, 32), MADE) as video:
             if when != "replace":
-                video._container = Failing(video._container)  # type: ignore[assignment]
+                video._film.container = Failing(video._film.container)  # type: ignore
             for chunk in chunks(3):
                 video.add(chunk)
 
@@ -237,7 +237,7 @@ def test_outputs_that_are_refused(tmp_path: Path) -> None:
     for path, words in (
         (tmp_path / "a.mp4", "exists. Use --force to replace it."),
         (tmp_path / "none" / "a.mp4", "There is no folder"),
-        (tmp_path / "b.avi", "must end with .mp4, for example"),
+        (tmp_path / "b.avi", "must end with .mp4, .mov, .webm, .gif or .png, for example"),
         (tmp_path / "b", "must end with .mp4"),
         (Path("/dev/full.mp4/x.mp4"), "There is no folder"),
     ):

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from known import brief, filled, numbers, tensor
+from vivavoce.move.as_people import AS_PEOPLE
 from vivavoce.move.emotion import LOOKS, EmotionStream, felt, look_of
 from vivavoce.move.eyes import (
     PEAK,
@@ -116,7 +117,8 @@ def test_the_brows_follow_the_drawn_height(mover: PortraitMover) -> None:
     rows = np.zeros((2, 6), np.float32)
     rows[:, 5] = (0.5, -0.5)
     looks = np.tile(look_of(Emotion()), (2, 1))
-    made = clip._together(np.zeros((2, 52), np.float32), np.zeros(2), rows, np.zeros(2), looks)
+    none = np.zeros(2, np.float32)
+    made = clip._together(np.zeros((2, 52), np.float32), none, rows, none, none, looks)
     up, down = made.expression
     assert up[ARKIT_INDEX["browInnerUp"]] == pytest.approx(0.5)
     assert up[ARKIT_INDEX["browOuterUpLeft"]] == pytest.approx(0.4)
@@ -130,14 +132,33 @@ def test_the_heads_motion_becomes_the_pose(mover: PortraitMover) -> None:
 
     clip = _Performance(mover, np.random.default_rng(0), still=False)
     rows = np.array([[0.1, 0.05, -0.02, 0.03, -0.04, 0.0]], np.float32)
-    looks = look_of(Emotion("sad"))[None]
-    made = clip._together(np.zeros((1, 52), np.float32), np.zeros(1), rows, np.zeros(1), looks)
-    wanted = 0.7 * rows[0, :5] + [0, *np.radians([-3, 2]), 0, 0]
+    lips, none, nod = np.zeros((1, 52), np.float32), np.zeros(1), np.array([-0.03])
+    sad, neutral = (look_of(Emotion(n), AS_PEOPLE)[None] for n in ("sad", "neutral"))
+    made = clip._together(lips, none, rows, none, none, sad)
+    wanted = 0.7 * rows[0, :5] + [0, *np.radians([-2, 2]), 0, 0]
     assert made.pose[0] == pytest.approx([*wanted, 0], abs=1e-5)
-    neutral = clip._together(
-        np.zeros((1, 52), np.float32), np.zeros(1), rows, np.zeros(1), look_of(Emotion())[None]
+    plain = clip._together(lips, none, rows, none, none, neutral)
+    assert plain.pose[0, :5] == pytest.approx(rows[0, :5])
+    nodding = clip._together(lips, none, rows, nod, none, neutral)
+    assert nodding.pose[0] - plain.pose[0] == pytest.approx([0, -0.03, 0, 0, 0, 0], abs=1e-6)
+    calm = _Performance(mover, np.random.default_rng(0), still=False, lively=0.5)
+    halved = calm._together(lips, none, rows, nod, none, neutral)
+    assert halved.pose[0] - plain.pose[0] == pytest.approx([0, -0.015, 0, 0, 0, 0], abs=1e-6)
+
+
+def test_lids_droop_with_a_feeling_and_still_blink(mover: PortraitMover) -> None:
+    from vivavoce.move.mover import _Performance
+
+    clip = _Performance(mover, np.random.default_rng(0), still=False)
+    looks = np.tile(look_of(Emotion("sad"), AS_PEOPLE), (3, 1))
+    none, blink = np.zeros(3), np.array([0, 0.5, 1], np.float32)
+    made = clip._together(
+        np.zeros((3, 52), np.float32), none, np.zeros((3, 6), np.float32), none, blink, looks
     )
-    assert neutral.pose[0, :5] == pytest.approx(rows[0, :5])
+    drooped = AS_PEOPLE["sad"].shape["eyeBlink"]
+    for side in ("Left", "Right"):
+        lids = made.expression[:, ARKIT_INDEX[f"eyeBlink{side}"]]
+        assert lids == pytest.approx([drooped, drooped + (1 - drooped) / 2, 1])
 
 
 def test_eyes_turn_against_the_head() -> None:
@@ -314,16 +335,35 @@ def test_silence_calms_the_head_and_it_breathes(head: Head) -> None:
     assert not rows[:, [0, 2, 3, 4, 5]].any()
     steps = np.flatnonzero((rows[1:, 1] > 0) & (rows[:-1, 1] <= 0))
     assert np.diff(steps).mean() * 4 / FPS == pytest.approx(1 / 0.24, rel=0.05)
-    quiet, loud = (np.abs(_presence(stream, p)._shown(np.ones(6))[0]) for p in (0.0, 1.0))
-    assert quiet == pytest.approx(0.35 * loud, rel=0.1)
     assert np.abs(stream._shown(np.full(6, 1e3))) == pytest.approx(
         [0.22, 0.15, 0.14, 0.10, 0.08, 0.7], rel=1e-3
     )
+    loud = np.tile([0.8, 0, 1], (16, 1)).astype(np.float32)
+    quick, slow = (np.abs(_steps(head, heard)).mean() for heard in (loud, 0 * loud))
+    assert slow < 0.35 * quick
 
 
-def _presence(stream: HeadStream, value: float) -> HeadStream:
-    stream._presence = value
-    return stream
+def _steps(head: Head, heard: np.ndarray) -> np.ndarray:
+    """The ways [50, 5] from knot to knot of a head that hears the same for long."""
+    stream = HeadStream(head, np.random.default_rng(4))
+    for _ in range(60):
+        stream._draw(heard)
+    knots = []
+    for _ in range(51):
+        stream._draw(heard)
+        knots.append(stream._tail[-1, :5])
+    return np.diff(knots, axis=0)
+
+
+def test_lively_scales_the_head_and_not_the_brows(head: Head) -> None:
+    prosody = cues(120).prosody
+    usual, half, none = (
+        HeadStream(head, np.random.default_rng(4), lively).push(prosody)
+        for lively in (1.0, 0.5, 0.0)
+    )
+    assert not none[:, :5].any()
+    assert np.array_equal(none[:, 5], usual[:, 5])
+    assert 0.5 < np.abs(half[:, :5]).sum() / np.abs(usual[:, :5]).sum() < 0.6  # limits bend it
 
 
 def test_the_lips_network(lips: Lips, golden: Golden) -> None:

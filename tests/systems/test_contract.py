@@ -152,6 +152,8 @@ def test_what_is_not_taken_is_refused(system: Talker, person: Face) -> None:
         "portrait": person, "text": "x", "speech": Speech(np.zeros(RATE, np.float32)),
         "voice": "en-gb", "voice_sample": Speech(np.zeros(RATE, np.float32)),
         "instruction": "smile", "pose": person, "emotion": "happy", "rate": 1.5, "still": True,
+        "fps": 30,
+        "lively": 0.5,
     }  # fmt: skip
     assert given.keys() == set(INPUTS)
     for name in set(INPUTS) - system.inputs():
@@ -265,6 +267,19 @@ def test_motion_is_in_its_space_and_a_still_head_is_still(mover: Talker) -> None
     if "still" in mover.takes:
         assert not any(m.pose.any() for m in motion)
     assert any(m.pose.any() for m in mover.motion(**_driven(mover)))
+
+
+def test_motion_is_as_lively_as_asked_for(mover: Talker) -> None:
+    if "lively" not in mover.takes:
+        pytest.skip("this system takes no liveliness, and refuses it in a test above")
+    turns = [
+        np.concatenate([m.pose for m in mover.motion(**_driven(mover), lively=x)])[:, :3].std()
+        for x in (0.0, 0.5, 1.0, 2.0)
+    ]
+    assert 0 == turns[0] < turns[1] < turns[2] < turns[3]
+    for wrong in (-0.1, 2.1, float("nan")):
+        with pytest.raises(RequestError, match=r"--lively is 0 to 2"):
+            mover.motion(**_driven(mover), lively=wrong)
 
 
 def _driven(mover: Talker) -> dict[str, Any]:

@@ -52,7 +52,12 @@ Feeling = Annotated[
 Seed = Annotated[
     int, typer.Option(min=0, max=2**63 - 1, help="Draws head movement, blinks and gaze.")
 ]
+Rates = Annotated[
+    int,
+    typer.Option("--fps", help="Frames a second: 24, 25, 30, 50 or 60, each drawn for its moment."),
+]
 Still = Annotated[bool, typer.Option("--still", help="Keep the head still.")]
+Lively = Annotated[float, typer.Option(help="How much the head moves: 1 is usual, 0 to 2.")]
 FaceNumber = Annotated[
     int | None, typer.Option("--face", help="Which face, from 1; the largest by default.")
 ]

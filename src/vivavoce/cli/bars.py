@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from vivavoce.types import FPS
-
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
@@ -72,11 +70,11 @@ def count_bar(what: str, quiet: bool) -> Iterator[Callable[[int, int, str], None
 
 def told(moves: Iterator[Motion], progress: Progress | None) -> Iterator[Motion]:
     """The same motion; `progress` hears how many seconds of it there are."""
-    frames = 0
+    seconds = 0.0
     for move in moves:
-        frames += len(move)
+        seconds += len(move) / move.fps
         if progress is not None:
-            progress(frames / FPS, "move")
+            progress(seconds, "move")
         yield move
 
 

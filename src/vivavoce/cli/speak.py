@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,14 +31,29 @@ def speak(
     pose: a.Pose = None,
     emotion: a.Feeling = "neutral",
     rate: a.Rate = 1.0,
+    fps: a.Rates = 25,
     seed: a.Seed = 0,
     size: Annotated[
         str, typer.Option(help="Side of the square video in pixels, or full: the whole picture.")
     ] = "512",
     still: a.Still = False,
+    lively: a.Lively = 1.0,
     face: a.FaceNumber = None,
+    sound: Annotated[
+        str,
+        typer.Option(
+            help="What is heard with --speech: recording (as it is: rate, channels, loudness) or "
+            "speech (mono)."
+        ),
+    ] = "recording",
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="The video to write; out.mp4 if none.")
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help=".mp4, .mov, .webm, .gif, a sequence x%04d.png, or - for a stream (fragmented "
+            "mp4); out.mp4 if none.",
+        ),
     ] = None,
     system: a.System = "portrait",
     own: a.Own = None,
@@ -55,9 +72,11 @@ def speak(
     render: Annotated[str | None, typer.Option(**_OLD)] = None,
 ) -> None:
     """Make the person in PORTRAIT say a text, or what is heard in a recording."""
-    from vivavoce.media.files import check_output
+    from vivavoce.media.clip import check_sound
+    from vivavoce.media.write import check_video
     from vivavoce.systems.options import parsed
 
+    check_sound(sound)
     old = {
         "steps": steps, "voice_from": voice_from, "sampler": sampler, "k": k,
         "without": without or None, "render": render,
@@ -70,7 +89,11 @@ def speak(
         return
     output = output or Path("out.mp4")
     side = a.pixels(size)
-    check_output(output, force, (".mp4",))
+    streamed = str(output) == "-"
+    if streamed and as_json:
+        raise RequestError("--json would print where the video goes: give -o a file.")
+    if not streamed:
+        check_video(output, force, fps)
     said = a.words(text, text_file)
     if strict:
         a.check_whole(speech, voice_sample)
@@ -79,12 +102,16 @@ def speak(
         clip = talker(
             portrait, said, speech, voice=voice, voice_sample=voice_sample,
             instruction=instruction, pose=pose or motion_from, emotion=emotion, seed=seed,
-            size=side, still=still, face=face, rate=rate, **options,
+            size=side, still=still, lively=lively, face=face, rate=rate, fps=fps, **options,
         )  # fmt: skip
-        saved = clip.save(output, force, progress(clip.seconds))
+        target = sys.stdout.buffer if streamed else output
+        saved = clip.save(target, force, progress(clip.seconds), sound)
+    if streamed:  # stdout is the video
+        return
     summary = {
         "output": str(saved.path), "seconds": round(saved.seconds, 3), "frames": saved.frames,
         "width": clip.size[0], "height": clip.size[1], "fps": clip.fps, "seed": seed,
+        "sound": saved.sound,
         "system": talker.about.name, "voice": voice, "emotion": emotion, "rate": rate,
         "options": options,
         "words": clip.words,
@@ -102,14 +129,33 @@ def motion(
     text_file: a.TextFile = None,
     speech: a.SpeechFile = None,
     output: Annotated[
-        Path, typer.Option("-o", "--output", help=".csv (Live Link Face), .npz or .glb (glTF).")
-    ] = Path("motion.csv"),
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help=".csv (Live Link Face), .npz, .glb (glTF), .bvh, .a2f.json (Audio2Face), "
+            ".anim.json and .visemes.json (TalkingHead), .rhubarb.json, .tsv, .xml (Rhubarb); "
+            "motion.csv if none.",
+        ),
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            help="Send it in real time instead: udp://127.0.0.1:11111 (Live Link Face), "
+            "vmc://127.0.0.1:39539 (VMC with VRM's names; with ARKit's behind /arkit)."
+        ),
+    ] = None,
+    wav: Annotated[
+        Path | None, typer.Option(help="Write the sound, too: a .wav, mono at 16 kHz.")
+    ] = None,
     voice: a.VoiceName = None,
     instruction: a.Instruction = None,
     emotion: a.Feeling = "neutral",
     rate: a.Rate = 1.0,
+    fps: a.Rates = 25,
     seed: a.Seed = 0,
     still: a.Still = False,
+    lively: a.Lively = 1.0,
     system: a.System = "portrait",
     own: a.Own = None,
     device: a.Device = "cpu",
@@ -120,24 +166,41 @@ def motion(
     """Write how a face moves with speech: 52 ARKit curves and the head, for 3D programs."""
     from vivavoce.media.export import MOTION_SUFFIXES, write_motion
     from vivavoce.media.files import check_output
+    from vivavoce.media.live import Address, send_motion
     from vivavoce.media.provenance import Provenance
+    from vivavoce.media.sound import sound_file
+    from vivavoce.systems.heard import Heard
     from vivavoce.systems.options import parsed
 
-    check_output(output, force, MOTION_SUFFIXES)
+    if to is not None and output is not None:
+        raise RequestError("Give -o or --to, not both.")
+    address = Address.parse(to) if to is not None else None
+    output = output or Path("motion.csv")
+    if address is None:
+        check_output(output, force, MOTION_SUFFIXES)
     if strict:
         a.check_whole(speech)
     talker = a.load(system, device)
-    moves = talker.motion(
-        a.words(text, text_file), speech, voice=voice, instruction=instruction, emotion=emotion,
-        seed=seed, still=still, rate=rate, **parsed(own or ()),
-    )  # fmt: skip
     made_by = Provenance(talker.about.name, seed)
-    with seconds_bar("moving", quiet) as progress:
-        written = write_motion(
-            told(moves, progress(None)), output, talker.face_model(), provenance=made_by,
-            force=force,
+    with ExitStack() as stack:
+        heard = Heard(stack.enter_context(sound_file(wav, made_by, force)) if wav else None)
+        moves = talker.motion(
+            a.words(text, text_file), speech, voice=voice, instruction=instruction,
+            emotion=emotion, seed=seed, still=still, lively=lively, rate=rate, fps=fps, heard=heard,
+            **parsed(own or ()),
         )  # fmt: skip
-    say(f"{written.path}: {written.seconds:.1f} s, {written.frames} frames", quiet)
+        moves = told(moves, stack.enter_context(seconds_bar("moving", quiet))(None))
+        if address is not None:
+            sent = send_motion(moves, address, heard)
+            line = f"{to}: {sent.seconds:.1f} s, {sent.frames} frames"
+            line += f", the latest {1000 * sent.latest_s:.0f} ms late"
+        else:
+            written = write_motion(
+                moves, output, talker.face_model(), provenance=made_by, force=force, said=heard,
+                sound=str(wav or speech or ""),
+            )  # fmt: skip
+            line = f"{written.path}: {written.seconds:.1f} s, {written.frames} frames"
+    say(line, quiet)
 
 
 @app.command()

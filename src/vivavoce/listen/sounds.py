@@ -8,12 +8,16 @@ stress, diphthongs, affricates, nasal vowels, tones) is understood without a lis
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
+from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 
 from vivavoce.types import FPS, Float, Phone
+
+Kind = TypeVar("Kind")
 
 MEMBERS: dict[str, str] = {
     "sil": "_|‖",  # nothing is said
@@ -62,26 +66,34 @@ _UNKNOWN = INDEX["schwa"]
 
 @cache
 def classes_of(symbol: str) -> tuple[tuple[int, float], ...]:
-    """The classes that a symbol passes through, in order, each with its share of the time.
+    """The classes that a symbol passes through, in order, each with its share of the time; a letter
+    that is in no class is a schwa, the mouth neither open nor closed."""
+    return parts_of(symbol, _LETTER, SILENCE, _UNKNOWN)
+
+
+def parts_of(
+    symbol: str, kinds: Mapping[str, Kind], silent: Kind, unknown: Kind
+) -> tuple[tuple[Kind, float], ...]:
+    """What the letters of an IPA symbol are, in order, each with its share of the time.
 
     Letters share the time equally, a length mark counts as a letter of the sound before it; so a
     diphthong is its two halves. A stop before a sibilant is one affricate, which looks like the
-    sibilant. Diacritics change nothing. A letter that is in no class is a schwa, the mouth
-    neither open nor closed; a symbol without letters is silence.
+    sibilant. Diacritics change nothing. A letter without a kind is `unknown`; a symbol without
+    letters is `silent`.
     """
-    parts: list[tuple[int, float]] = []
+    parts: list[tuple[Kind, float]] = []
     letters = unicodedata.normalize("NFD", symbol)
     for i, letter in enumerate(letters):
-        if letter in _LETTER:
+        if letter in kinds:
             if letter in _STOPS and any(c in _FRICATIVES for c in letters[i + 1 : i + 3]):
                 continue
-            parts.append((_LETTER[letter], 1.0))
+            parts.append((kinds[letter], 1.0))
         elif letter in _LONGER and parts:
             parts[-1] = (parts[-1][0], parts[-1][1] + 1)
         elif unicodedata.category(letter) in ("Ll", "Lu", "Lo"):
-            parts.append((_UNKNOWN, 1.0))
+            parts.append((unknown, 1.0))
     total = sum(share for _, share in parts)
-    return tuple((c, share / total) for c, share in parts) or ((SILENCE, 1.0),)
+    return tuple((c, share / total) for c, share in parts) or ((silent, 1.0),)
 
 
 def spans(phones: Iterable[Phone]) -> Iterable[tuple[float, float, int]]:
@@ -123,3 +135,15 @@ def add_span(content: np.ndarray, start: float, end: float, index: int) -> None:
     rows = np.arange(first, last + 1)
     share = np.minimum(rows + 1, end) - np.maximum(rows, start)
     content[first : last + 1, index] += np.maximum(share, 0)
+
+
+def phones_from_content(content: Float, start: int = 0) -> list[Phone]:
+    """The most probable class of each row of `content` [T, C] as phones, whose symbol is the first
+    letter of the class; equal neighbours are one. Row 0 is frame `start` of the clip."""
+    likeliest = content.argmax(1)
+    borders = [0, *(np.flatnonzero(np.diff(likeliest)) + 1).tolist(), len(likeliest)]
+    return [
+        Phone(MEMBERS[CLASSES[likeliest[a]]][0], (start + a) / FPS, (start + b) / FPS)
+        for a, b in pairwise(borders)
+        if b > a
+    ]

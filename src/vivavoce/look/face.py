@@ -8,8 +8,9 @@ import numpy as np
 
 from vivavoce.errors import NoFace, RequestError
 from vivavoce.look.face478 import Fit, fit
+from vivavoce.look.human import doubt
 from vivavoce.look.matte import matte
-from vivavoce.look.track import Tracked, find_faces
+from vivavoce.look.track import SEARCH_PX, Tracked, find_faces
 from vivavoce.types import CHIN, FOREHEAD, TALL_FACE, Bytes, Face, Float, eye_distance
 
 MIN_EYE_PX = 24
@@ -20,13 +21,13 @@ MOST_EYE_PX = 700
 MAX_TURN = np.radians(42)
 """Heads turned or tilted further hide half of the face."""
 MIN_HUMAN = 0.6
-"""Least mean of the person matte over the face: an animal's or a pattern's face is not a person."""
-MAX_DOUBT = 0.048
-"""Most geometric mean of the three signs that the mesh lies on something else than a human face:
-`Tracked.steadiness`, `Tracked.dispute`, `Fit.residual`. On 102 faces people and statues stay
-under 0.0455; a monkey and a dog, and faces that are scribbled over, exceed 0.050."""
-BOX = (2.2, 4.2)
-"""Least and most side of the animated square in outer-eye distances."""
+"""Least mean of the person matte over the face, where the face itself is `UNSURE`: a pattern's face
+is no person."""
+UNSURE = -1.5
+"""Least `doubt` of a face for which the matte counts, for mattes fail on some people."""
+BOX = (1.8, 4.2)
+"""Least and most side of the animated square in outer-eye distances. The least still holds the
+face, with room for a jaw that drops; only pictures that are smaller get a made-up surround."""
 
 
 def look(picture: Bytes, face: int | None = None, name: str = "the picture") -> Face:
@@ -39,9 +40,13 @@ def look(picture: Bytes, face: int | None = None, name: str = "the picture") -> 
     """
     faces = find_faces(picture)
     if not faces:
+        height, width = picture.shape[:2]
         raise NoFace(
-            f"No face was found in {name}. Give a picture in which one face is seen from the "
-            "front, unhidden and sharp."
+            _upside_down(picture, name)
+            or f"No face was found in {name} ({width} x {height} pixels). Give a picture in which "
+            "one face is seen from the front, unhidden and sharp, with at least "
+            f"{MIN_EYE_PX} pixels between the outer eye corners; if a face is there, crop the "
+            "picture to its head and shoulders."
         )
     if face is not None and not 1 <= face <= len(faces):
         seen = "1 face" if len(faces) == 1 else f"{len(faces)} faces"
@@ -49,10 +54,18 @@ def look(picture: Bytes, face: int | None = None, name: str = "the picture") -> 
             f"--face {face} was asked for, but {name} shows {seen}. Faces are numbered from 1, "
             "the largest first."
         )
-    picture, chosen = _reduced(picture, faces[(face or 1) - 1])
+    return measure(picture, faces[(face or 1) - 1], name)
+
+
+def measure(picture: Bytes, chosen: Tracked, name: str = "the picture") -> Face:
+    """What there is to know about a face that was found in `picture` [H, W, 3] RGB.
+
+    Raises: NoFace: it cannot be animated, and why.
+    """
+    picture, chosen = _reduced(picture, chosen)
     found = fit(chosen.landmarks[None])
     person = matte(picture, chosen.landmarks)
-    refuse(chosen, found, person, name)
+    refuse(picture, chosen, found, person, name)
     return Face(
         picture=picture,
         landmarks=chosen.landmarks,
@@ -75,7 +88,7 @@ def _reduced(picture: Bytes, face: Tracked) -> tuple[Bytes, Tracked]:
     return np.asarray(small, np.uint8), replace(face, landmarks=face.landmarks * np.float32(scale))
 
 
-def refuse(face: Tracked, found: Fit, person: Float, name: str) -> None:
+def refuse(picture: Bytes, face: Tracked, found: Fit, person: Float, name: str) -> None:
     """Raise `NoFace` if this face cannot be animated, saying why and by how much."""
     if face.eye_px < MIN_EYE_PX:
         raise NoFace(
@@ -90,12 +103,26 @@ def refuse(face: Tracked, found: Fit, person: Float, name: str) -> None:
             f"{np.degrees(MAX_TURN):.0f} can be animated. Give a more frontal picture."
         )
     inside = person[_hull(face.landmarks, person.shape)]
-    doubt = (face.steadiness * face.dispute * float(found.residual[0])) ** (1 / 3)
-    if doubt > MAX_DOUBT or (inside.size and inside.mean() < MIN_HUMAN):
+    doubted = doubt(face, found)
+    beside = bool(inside.size) and inside.mean() < MIN_HUMAN
+    if doubted > 0 or (doubted > UNSURE and beside):
         raise NoFace(
-            f"What looks like a face in {name} is not a human face that can be followed "
+            _upside_down(picture, name)
+            or f"What looks like a face in {name} is not a human face that can be followed "
             "(an animal, a mask, or a face that is mostly hidden). Give a picture of a person."
         )
+
+
+def _upside_down(picture: Bytes, name: str) -> str:
+    """What is said of a picture in which a person is seen once it is turned round; "" of others."""
+    import cv2
+
+    scale = min(1.0, SEARCH_PX / max(picture.shape[:2]))
+    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    faces = find_faces(np.asarray(small[::-1, ::-1], np.uint8))
+    if not faces or doubt(faces[0], fit(faces[0].landmarks[None])) > 0:
+        return ""
+    return f"The face in {name} is upside down. Turn the picture by 180 degrees."
 
 
 def _hull(landmarks: Float, shape: tuple[int, ...]) -> np.ndarray:

@@ -10,10 +10,10 @@ import numpy as np
 from PIL import Image
 
 from vivavoce.errors import NoFace
-from vivavoce.look.face import frame, look
+from vivavoce.look.face import frame, look, measure
 from vivavoce.look.face478 import load
-from vivavoce.look.track import find_faces
-from vivavoce.types import ARKIT, OUTER_EYES, Bytes, Float
+from vivavoce.look.track import Tracked, find_faces
+from vivavoce.types import ARKIT, Bytes, Float
 
 STRONG = 0.25
 """Expression coefficients over this are named."""
@@ -33,6 +33,9 @@ class FaceReport:
     """ARKit actions that are clearly there."""
     box: tuple[int, int, int, int]
     """The animated square: left, top, right, bottom px."""
+    tile: tuple[int, int, int, int]
+    """The part of the picture in which the face was found: left, top, right, bottom px; the whole
+    picture, or a tile of it, the smaller the smaller the face."""
     refused: str | None
     """Why this face cannot be animated, or None."""
 
@@ -57,7 +60,14 @@ class PictureReport:
     def __str__(self) -> str:
         lines = [f"{self.size[0]}x{self.size[1]} pixels, {len(self.faces)} face(s)"]
         for face in self.faces:
-            lines.append(f"face {face.number}: {face.eye_px:.0f} px between the outer eye corners")
+            left, top, right, bottom = face.tile
+            place = "in the whole picture"
+            if (right - left, bottom - top) != self.size:
+                place = f"in the tile {right - left}x{bottom - top} at {left}, {top}"
+            lines.append(
+                f"face {face.number}: {face.eye_px:.0f} px between the outer eye corners, found "
+                + place
+            )
             if face.yaw_pitch_roll is not None:
                 yaw, pitch, roll = face.yaw_pitch_roll
                 lines.append(
@@ -78,23 +88,22 @@ def report(picture: Bytes, face: int | None, name: str) -> PictureReport:
     if not found or (face is not None and not 1 <= face <= len(found)):
         look(picture, face, name)  # says so
     numbers = range(1, len(found) + 1) if face is None else [face]
-    reports = tuple(_one(picture, n, found[n - 1].landmarks, name) for n in numbers)
+    reports = tuple(_one(picture, n, found[n - 1], name) for n in numbers)
     height, width = picture.shape[:2]
     return PictureReport((width, height), reports, tuple(found[n - 1].landmarks for n in numbers))
 
 
-def _one(picture: Bytes, number: int, points: Float, name: str) -> FaceReport:
-    eye = float(np.linalg.norm(np.subtract(*points[list(OUTER_EYES), :2])))
-    box = frame(points, *picture.shape[:2])
+def _one(picture: Bytes, number: int, seen: Tracked, name: str) -> FaceReport:
+    box = frame(seen.landmarks, *picture.shape[:2])
     try:
-        face = look(picture, number, name)
+        face = measure(picture, seen, name)
     except NoFace as refusal:
-        return FaceReport(number, eye, None, {}, box, str(refusal))
+        return FaceReport(number, seen.eye_px, None, {}, box, seen.tile, str(refusal))
     yaw, pitch, roll = (round(float(a), 1) for a in np.degrees(face.pose[:3]))
     order = np.argsort(-face.expression)
     strong = {ARKIT[i]: round(float(face.expression[i]), 2) for i in order}
     strong = {k: v for k, v in strong.items() if v > STRONG}
-    return FaceReport(number, eye, (yaw, pitch, roll), strong, box, None)
+    return FaceReport(number, seen.eye_px, (yaw, pitch, roll), strong, box, seen.tile, None)
 
 
 def mark(picture: Bytes, seen: PictureReport, path: Path) -> None:

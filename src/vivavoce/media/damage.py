@@ -7,12 +7,16 @@ import os
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from vivavoce.errors import BadMedia, MediaWarning
+from vivavoce.media.held import HeldFile
 from vivavoce.types import LOUDEST, Float, check_loudness
+
+Recording: TypeAlias = Path | HeldFile
+"""A file of sound, as its readers get it."""
 
 SILENT = 10 ** (-70 / 20)
 """Greatest sample of a recording in which nothing is heard: the mouth stays closed."""
@@ -44,7 +48,7 @@ def tell(sentence: str) -> None:
 class Damage:
     """Notes about a recording that is being read: what is missing, wrong or too quiet in it."""
 
-    file: Path
+    file: Recording
     promised: float | None
     """Length in seconds that the file states; None: it states none that can be believed."""
     numbers: bool = False
@@ -130,7 +134,7 @@ class Damage:
         return faults
 
 
-def promised(file: Path, container: Any, stream: Any) -> float | None:
+def promised(file: Recording, container: Any, stream: Any) -> float | None:
     """Length in seconds that a file states for a sound track; None: none that can be believed."""
     kind = container.format.name
     if kind == "wav" and (seconds := _wav_seconds(file)) is not None:
@@ -146,7 +150,7 @@ def promised(file: Path, container: Any, stream: Any) -> float | None:
     return None
 
 
-def breaks_off(file: Path, container: Any) -> bool:
+def breaks_off(file: Recording, container: Any) -> bool:
     """Whether an Ogg file ends in the middle of a page, or an AVI before its own end; False for
     all other kinds."""
     if container.format.name == "avi":
@@ -163,7 +167,7 @@ def breaks_off(file: Path, container: Any) -> bool:
     return len(page) < 27 + page[26] + sum(page[27 : 27 + page[26]])
 
 
-def _wav_seconds(file: Path) -> float | None:
+def _wav_seconds(file: Recording) -> float | None:
     """Length that the header of a RIFF wav states, for FFmpeg gives what is there instead; 0: its
     writer did not know it; None: another kind of wav."""
     with file.open("rb") as data:
@@ -183,7 +187,7 @@ def _wav_seconds(file: Path) -> float | None:
     return None
 
 
-def _has_mp3_count(file: Path) -> bool:
+def _has_mp3_count(file: Recording) -> bool:
     """Whether an MP3 begins with a frame that states how many there are (Xing, Info or VBRI)."""
     with file.open("rb") as data:
         head = data.read(10)

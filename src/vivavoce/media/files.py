@@ -6,6 +6,7 @@ import errno
 import os
 import platform
 import re
+import shutil
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from types import FrameType
-from typing import TypeAlias
+from typing import IO, TypeAlias
 from uuid import uuid4
 
 from vivavoce.errors import BadMedia, CannotWrite, OutputRefused
@@ -67,8 +68,10 @@ def check_output(path: PathLike, force: bool = False, suffixes: Sequence[str] = 
     Raises: OutputRefused: wrong suffix, a folder, no such folder, or it exists and not `force`.
     CannotWrite: no permission.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise OutputRefused(f"An output is named by its path, not by {type(path).__name__}.")
     given = Path(path)
-    if suffixes and given.suffix.lower() not in suffixes:
+    if suffixes and not suffix_of(given, suffixes):
         better = given.with_suffix(suffixes[0]) if given.name else suffixes[0]
         raise OutputRefused(f"{given} must end with {_either(suffixes)}, for example {better}.")
     if _is_address(path) and not given.parent.is_dir():
@@ -92,6 +95,29 @@ def check_output(path: PathLike, force: bool = False, suffixes: Sequence[str] = 
             f"The folder {target.parent} cannot be written to. Choose another folder."
         )
     return target
+
+
+def check_open_output(file: IO[bytes]) -> None:
+    """Make sure that an open file takes bytes.
+
+    Raises: OutputRefused: it is no open file, closed, or opened for reading or as text.
+    """
+    kind = type(file).__name__
+    if not callable(getattr(file, "write", None)):
+        raise OutputRefused(f"The output is a path or an open binary file, not {kind}.")
+    try:
+        file.write(b"")
+    except TypeError:
+        raise OutputRefused("The output was opened as text. Open it with mode 'wb'.") from None
+    except (OSError, ValueError) as error:
+        raise OutputRefused(f"The output, {kind}, takes no bytes ({error}).") from None
+
+
+def suffix_of(path: Path, suffixes: Sequence[str]) -> str:
+    """Which of `suffixes` (such as ".csv" or ".a2f.json") the path ends with, in small or capital
+    letters; "" if with none of them."""
+    name = path.name.lower()
+    return next((s for s in suffixes if name.endswith(s) and name != s), "")
 
 
 def _is_address(path: PathLike) -> bool:
@@ -119,10 +145,8 @@ def beside(target: Path, force: bool = True) -> Iterator[Path]:
 
     Raises: OutputRefused: `target` exists and not `force`. CannotWrite: a full disk, no permission.
     """
-    remove_dead_parts(target.parent)
-    name = os.fsencode(target.name)[:100].decode("utf-8", "ignore")
-    part = target.with_name(f".{name}.{_machine()}-{os.getpid()}.{uuid4().hex[:8]}.part")
-    with _signals_raise():
+    part = part_of(target)
+    with signals_raise():
         try:
             yield part
             with writing(target):
@@ -134,6 +158,23 @@ def beside(target: Path, force: bool = True) -> Iterator[Path]:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
             raise
+
+
+def write_text(target: Path, text: str, force: bool = True) -> None:
+    """Write a text file in UTF-8, whole or not at all; see `beside`.
+
+    Raises: OutputRefused: it exists and not `force`. CannotWrite: a full disk, no permission.
+    """
+    with beside(target, force) as part, writing(target):
+        part.write_text(text, "utf-8")
+
+
+def part_of(target: Path) -> Path:
+    """A hidden name beside `target` that nothing has yet, of this program; parts of dead programs
+    in the folder are removed."""
+    remove_dead_parts(target.parent)
+    name = os.fsencode(target.name)[:100].decode("utf-8", "ignore")
+    return target.with_name(f".{name}.{_machine()}-{os.getpid()}.{uuid4().hex[:8]}.part")
 
 
 def _claim(part: Path, target: Path) -> None:
@@ -164,14 +205,17 @@ def _claim(part: Path, target: Path) -> None:
 
 @lru_cache(maxsize=4096)
 def remove_dead_parts(folder: Path) -> None:
-    """Remove the `.part` files in `folder` whose programs on this machine ended without removing
-    them; once for each folder."""
+    """Remove the `.part` files (of a sequence: folders) in `folder` whose programs on this machine
+    ended without removing them; once for each folder."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             owner = PART.fullmatch(entry.name)
             if owner and owner["machine"] == _machine() and not _lives(int(owner["process"])):
                 with suppress(OSError):
-                    os.unlink(entry.path)
+                    if entry.is_dir(follow_symlinks=False):
+                        shutil.rmtree(entry.path)
+                    else:
+                        os.unlink(entry.path)
 
 
 @lru_cache(maxsize=1)
@@ -196,7 +240,7 @@ def _lives(process: int) -> bool:
 
 
 @contextmanager
-def writing(target: Path) -> Iterator[None]:
+def writing(target: Path | str) -> Iterator[None]:
     """Tell failures of the file system in the block (PyAV's too) as `CannotWrite`."""
     try:
         yield
@@ -209,7 +253,7 @@ def writing(target: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _signals_raise() -> Iterator[None]:
+def signals_raise() -> Iterator[None]:
     """Within the block the signals of `ENDING` raise SystemExit, so `finally` and `except` run.
 
     Only those that nobody else handles, and only in the main thread (Python allows no other).

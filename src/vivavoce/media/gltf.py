@@ -1,5 +1,8 @@
 """Motion as glTF 2.0: a face mesh with ARKit-named morph targets and its animation.
 
+Besides ARKit's 52 the mesh has Oculus's 15 visemes and the five targets that TalkingHead asks an
+avatar for, as mixtures of the 52; the animation leaves them at 0.
+
 glTF's axes are those of `FaceModel`: x to the picture's right, y up, z toward the viewer. The scene
 is root (scale) → neck → head (mesh, turned and moved about the neck) → gaze (an empty node that
 looks where the eyes look).
@@ -20,16 +23,16 @@ from vivavoce.types import (
     ARKIT,
     ARKIT_INDEX,
     FPS,
+    METRES,
     NECK,
+    RATES,
     FaceModel,
     Float,
     Motion,
+    quaternions,
     rotation_angles,
-    rotation_matrix,
 )
 
-METRES = 0.09
-"""Length of an outer-eye distance of an adult in metres, glTF's unit."""
 FULL_GAZE = np.float32(np.radians(30))
 """The eyes' turn at which ARKit's eyeLook coefficients are 1 here (Apple states no angle)."""
 
@@ -40,6 +43,39 @@ LOOKS = (
     (1, -1, ("eyeLookDownLeft", "eyeLookDownRight")),
 )
 """Gaze column (yaw, pitch), sign, and the coefficients that show it."""
+
+
+def _both(name: str, part: float) -> dict[str, float]:
+    return {f"{name}Left": part, f"{name}Right": part}
+
+
+MIXED: dict[str, dict[str, float]] = {
+    "viseme_sil": {},
+    "viseme_PP": {"mouthClose": 0.1, "jawOpen": 0.12, "mouthRollLower": 0.3, "mouthRollUpper": 0.2}
+    | _both("mouthPress", 0.3),
+    "viseme_FF": {"jawOpen": 0.1, "mouthRollLower": 0.6} | _both("mouthUpperUp", 0.25),
+    "viseme_TH": {"jawOpen": 0.18, "tongueOut": 0.4} | _both("mouthLowerDown", 0.2),
+    "viseme_DD": {"jawOpen": 0.15} | _both("mouthLowerDown", 0.3) | _both("mouthUpperUp", 0.1),
+    "viseme_kk": {"jawOpen": 0.2} | _both("mouthLowerDown", 0.25) | _both("mouthDimple", 0.15),
+    "viseme_CH": {"jawOpen": 0.06, "mouthFunnel": 0.5},
+    "viseme_SS": {"jawOpen": 0.06} | _both("mouthLowerDown", 0.35) | _both("mouthStretch", 0.25),
+    "viseme_nn": {"jawOpen": 0.14} | _both("mouthLowerDown", 0.25),
+    "viseme_RR": {"jawOpen": 0.14, "mouthFunnel": 0.4, "mouthPucker": 0.2},
+    "viseme_aa": {"jawOpen": 0.6} | _both("mouthLowerDown", 0.2) | _both("mouthUpperUp", 0.15),
+    "viseme_E": {"jawOpen": 0.32} | _both("mouthStretch", 0.3) | _both("mouthLowerDown", 0.25),
+    "viseme_I": {"jawOpen": 0.16} | _both("mouthSmile", 0.3) | _both("mouthStretch", 0.3),
+    "viseme_O": {"jawOpen": 0.35, "mouthFunnel": 0.6, "mouthPucker": 0.2},
+    "viseme_U": {"jawOpen": 0.14, "mouthFunnel": 0.3, "mouthPucker": 0.8},
+    "mouthOpen": {"jawOpen": 0.5},
+    "mouthSmile": _both("mouthSmile", 1.0),
+    "eyesClosed": _both("eyeBlink", 1.0),
+    "eyesLookUp": _both("eyeLookUp", 1.0),
+    "eyesLookDown": _both("eyeLookDown", 1.0),
+}
+"""The 20 targets that are mixtures of ARKit's, with the part of each; chosen by eye on
+`face478`."""
+TARGETS = (*ARKIT, *MIXED)
+"""Names of the mesh's 72 morph targets."""
 
 
 def write_glb(
@@ -93,7 +129,15 @@ def read_glb(path: PathLike) -> Motion:
         pose = np.column_stack([turn, curves[nodes["head"], "translation"]])
     except Exception as error:  # pygltflib raises whatever its JSON and slices do
         raise BadMedia(f"{file} is not a face animation that vivavoce wrote ({error}).") from None
-    return Motion(expression, pose.astype(np.float32), gaze.astype(np.float32))
+    turned = pose.astype(np.float32), gaze.astype(np.float32)
+    return Motion(expression, *turned, fps=_rate(gltf))
+
+
+def _rate(gltf: Any) -> int:
+    """Keys a second, from the time of the last; 25 where there is one key alone."""
+    times = gltf.accessors[gltf.animations[0].samplers[0].input]
+    rate = round((times.count - 1) / times.max[0]) if times.max[0] else FPS
+    return rate if rate in RATES else FPS
 
 
 class _Data:
@@ -135,10 +179,10 @@ def _mesh(data: _Data, model: FaceModel, identity: Float | None) -> gl.Mesh:
     shape = np.zeros(len(model.identity), np.float32) if identity is None else identity
     rest = model.vertices(shape, np.zeros(len(model.expression_names), np.float32))
     still = np.zeros_like(rest)
-    targets = [
-        {"POSITION": data.add(_vec(model.expression[known[n]] if n in known else still), gl.VEC3)}
-        for n in ARKIT
-    ]
+    moves = {n: model.expression[known[n]] if n in known else still for n in ARKIT}
+    for name, mix in MIXED.items():
+        moves[name] = sum((part * moves[n] for n, part in mix.items()), still)
+    targets = [{"POSITION": data.add(_vec(moves[n]), gl.VEC3)} for n in TARGETS]
     corners = data.add(
         model.triangles.reshape(-1).astype(np.uint32), gl.SCALAR, gl.ELEMENT_ARRAY_BUFFER
     )
@@ -149,8 +193,8 @@ def _mesh(data: _Data, model: FaceModel, identity: Float | None) -> gl.Mesh:
     return gl.Mesh(
         name="face",
         primitives=[primitive],
-        weights=[0.0] * len(ARKIT),
-        extras={"targetNames": list(ARKIT)},
+        weights=[0.0] * len(TARGETS),
+        extras={"targetNames": list(TARGETS)},
     )
 
 
@@ -166,7 +210,7 @@ def _skin() -> gl.Material:
 
 
 def _animation(data: _Data, motion: Motion) -> gl.Animation:
-    times = data.add((np.arange(len(motion)) / FPS).astype(np.float32), gl.SCALAR)
+    times = data.add((np.arange(len(motion)) / motion.fps).astype(np.float32), gl.SCALAR)
     gaze = np.column_stack([motion.gaze, np.zeros(len(motion), np.float32)])
     curves = (
         (2, "weights", data.add(_weights(motion).reshape(-1), gl.SCALAR)),
@@ -187,8 +231,9 @@ def _animation(data: _Data, motion: Motion) -> gl.Animation:
 
 
 def _weights(motion: Motion) -> Float:
-    """Expression [T, 52] with the gaze in its eyeLook coefficients."""
-    weights = motion.expression.astype(np.float32).copy()
+    """Expression [T, 72] with the gaze in its eyeLook coefficients; what is mixed stays at 0."""
+    none = np.zeros((len(motion), len(MIXED)), np.float32)
+    weights = np.concatenate([motion.expression.astype(np.float32), none], 1)
     for column, sign, names in LOOKS:
         look = np.clip(sign * motion.gaze[:, column] / FULL_GAZE, 0, 1)
         for name in names:
@@ -199,12 +244,10 @@ def _weights(motion: Motion) -> Float:
 
 def _quaternions(angles: np.ndarray) -> Float:
     """Unit quaternions [T, 4] (x, y, z, w) of yaw, pitch, roll [T, 3], without jumps of sign."""
-    from scipy.spatial.transform import Rotation
-
-    quaternions = Rotation.from_matrix(rotation_matrix(angles.astype(np.float64))).as_quat()
-    turned = np.cumprod(np.sign((quaternions[1:] * quaternions[:-1]).sum(1, keepdims=True)), axis=0)
-    quaternions[1:] *= np.where(turned == 0, 1, turned)
-    return quaternions.astype(np.float32)
+    found = quaternions(angles)
+    turned = np.cumprod(np.sign((found[1:] * found[:-1]).sum(1, keepdims=True)), axis=0)
+    found[1:] *= np.where(turned == 0, 1, turned)
+    return found
 
 
 def _matrices(quaternions: np.ndarray) -> np.ndarray:

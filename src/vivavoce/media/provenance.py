@@ -44,7 +44,8 @@ class Provenance:
 
 
 def read_provenance(path: PathLike) -> dict[str, str]:
-    """The metadata of a video or sound file; one of ours has "synthetic-media": "yes".
+    """The metadata of a video or sound file, its names in small letters, for some formats have them
+    in capitals; one of ours has "synthetic-media": "yes".
 
     Raises: BadMedia: not such a file.
     """
@@ -53,6 +54,6 @@ def read_provenance(path: PathLike) -> dict[str, str]:
     file: Path = existing(path, "video")
     try:
         with av.open(str(file.absolute()), metadata_errors="ignore") as container:
-            return dict(container.metadata)
+            return {key.lower(): words for key, words in container.metadata.items()}
     except (av.FFmpegError, OSError) as error:
         raise BadMedia(f"{file} is not a video that can be read ({error.strerror}).") from None

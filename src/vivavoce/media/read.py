@@ -11,7 +11,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import av
@@ -19,15 +18,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vivavoce.errors import BadMedia
-from vivavoce.media.damage import QUIET, Damage, breaks_off, promised, tell
+from vivavoce.media.damage import QUIET, Damage, Recording, breaks_off, promised, tell
 from vivavoce.media.files import PathLike, existing
+from vivavoce.media.held import Data, HeldFile, is_path
 from vivavoce.media.mix import Mixer, to_float
 from vivavoce.media.picture import PictureLimits, read_picture
 from vivavoce.types import FPS, RATE, Bytes, Float, Speech, check_loudness
 
 __all__ = [
-    "ClipInfo", "PictureLimits", "SpeechLimits", "probe_speech", "read_clip_info", "read_picture",
-    "read_speech", "read_video", "speech_from_array",
+    "ClipInfo", "PictureLimits", "SpeechLimits", "file_of", "probe_speech", "read_clip_info",
+    "read_picture", "read_speech", "read_video", "speech_from_array",
 ]  # fmt: skip
 
 MIN_SPEECH_S = 0.1
@@ -64,24 +64,37 @@ class ClipInfo:
     """Length of the sound track in seconds; None: there is none."""
 
 
+def file_of(given: PathLike | Data, kind: str) -> Recording:
+    """What the readers of this module take, from a path, the bytes of a file or an open file;
+    `kind` names it in messages.
+
+    Raises: BadMedia: no such file, empty, or no bytes.
+    """
+    if isinstance(given, HeldFile):
+        return given
+    return existing(given, kind) if is_path(given) else HeldFile(given, f"The {kind}")  # type: ignore[arg-type]
+
+
 # ---------------------------------------------------------------- speech
 
 
-def probe_speech(path: PathLike, limits: SpeechLimits = SpeechLimits()) -> float:
+def probe_speech(given: PathLike | Data, limits: SpeechLimits = SpeechLimits()) -> float:
     """Seconds of sound in a file, quickly: from its header, or by counting packets.
 
     Raises: BadMedia: not a file with sound, or its length is outside `limits`.
     """
-    file = existing(path, "recording")
+    file = file_of(given, "recording")
     seconds = _seconds(file, _sounding_track(file)[0])
     _check_length(file, seconds, limits)
     return seconds
 
 
 def read_speech(
-    path: PathLike, chunk_s: float = 0.4, limits: SpeechLimits = SpeechLimits()
+    given: PathLike | Data, chunk_s: float = 0.4, limits: SpeechLimits = SpeechLimits()
 ) -> Iterator[Speech]:
     """The sound of any file that FFmpeg reads, mono at 16 kHz, in pieces of `chunk_s` seconds.
+
+    The file is given by its path, its bytes, or as an open file, which is read from its beginning.
 
     All pieces are `round(chunk_s * 16000)` samples long except the last. Together they have as many
     samples as the sound is long, silence at either end included, however long it is; memory does
@@ -95,7 +108,7 @@ def read_speech(
     Raises: BadMedia: no such file, no sound track, nothing that can be decoded, samples far over 1,
     or outside `limits`.
     """
-    file = existing(path, "recording")
+    file = file_of(given, "recording")
     track, count = _sounding_track(file)
     _check_length(file, _seconds(file, track), limits)
     if track:
@@ -103,21 +116,24 @@ def read_speech(
     return _pieces(file, track, max(1, round(chunk_s * RATE)), limits)
 
 
-def speech_from_array(samples: ArrayLike, rate: int, text: str | None = None) -> Speech:
+def speech_from_array(samples: ArrayLike, rate: float, text: str | None = None) -> Speech:
     """Speech from an array: mono [n] or stereo [n, C] or [C, n], of any number type and rate.
 
-    Integers are scaled by their type's range; floats must be in about [-1, 1].
+    Integers are scaled by their type's range, and by 2^15 if they are 16-bit values of a wider
+    type; floats must be in about [-1, 1].
 
     Raises: BadMedia: wrong shape, rate or values, or less than 0.1 s of sound.
     """
     array = np.asarray(samples)
+    while array.ndim > 2 and array.shape[0] == 1:
+        array = array[0]
     if array.ndim == 2 and array.shape[1] <= 8 < array.shape[0]:
         array = array.T
     if array.ndim not in (1, 2) or array.dtype.kind not in "iuf":
         raise BadMedia(f"Speech must be numbers [n] or [n, channels], not {array.shape}.")
     if not 1_000 <= rate <= 1_000_000:
         raise BadMedia(f"A sampling rate of {rate} Hz is not speech. Give the rate in hertz.")
-    channels = to_float(np.atleast_2d(array))
+    channels = to_float(_narrowed(np.atleast_2d(array)))
     check_loudness("The speech", channels, rate)
     mono = Mixer(int(rate), ("",) * len(channels)).mix(channels)
     if mono.size < MIN_SPEECH_S * rate:
@@ -126,7 +142,18 @@ def speech_from_array(samples: ArrayLike, rate: int, text: str | None = None) ->
     return Speech(np.concatenate(parts), text=text)
 
 
-def _pieces(file: Path, track: int, size: int, limits: SpeechLimits) -> Iterator[Speech]:
+def _narrowed(array: np.ndarray) -> np.ndarray:
+    """Integers of 32 or 64 bits as 16-bit ones if all are in that range, 64-bit ones as 32-bit:
+    lists and sums of 16-bit sound come so, and no sound of full width is so quiet."""
+    for kind in (np.int16, np.int32):
+        range_ = np.iinfo(kind)
+        wider = array.dtype.kind == "i" and array.dtype.itemsize > np.dtype(kind).itemsize
+        if wider and array.size and range_.min <= array.min() and array.max() <= range_.max:
+            return array.astype(kind)
+    return array
+
+
+def _pieces(file: Recording, track: int, size: int, limits: SpeechLimits) -> Iterator[Speech]:
     held: list[Float] = []
     count = total = 0
     with _opened(file) as container:
@@ -159,25 +186,54 @@ def _heard(container: Any, stream: Any, damage: Damage) -> Iterator[tuple[Float,
 
     Packets that cannot be decoded are skipped: the next good one's time stamp fills their place.
     """
-    origin = _origin(container)
     mixer = None
-    end = 0.0
-    for frame in _decoded(container, stream, damage):
-        if frame.samples == 0 or not frame.sample_rate:
-            continue
+    for frame, start, gap in placed(container, stream, damage):
         rate = frame.sample_rate
-        start = end if frame.time is None else frame.time - origin
-        if GAP_S < start - end < MAX_GAP_S:
+        if gap:
             if damage.begin is not None:
-                damage.add(end, start)
-            yield np.zeros(round((start - end) * rate), np.float32), rate
+                damage.add(start - gap, start)
+            yield np.zeros(round(gap * rate), np.float32), rate
         names = tuple(c.name for c in frame.layout.channels)
         if mixer is None or (mixer.rate, mixer.names) != (rate, names):
             mixer = Mixer(rate, names)
         yield mixer.mix(damage.heard(_channels(frame), rate, start)), rate
-        end = start + frame.samples / rate
         if frame.time is None and stream.codec_context.name == "flac":
+            end = start + frame.samples / rate
             damage.add(start, end)  # its parser found the frame by guessing
+
+
+def placed(
+    container: Any, stream: Any, damage: Damage | None = None
+) -> Iterator[tuple[Any, float, float]]:
+    """The frames of a sound track, each with its start in seconds and the seconds of silence that
+    belong before it. All follow each other: a smaller jump in the time stamps is none."""
+    origin, end = _origin(container), 0.0
+    for frame in _decoded(container, stream, damage):
+        if frame.samples == 0 or not frame.sample_rate:
+            continue
+        start = end if frame.time is None else frame.time - origin
+        gap = start - end
+        yield frame, start, gap if GAP_S < gap < MAX_GAP_S else 0.0
+        end = start + frame.samples / frame.sample_rate
+
+
+@contextmanager
+def sound_track(path: PathLike) -> Iterator[tuple[Any, Any, float]]:
+    """The container and the sound track of a file that `read_speech` reads, and the time stamp in
+    seconds at which time 0 of the recording lies.
+
+    Raises: BadMedia: no such file, no sound track, or nothing that can be decoded.
+    """
+    file = existing(path, "recording")
+    track, _ = _sounding_track(file)
+    with _opened(file) as container:
+        first = next(placed(container, container.streams.audio[track]), None)
+        if first is None:
+            raise BadMedia(f"{file} has a sound track that cannot be decoded. Save it again.")
+        _, start, gap = first
+        zero = _origin(container) + (0.0 if gap else start)
+    with _opened(file) as container:
+        yield container, container.streams.audio[track], zero
 
 
 def _channels(frame: Any) -> Float:
@@ -252,7 +308,7 @@ def read_clip_info(path: PathLike) -> ClipInfo:
 
 
 def read_video(
-    path: PathLike, size: tuple[int, int] | None = None, max_seconds: float | None = None
+    given: PathLike | Data, size: tuple[int, int] | None = None, max_seconds: float | None = None
 ) -> Iterator[Bytes]:
     """The frames of a video, RGB uint8 [H, W, 3], upright, at exactly 25 a second.
 
@@ -262,13 +318,15 @@ def read_video(
 
     Raises: BadMedia: no such file, or no picture track.
     """
-    file = existing(path, "video")
+    file = file_of(given, "video")
     with _opened(file) as container:
         _picture_stream(container, file)
     return _frames(file, size, max_seconds)
 
 
-def _frames(file: Path, size: tuple[int, int] | None, max_seconds: float | None) -> Iterator[Bytes]:
+def _frames(
+    file: Recording, size: tuple[int, int] | None, max_seconds: float | None
+) -> Iterator[Bytes]:
     last = float("inf") if max_seconds is None else round(max_seconds * FPS)
     k = 0
     for frame, until in _shown(file):
@@ -284,7 +342,7 @@ def _frames(file: Path, size: tuple[int, int] | None, max_seconds: float | None)
         raise BadMedia(f"{file} has no picture that can be decoded. Save it again.")
 
 
-def _shown(file: Path) -> Iterator[tuple[Any, float]]:
+def _shown(file: Recording) -> Iterator[tuple[Any, float]]:
     """Frames, each with the time in seconds up to which it is the nearest one."""
     with _opened(file) as container:
         stream = _picture_stream(container, file)
@@ -314,7 +372,7 @@ def _picture(frame: Any, size: tuple[int, int] | None) -> Bytes:
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[Any]:
+def _opened(file: Recording) -> Iterator[Any]:
     """The file as a PyAV container; play lists inside it may name files only, never the network."""
     try:
         container = av.open(
@@ -331,7 +389,7 @@ def _opened(file: Path) -> Iterator[Any]:
         yield container
 
 
-def _sounding_track(file: Path) -> tuple[int, int]:
+def _sounding_track(file: Recording) -> tuple[int, int]:
     """Number, from 0, of the first sound track that is not silent, and how many tracks there are;
     the first track if all are silent."""
     with _opened(file) as container:
@@ -346,12 +404,12 @@ def _sounding_track(file: Path) -> tuple[int, int]:
     return 0, count
 
 
-def _seconds(file: Path, track: int) -> float:
+def _seconds(file: Recording, track: int) -> float:
     with _opened(file) as container:
         return _duration(container, container.streams.audio[track])
 
 
-def _picture_stream(container: Any, file: Path) -> Any:
+def _picture_stream(container: Any, file: Recording) -> Any:
     if not container.streams.video:
         raise BadMedia(f"{file} has no picture track. Give a video file.")
     stream = container.streams.video[0]
@@ -419,7 +477,7 @@ def _duration(container: Any, stream: Any) -> float:
     return max(seconds, end)
 
 
-def _check_length(file: Path, seconds: float, limits: SpeechLimits) -> None:
+def _check_length(file: Recording, seconds: float, limits: SpeechLimits) -> None:
     if seconds > limits.max_seconds:
         raise BadMedia(
             f"{file} is {_clock(seconds)} long: the limit is {_clock(limits.max_seconds)}. "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from typing import IO
 
 import numpy as np
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
@@ -16,15 +16,18 @@ FLOATS = 3
 """The sample format of floating-point numbers."""
 
 
-def read_float_tiff(file: Path, check_size: Callable[[tuple[int, int]], None]) -> np.ndarray | None:
+def read_float_tiff(
+    data: IO[bytes], check_size: Callable[[tuple[int, int]], None]
+) -> np.ndarray | None:
     """Values [H, W] or [H, W, 3 or 4] of a TIFF of floats, upright.
 
     Args:
+        data: The open file.
         check_size: Called with width and height in pixels before the pixels are decoded.
 
     Returns: None: it is no such file, damaged, or stores each colour by itself.
     """
-    tags = _tags(file)
+    tags = _tags(data)
     if tags is None or FLOATS not in np.atleast_1d(tags.get(SAMPLE_FORMAT, 1)):
         return None
     if tags.get(LAYOUT) == PLANES:
@@ -35,8 +38,8 @@ def read_float_tiff(file: Path, check_size: Callable[[tuple[int, int]], None]) -
     level = cv2.getLogLevel()
     cv2.setLogLevel(0)  # it prints about files that it cannot read
     try:
-        data = np.fromfile(file, np.uint8)
-        values = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+        data.seek(0)
+        values = cv2.imdecode(np.frombuffer(data.read(), np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
         return None
     finally:
@@ -48,18 +51,18 @@ def read_float_tiff(file: Path, check_size: Callable[[tuple[int, int]], None]) -
     return values
 
 
-def _tags(file: Path) -> ImageFileDirectory_v2 | None:
+def _tags(data: IO[bytes]) -> ImageFileDirectory_v2 | None:
     """Tags of the first page; None: not a TIFF, or damaged."""
-    with file.open("rb") as data:
-        head = data.read(8)
-        if head[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-            return None
-        if head[2] == 43 or head[3] == 43:  # BigTIFF
-            head += data.read(8)
-        try:
-            tags = ImageFileDirectory_v2(head)
-            data.seek(tags.next)
-            tags.load(data)
-        except Exception:  # Pillow raises many kinds on damaged data
-            return None
-        return tags if WIDTH in tags and HEIGHT in tags else None
+    data.seek(0)
+    head = data.read(8)
+    if head[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return None
+    if head[2] == 43 or head[3] == 43:  # BigTIFF
+        head += data.read(8)
+    try:
+        tags = ImageFileDirectory_v2(head)
+        data.seek(tags.next)
+        tags.load(data)
+    except Exception:  # Pillow raises many kinds on damaged data
+        return None
+    return tags if WIDTH in tags and HEIGHT in tags else None

@@ -1,53 +1,71 @@
-"""Video out: H.264 and AAC in an mp4 that is whole or not there at all (PyAV)."""
+"""Video out: files that are whole or not there at all, and streams, by the suffix of the path."""
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
-from fractions import Fraction
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Protocol
 
-import av
-import numpy as np
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
-
-from vivavoce.errors import CannotWrite, ShapeError
-from vivavoce.media.files import PathLike, beside, check_output, writing
+from vivavoce.errors import CannotWrite, RequestError, ShapeError
+from vivavoce.media.files import PathLike, beside, check_output, suffix_of, writing
+from vivavoce.media.film import KINDS, STREAM, Film
 from vivavoce.media.provenance import Provenance
-from vivavoce.types import FPS, RATE, Bytes, Chunk, check_loudness
+from vivavoce.media.stills import FASTEST_GIF, Gif, check_frames, png_files
+from vivavoce.types import FPS, Bytes, Chunk, Float, check_loudness
 
-__all__ = ["VIDEO_SUFFIXES", "VideoWriter", "check_output"]
+__all__ = ["VIDEO_SUFFIXES", "VideoWriter", "check_output", "check_video"]
 
-VIDEO_SUFFIXES = (".mp4",)
+VIDEO_SUFFIXES = (*KINDS, ".gif", ".png")
+"""Suffixes that a video may have; they choose its format. PNG is a sequence: x%04d.png."""
 
-QUALITY = {"preset": "veryfast", "crf": "18"}
-"""x264: visually lossless for faces. At 512x512 on two cores, with the colour conversion:
-superfast 1.9 ms a frame and 82 kB/s, veryfast 2.3 ms and 40 kB/s, faster 3.1 ms, fast 4.0 ms."""
 
-SOUND_RATE = 48_000
-"""AAC's first frame is 1024 samples of run-in that careless players play: 21 ms here, but 64 ms at
-16 kHz, more than sound and picture may be apart."""
-SOUND_BITS = 96_000
-"""Bit rate of the AAC track, in bits a second."""
+class Output(Protocol):
+    """A video of any format that is being written."""
 
-BT709: dict[str, Any] = {
-    "dst_colorspace": Colorspace.ITU709,
-    "dst_color_range": ColorRange.MPEG,
-    "dst_color_primaries": ColorPrimaries.BT709,
-    "dst_color_trc": ColorTrc.BT709,
-    "interpolation": Interpolation.BILINEAR | Interpolation.ACCURATE_RND,
-}
-"""How RGB becomes YCbCr; the file's tags say the same, so that players turn it back exactly."""
+    sound: str
+    """What the sound track is, in words."""
+
+    def add_picture(self, picture: Bytes, number: int) -> None:
+        """Write picture `number` of the clip, RGB uint8 [H, W, 3]."""
+
+    def add_sound(self, samples: Float, until_s: float) -> None:
+        """Write the sound up to `until_s` seconds; `samples` [n] are the clip's own."""
+
+    def finish(self, seconds: float) -> None:
+        """Write what is left of a clip of `seconds`."""
+
+    def abandon(self) -> None:
+        """Let it go: what was written goes, too."""
+
+
+def check_video(path: PathLike, force: bool = False, fps: int = FPS) -> Path:
+    """The file, or the pattern of files, that will be written; call this before any work.
+
+    Raises: OutputRefused, CannotWrite: see `check_output` and `check_frames`. RequestError: a gif
+    cannot have that many frames a second.
+    """
+    kind = Path(path).suffix.lower()
+    if kind == ".gif" and fps > FASTEST_GIF:
+        raise RequestError(f"A gif has at most {FASTEST_GIF} frames a second. Give --fps 50.")
+    if kind == ".png":
+        return check_frames(path, force)
+    return check_output(path, force, VIDEO_SUFFIXES)
 
 
 class VideoWriter:
-    """Writes chunks of a clip to an mp4; use it in a `with` block.
+    """Writes chunks of a clip to a file or a stream; use it in a `with` block.
+
+    The suffix chooses the format: .mp4 and .mov (H.264, AAC), .webm (VP9, Opus), .gif, .png for a
+    sequence of pictures (x%04d.png, from 1, with the clip's own sound as x.wav). A stream, anything
+    that bytes can be written to, gets a fragmented mp4.
 
     The file appears when the block ends well; on any exception, Ctrl-C or ending signal nothing is
-    left, and after SIGKILL only a hidden `.part` file, which the next run removes. An odd width or
-    height gets one more column or row (the edge's own pixels), for 4:2:0 colour needs even sides.
+    left, and after SIGKILL only a hidden `.part` file, which the next run removes. In films an odd
+    width or height gets one more column or row (the edge's own pixels), for 4:2:0 colour needs even
+    sides.
     Time stamps are counts of frames and samples, so nothing drifts. A thread of the writer's own
     encodes, while the next frames are made: an error of a chunk may be raised one chunk later.
 
@@ -56,34 +74,46 @@ class VideoWriter:
 
     def __init__(
         self,
-        path: PathLike,
+        path: PathLike | IO[bytes],
         size: tuple[int, int],
         provenance: Provenance,
         force: bool = False,
         threads: int = 0,
+        recording: PathLike | None = None,
+        fps: int = FPS,
     ) -> None:
         """`size`: width and height of the frames that will be added. `threads` of the encoder: 0 as
-        many as the machine likes; 1 gives the same bytes whatever its number of cores."""
-        self.target = check_output(path, force, VIDEO_SUFFIXES)
+        many as the machine likes; 1 gives the same bytes whatever its number of cores. `recording`:
+        the file whose sound is heard, as `open_track` says, instead of that of the chunks. `fps` of
+        the chunks."""
+        self.stream: IO[bytes] | None = None
+        if isinstance(path, str | os.PathLike):
+            self.target = check_video(path, force, fps)
+        else:
+            self.stream, self.target = path, Path(str(getattr(path, "name", "The stream")))
         self.force = force
         self.size = size
         self.provenance = provenance
         self.threads = threads
+        self.recording = recording
+        self.fps = fps
         self.frames = 0
         """Frames added so far."""
+        self.sound = ""
+        """What the sound track is, in words, once it was opened."""
         self._encoder = ThreadPoolExecutor(1, "encoder")
         self._encoding: Future[None] | None = None
 
     @property
     def seconds(self) -> float:
         """Length of what was added so far."""
-        return self.frames / FPS
+        return self.frames / self.fps
 
     def __enter__(self) -> VideoWriter:
         with ExitStack() as stack:
-            self._part: Path = stack.enter_context(beside(self.target, self.force))
             with writing(self.target):
-                self._open()
+                self._film = self._open(stack)
+            self.sound = self._film.sound
             self._stack = stack.pop_all()
         return self
 
@@ -96,6 +126,8 @@ class VideoWriter:
         width, height = self.size
         if chunk.frames.shape[1:3] != (height, width):
             raise ShapeError("Chunk.frames", f"[*, {height}, {width}, 3]", chunk.frames.shape)
+        if chunk.fps != self.fps:
+            raise ShapeError("Chunk.fps", str(self.fps), (chunk.fps,))
         check_loudness("Chunk.samples", chunk.samples, start_s=self.seconds)
         self._wait()
         self._encoding = self._encoder.submit(self._encode, chunk, self.frames)
@@ -104,8 +136,8 @@ class VideoWriter:
     def _encode(self, chunk: Chunk, first_frame: int) -> None:
         with writing(self.target):
             for number, picture in enumerate(chunk.frames, first_frame):
-                self._add_picture(picture, number)
-            self._add_sound(chunk.samples, first_frame)
+                self._film.add_picture(picture, number)
+            self._film.add_sound(chunk.samples, (first_frame + len(chunk.frames)) / self.fps)
 
     def _wait(self) -> None:
         """Wait until the last chunk is encoded, and raise what went wrong with it."""
@@ -131,54 +163,26 @@ class VideoWriter:
             self._abandon()
         self._stack.__exit__(kind, error, trace)
 
-    def _open(self) -> None:
-        width, height = (side + side % 2 for side in self.size)
-        self._container = av.open(
-            str(self._part), "w", format="mp4", options={"movflags": "+faststart+use_metadata_tags"}
-        )
-        self._container.metadata.update(self.provenance.tags())
-        video = self._container.add_stream("libx264", rate=FPS, options=QUALITY)
-        video.codec_context.thread_count = self.threads
-        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
-        video.codec_context.colorspace = Colorspace.ITU709
-        video.codec_context.color_range = ColorRange.MPEG
-        video.codec_context.color_primaries = ColorPrimaries.BT709
-        video.codec_context.color_trc = ColorTrc.BT709
-        sound = self._container.add_stream("aac", rate=SOUND_RATE, layout="mono")
-        sound.bit_rate = SOUND_BITS
-        self._video, self._sound = video, sound
-
-    def _add_picture(self, picture: Bytes, number: int) -> None:
-        height, width = picture.shape[:2]
-        if height % 2 or width % 2:
-            picture = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-        frame = rgb.reformat(format="yuv420p", **BT709)
-        frame.pts, frame.time_base = number, Fraction(1, FPS)
-        self._container.mux(self._video.encode(frame))
-
-    def _add_sound(self, samples: np.ndarray, first_frame: int) -> None:
-        if not samples.size:
-            return
-        mono = np.clip(samples, -1.0, 1.0).astype(np.float32)[None]
-        frame = av.AudioFrame.from_ndarray(mono, format="flt", layout="mono")
-        frame.sample_rate = RATE
-        frame.pts, frame.time_base = first_frame * (RATE // FPS), Fraction(1, RATE)
-        self._container.mux(self._sound.encode(frame))
+    def _open(self, stack: ExitStack) -> Output:
+        kind = suffix_of(self.target, VIDEO_SUFFIXES)
+        if self.stream is None and kind == ".png":
+            own = self.recording is None
+            return stack.enter_context(png_files(self.target, self.provenance, own, self.force))
+        settings = self.size, self.fps, self.provenance
+        if self.stream is not None:
+            return Film(self.stream, STREAM, *settings, self.threads, stack, self.recording)
+        part = stack.enter_context(beside(self.target, self.force))
+        if kind == ".gif":
+            return Gif(part, *settings)
+        return Film(part, KINDS[kind], *settings, self.threads, stack, self.recording)
 
     def _finish(self) -> None:
         if not self.frames:
             raise CannotWrite(f"The clip has no frames: {self.target} was not written.")
         with writing(self.target):
-            self._container.mux(self._video.encode(None))
-            self._container.mux(self._sound.encode(None))
-            self._container.close()
+            self._film.finish(self.seconds)
         self._encoder.shutdown()
 
     def _abandon(self) -> None:
-        """Let the encoder go; the part goes first, so that closing does not rewrite a long file."""
         self._encoder.shutdown()
-        with suppress(OSError):
-            self._part.unlink(missing_ok=True)
-        with suppress(av.FFmpegError, OSError, ValueError):
-            self._container.close()
+        self._film.abandon()

@@ -11,11 +11,13 @@ Matsumoto & Ekman, "Facial expression analysis" (Scholarpedia 3(5):4237, 2008, t
 Action unit → ARKit: 1 browInnerUp, 2 browOuterUp, 4 browDown, 5 eyeWide, 6 cheekSquint, 7
 eyeSquint, 9 noseSneer, 10 mouthUpperUp, 12 mouthSmile, 14 mouthDimple, 15 mouthFrown, 16
 mouthLowerDown, 17 mouthShrugLower, 20 mouthStretch, 23 mouthPress, 26 jawOpen. The amounts are
-ours: strong enough to be read at once, weak enough to leave room for speech.
+ours: strong enough to be read at once, weak enough to leave room for speech. The open corpus shows
+these amounts; a portrait shows those of `as_people.py`, which are measured.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -113,15 +115,15 @@ _GAPS = np.array([LIP_GAP.get(name, 0.0) for name in ARKIT], np.float32)
 _PARTS = np.array([n in LIP_GAP and not n.startswith("nose") for n in ARKIT], np.float32)
 
 
-def look_of(emotion: Emotion) -> Float:
+def look_of(emotion: Emotion, looks: Mapping[str, Look] = LOOKS) -> Float:
     """Row [52 + 7] that describes an emotion at its intensity: ARKit coefficients to add, factors
     on speech and head movement, yaw, pitch and roll of the pose, yaw and pitch of the gaze (rad).
 
     Raises: UnknownName: the emotion is not one of `EMOTIONS`.
     """
-    if emotion.name not in LOOKS:
+    if emotion.name not in looks:
         raise UnknownName("emotion", emotion.name, EMOTIONS)
-    look, much = LOOKS[emotion.name], float(np.clip(emotion.intensity, 0, 1))
+    look, much = looks[emotion.name], float(np.clip(emotion.intensity, 0, 1))
     row = np.zeros(len(ARKIT) + _EXTRA, np.float32)
     for name, value in look.shape.items():
         sides = [name] if name in ARKIT_INDEX else [name + "Left", name + "Right"]
@@ -135,12 +137,13 @@ def look_of(emotion: Emotion) -> Float:
 class EmotionStream:
     """The emotion of each frame; when it changes, the face takes a quarter of a second."""
 
-    def __init__(self) -> None:
+    def __init__(self, looks: Mapping[str, Look] = LOOKS) -> None:
+        self._looks = looks
         self._now: Float | None = None
 
     def push(self, frames: int, emotion: Emotion) -> Float:
         """Rows [frames, 52 + 7] as `look_of` gives them."""
-        goal = look_of(emotion)
+        goal = look_of(emotion, self._looks)
         now = goal if self._now is None else self._now
         rows = np.empty((frames, len(goal)), np.float32)
         for i in range(frames):

@@ -17,6 +17,8 @@ REFRACTORY_S, LONGEST_S = 0.8, 7.0
 """Shortest and longest time between the beginnings of two blinks, in seconds."""
 PEAK = 4
 """Column of the blink's shape at which the eye is shut."""
+OWED_PULL = 2.0
+"""Log-odds of a blink's beginning for each blink that is owed to the rate; chosen, not measured."""
 LOOK_RAD = 0.55
 """Turn of an eye in radians for which an eyeLook coefficient is 1."""
 VESTIBULO_OCULAR = 0.6
@@ -61,11 +63,19 @@ class EyeHabits:
 
 
 class BlinkStream:
-    """When the eyes blink: a hazard that depends on the time since the last blink and on pauses."""
+    """When the eyes blink: a hazard that depends on the time since the last blink and on pauses.
 
-    def __init__(self, habits: EyeHabits, rng: np.random.Generator) -> None:
+    With a rate, blinks that are owed make the next one likelier and blinks too many put it off; so
+    every clip comes to about that rate, and yet no two blinks are equally far apart.
+    """
+
+    def __init__(
+        self, habits: EyeHabits, rng: np.random.Generator, a_minute: float | None = None
+    ) -> None:
         self._habits, self._rng = habits, rng
         self._since = float(rng.uniform(0.5, 2.5))
+        self._a_frame = None if a_minute is None else a_minute / (60 * FPS)
+        self._owed = 0.0
         self._coming = np.zeros(0, np.float32)  # the rest of a blink that has begun
         self._quiet = 1.0  # seconds since the last loud frame
 
@@ -79,7 +89,9 @@ class BlinkStream:
         if not len(self._coming) and self._begins(chance):
             self._coming = stretched(self._habits.shape, float(self._rng.uniform(0.9, 1.25)))
             self._since = 0.0
+            self._owed -= 1
         self._since += 1 / FPS
+        self._owed += self._a_frame or 0.0
         if not len(self._coming):
             return 0.0
         value, self._coming = float(self._coming[0]), self._coming[1:]
@@ -93,6 +105,8 @@ class BlinkStream:
             return False
         pausing = self._quiet > _PAUSE_S
         odds = self._habits.hazard[since_bin(self._since), int(pausing)]
+        if self._a_frame is not None:
+            odds = odds + OWED_PULL * self._owed
         return self._since > LONGEST_S or chance < 1 / (1 + np.exp(-odds))
 
 

@@ -1,4 +1,4 @@
-"""The portrait's mover: lips, head, brows, blinks, gaze and emotion make one motion."""
+"""The portrait's mover: lips, head, nods, brows, blinks, gaze and emotion make one motion."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from vivavoce.errors import ShapeError
+from vivavoce.move.as_people import AS_PEOPLE
 from vivavoce.move.emotion import EmotionStream, felt
 from vivavoce.move.eyes import BlinkStream, EyeHabits, GazeStream, show_eyes
 from vivavoce.move.head import Head
 from vivavoce.move.lips import Lips, stack_cues
+from vivavoce.move.nods import NodStream
 from vivavoce.types import ARKIT, ARKIT_INDEX, Cues, Float, Motion
 
 _BROWS = {
@@ -22,6 +24,8 @@ _BROWS = {
     "browDownRight": -0.5,
 }
 """How the drawn brow height shows: raised brows fully, lowered ones half, lest speech frown."""
+BLINKS_A_MINUTE = 20.0
+"""Rate that blinks keep to, as the median of people who talk."""
 
 
 class PortraitMover:
@@ -39,6 +43,7 @@ class PortraitMover:
         cues: Iterable[Cues],
         rng: np.random.Generator,
         still: bool = False,
+        lively: float = 1.0,
     ) -> Iterator[Motion]:
         """Motion in ARKit coefficients, as many frames as there are cues, in order; memory does not
         grow.
@@ -47,29 +52,32 @@ class PortraitMover:
             cues: In pieces of any length; the motion does not depend on how they are cut.
             rng: Draws head, brows, blinks and gaze.
             still: Keep the head where it is in the picture; eyes and brows still live.
+            lively: Factor on the head's movement, 0 to 2; 1 is as people move who talk.
 
         Raises:
             ShapeError: The content has other classes than the lips were trained on.
             UnknownName: An emotion does not exist.
         """
-        clip = _Performance(self, rng, still)
+        clip = _Performance(self, rng, still, lively)
         for piece in cues:
             yield from clip.push(piece)
         yield from clip.finish()
 
 
 class _Performance:
-    """One clip: five streams with different look-ahead, brought together."""
+    """One clip: six streams with different look-ahead, brought together."""
 
-    def __init__(self, mover: PortraitMover, rng: np.random.Generator, still: bool) -> None:
-        head, blinks, gaze = rng.spawn(3)
+    def __init__(
+        self, mover: PortraitMover, rng: np.random.Generator, still: bool, lively: float = 1.0
+    ) -> None:
+        head, blinks, gaze, nods = rng.spawn(4)
         self._lips = mover.lips.stream()
-        self._head = mover.head.stream(head)
-        self._blinks = BlinkStream(mover.eyes, blinks)
+        self._head, self._nods = mover.head.stream(head, lively), NodStream(nods)
+        self._blinks = BlinkStream(mover.eyes, blinks, BLINKS_A_MINUTE)
         self._gaze = GazeStream(mover.eyes, gaze)
-        self._emotion = EmotionStream()
-        self._classes, self._still = mover.lips.net.classes, still
-        # Rows that wait for the slowest stream: lips, closure, head, blinks, emotion.
+        self._emotion = EmotionStream(AS_PEOPLE)
+        self._classes, self._still, self._lively = mover.lips.net.classes, still, lively
+        # Rows that wait for the slowest stream: lips, closure, head, nods, blinks, emotion.
         self._waiting: list[Float] = []
 
     def push(self, cues: Cues) -> Iterator[Motion]:
@@ -79,16 +87,18 @@ class _Performance:
         lips, closed = self._lips.push(stack_cues(cues))
         looks = self._emotion.push(len(cues), cues.emotion)
         blinks = self._blinks.push(cues.prosody)
-        yield from self._give(lips, closed, self._head.push(cues.prosody), blinks, looks)
+        head, nods = self._head.push(cues.prosody), self._nods.push(cues.prosody)
+        yield from self._give(lips, closed, head, nods, blinks, looks)
 
     def finish(self) -> Iterator[Motion]:
         """The last frames, as if silence followed."""
         if not self._waiting:
             return
-        _, _, head, blinks, looks = self._waiting
+        _, _, head, nods, blinks, looks = self._waiting
         lips, closed = self._lips.finish()
         late = self._head.finish(len(looks) - len(head))
-        yield from self._give(lips, closed, late, blinks[:0], looks[:0])
+        last = self._nods.finish(len(looks) - len(nods))
+        yield from self._give(lips, closed, late, last, blinks[:0], looks[:0])
 
     def _give(self, *new: Float) -> Iterator[Motion]:
         rows = new
@@ -100,7 +110,7 @@ class _Performance:
             yield self._together(*(r[:count] for r in rows))
 
     def _together(
-        self, lips: Float, closed: Float, head: Float, blinks: Float, looks: Float
+        self, lips: Float, closed: Float, head: Float, nods: Float, blinks: Float, looks: Float
     ) -> Motion:
         more = looks[:, len(ARKIT) :]  # speech, head, pose, gaze
         expression = felt(lips, closed, looks)
@@ -108,10 +118,13 @@ class _Performance:
             expression[:, ARKIT_INDEX[name]] += np.maximum(part * head[:, 5], 0)
         pose = np.zeros((len(head), 6), np.float32)
         if not self._still:
-            pose[:, :5] = head[:, :5] * more[:, 1:2]
+            pose[:, :5] = head[:, :5]
+            pose[:, 1] += self._lively * nods
+            pose[:, :5] *= more[:, 1:2]
             pose[:, :3] += more[:, 2:5]
         gaze = self._gaze.push(pose[:, :2]) + more[:, 5:7]
-        show_eyes(expression, blinks, gaze)
+        drooped = expression[:, ARKIT_INDEX["eyeBlinkLeft"]]  # the lips' rows leave it at 0
+        show_eyes(expression, drooped + (1 - drooped) * blinks, gaze)
         return Motion(np.clip(expression, 0, 1), pose, gaze)
 
 

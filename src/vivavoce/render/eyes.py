@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 
@@ -10,9 +12,17 @@ from vivavoce.render.scene import Scene
 from vivavoce.render.shape import FLIP, SLEEPING, HeadShape
 from vivavoce.types import EYE_CORNERS, EYEBALL, IRISES, Bytes, Float, rotation_matrix
 
+LASHES = 0.2
+"""Part of the eye's opening under the upper lid that its lashes and shadow darken."""
+IN_SHADE = 0.8
+"""Brightness of the white that the lids hide, to that of the white beside the iris."""
+
 
 class Eye:
-    """One eyeball, cut out of the picture once, with what the lids hide filled in."""
+    """One eyeball, cut out of the picture once, with what the lids hide filled in.
+
+    The shadow of the upper lid lies on it apart: it goes with the lid, not with the eyeball.
+    """
 
     def __init__(self, scene: Scene, shape: HeadShape, side: int) -> None:
         points = scene.landmarks
@@ -30,7 +40,12 @@ class Eye:
         low = np.floor(self.outline.min(0) - 0.35 * width).astype(int)
         high = np.ceil(self.outline.max(0) + 0.35 * width).astype(int)
         self.corner = low
-        self.plate = _fill(_crop(scene.image, low, high), self.outline - low, self)
+        crop = _crop(scene.image, low, high)
+        known = (polygon_mask(self.outline - low, *crop.shape[:2]) > 0.6).astype(np.uint8)
+        below = _below(self._upper(self.outline) - low, crop.shape[:2])
+        under_lashes = (known > 0) & (below < LASHES * height)
+        self.plate = _fill(crop, (known > 0) & ~under_lashes, self)
+        self.shadow = _shadow(crop, self.plate, known, under_lashes)
 
     def paint(self, frame: Bytes, points: Float, pose: Float, gaze: Float, origin: Float) -> None:
         """Draw into `frame` [H, W, 3], whose top left pixel is `origin` in the scene, between the
@@ -57,15 +72,29 @@ class Eye:
         back = np.linalg.inv(turn)
         px = back[0, 0] * (x - shift[0]) + back[0, 1] * (y - shift[1])
         py = back[1, 0] * (x - shift[0]) + back[1, 1] * (y - shift[1])
-        px, py = self._unlook(px, py, look)
-        ball = cv2.remap(
-            self.plate,
-            px - self.corner[0],
-            py - self.corner[1],
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
+        lifted = self._lifted((outline - shift) @ back.T, px)
+        shadow = self._read(self.shadow, px, py - lifted)
+        ball = self._read(self.plate, *self._unlook(px, py, look)) * shadow
         blend(frame[top:bottom, left:right], ball, mask)
+
+    def _read(self, plate: np.ndarray, x: Float, y: Float) -> np.ndarray:
+        """The `plate` at places x, y of the picture's eye."""
+        places = (
+            np.asarray(x - self.corner[0], np.float32),
+            np.asarray(y - self.corner[1], np.float32),
+        )
+        return cv2.remap(plate, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+    def _upper(self, outline: Float) -> Float:
+        """The edge of the upper lid in an `outline` [9, 2], from left to right."""
+        edge = outline[:9]
+        return edge[np.argsort(edge[:, 0])]
+
+    def _lifted(self, outline: Float, x: Float) -> Float:
+        """How far below its place in the picture the upper lid's edge is at each `x`, in px."""
+        now, rest = self._upper(outline), self._upper(self.outline)
+        lid = np.interp(x, now[:, 0], now[:, 1]) - np.interp(x, rest[:, 0], rest[:, 1])
+        return np.asarray(lid, np.float32)
 
     def _ball(self, pose: Float) -> tuple[np.ndarray, np.ndarray]:
         """The head's motion at the eyeball: target = turn @ source + shift, scene pixels."""
@@ -100,24 +129,61 @@ def _crop(image: Bytes, low: np.ndarray, high: np.ndarray) -> Bytes:
     return np.ascontiguousarray(image[np.ix_(rows, columns)])
 
 
-def _fill(crop: Bytes, outline: Float, eye: Eye) -> Bytes:
-    """The eyeball without lids: the iris completed by its mirror image, the rest continued."""
+def _below(edge: Float, shape: tuple[int, ...]) -> Float:
+    """How far each pixel of a picture of this `shape` is below an `edge` [N, 2], in px."""
+    rows, columns = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    return np.asarray(rows - np.interp(columns, edge[:, 0], edge[:, 1]), np.float32)
+
+
+def _shadow(crop: Bytes, plate: Bytes, known: np.ndarray, where: np.ndarray) -> Float:
+    """How much darker [h, w, 3] the picture is than the bare eyeball `where` the lashes shade it,
+    1 elsewhere; carried on a little over the edge."""
+    ratio = (crop + np.float32(8)) / (plate + np.float32(8))
+    shade = np.where(where[..., None], np.clip(ratio, 0.15, 1), 1).astype(np.float32)
+    inside = known.astype(np.float32)
+    weight = cv2.GaussianBlur(inside, (0, 0), 1.5)[..., None]
+    carried = cv2.GaussianBlur(shade * inside[..., None], (0, 0), 1.5) / (weight + 1e-3)
+    return np.where(known[..., None] > 0, shade, np.where(weight > 0.02, carried, 1))
+
+
+def _fill(crop: Bytes, known: np.ndarray, eye: Eye) -> Bytes:
+    """The eyeball without lids: the iris by its usual colour at each distance from the pupil, the
+    white continued from the white beside it."""
     height, width = crop.shape[:2]
-    known = (polygon_mask(outline, height, width) > 0.6).astype(np.uint8)
     centre = eye.centre - eye.corner
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
-    mirrored = np.clip(np.round(2 * centre[1] - rows), 0, height - 1).astype(int)
-    disc = np.hypot(columns - centre[0], rows - centre[1]) < eye.radius * 1.08
-    from_below = disc & (known == 0) & (known[mirrored, columns.astype(int)] > 0)
-    full = crop.copy()
-    full[from_below] = crop[mirrored, columns.astype(int)][from_below]
-    known[from_below] = 1
+    away = np.hypot(columns - centre[0], rows - centre[1]) / eye.radius
+    white = known & (away > 1.15)
+    if white.sum() < 12 or not (known & (away < 1)).any():
+        return _inpainted(crop, known)
+    inside = np.clip((1.15 - away) / 0.15, 0, 1)[..., None]
+    hidden = IN_SHADE * _inpainted(crop, white)
+    ball = inside * _rings(crop, known, away) + (1 - inside) * hidden
+    sure = cv2.erode(known.astype(np.float32), np.ones((3, 3)))
+    sure = cv2.GaussianBlur(sure, (0, 0), max(0.8, 0.06 * eye.radius))[..., None] * known[..., None]
+    return np.asarray(sure * crop + (1 - sure) * ball + 0.5, np.uint8)
+
+
+def _rings(crop: Bytes, known: np.ndarray, away: Float) -> Float:
+    """A colour for each pixel [h, w, 3]: the median of the `known` ones as far `away` from the
+    pupil's middle, in radii of the iris."""
+    edges = np.linspace(0, 0.98, 8)
+    found = [crop[known & (away >= a) & (away < b)] for a, b in pairwise(edges)]
+    middles = [(a + b) / 2 for (a, b), f in zip(pairwise(edges), found, strict=True) if len(f)]
+    colours = np.array([np.median(f, 0) for f in found if len(f)])
+    return np.stack([np.interp(away, middles, c) for c in colours.T], -1).astype(np.float32)
+
+
+def _inpainted(image: Bytes, known: np.ndarray) -> Bytes:
+    """`image` with its pixels where they are `known`, and continued elsewhere."""
+    height, width = known.shape
     shrink = min(1.0, 120 / max(height, width))
-    small = cv2.resize(full, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-    seen = cv2.resize(known, (small.shape[1], small.shape[0]), interpolation=cv2.INTER_AREA)
-    inpainted = cv2.inpaint(small, 1 - seen, 3, cv2.INPAINT_TELEA)
-    inpainted = cv2.resize(inpainted, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.where(known[..., None] > 0, full, inpainted)
+    small = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    size = small.shape[1], small.shape[0]
+    seen = cv2.resize(known.astype(np.uint8), size, interpolation=cv2.INTER_AREA)
+    continued = cv2.inpaint(small, 1 - seen, 3, cv2.INPAINT_TELEA)
+    continued = cv2.resize(continued, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.where(known[..., None], image, continued)
 
 
 def polygon_mask(outline: Float, height: int, width: int) -> Float:

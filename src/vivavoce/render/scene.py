@@ -11,6 +11,8 @@ from vivavoce.types import Bytes, Face, Float
 
 LONGEST_SIDE = 2160
 """Whole pictures are rendered at no more than this: H.264 players give up beyond it."""
+BLURS = (0.012, 0.035, 0.08)
+"""How far the picture is blurred beyond its edge, ever further out, as shares of the square."""
 RIM = 8
 """A square render may sample this fraction (one eighth) of its side beyond its edge."""
 
@@ -40,7 +42,7 @@ class Scene:
 
 
 def square(face: Face, size: int) -> Scene:
-    """The face's box at `size` x `size`; past the picture's edge its last pixels go on, blurred."""
+    """The face's box at `size` x `size`; past its edge the picture goes on mirrored and blurred."""
     left, top, right, bottom = face.box
     rim = round((right - left) / RIM)
     zoom = size / (right - left)
@@ -86,21 +88,33 @@ def sample(
 
 
 def _cut(image: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
-    """`box` of `image`, going on beyond its edge: edge pixels outward, blurred along the edge."""
+    """`box` of `image`; beyond its edge it goes on mirrored, the blurrier the further out."""
     height, width = image.shape[:2]
     left, top, right, bottom = box
     inner = image[max(top, 0) : min(bottom, height), max(left, 0) : min(right, width)]
     sides = (max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0))
     if not any(sides):
         return inner
-    full = cv2.copyMakeBorder(inner, *sides, cv2.BORDER_REPLICATE)
-    soft = cv2.GaussianBlur(full, (0, 0), max(right - left, 50) / 50)
-    inside = np.zeros(full.shape[:2], np.uint8)
+    full = cv2.copyMakeBorder(inner, *sides, cv2.BORDER_REFLECT_101)
+    outside = np.ones(full.shape[:2], np.uint8)
     rows, columns = inner.shape[:2]
-    inside[sides[0] : sides[0] + rows, sides[2] : sides[2] + columns] = 1
-    away = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3) * 25 / max(right - left, 50)
-    mix = np.clip(away, 0, 1) if image.ndim == 2 else np.clip(away, 0, 1)[..., None]
-    return (full + mix * (soft.astype(np.float32) - full)).astype(image.dtype)
+    outside[sides[0] : sides[0] + rows, sides[2] : sides[2] + columns] = 0
+    away = cv2.distanceTransform(outside, cv2.DIST_L2, 3) / (right - left)
+    made = full.astype(np.float32)
+    for sigma in BLURS:  # each takes over from the last one where it would still be seen
+        soft = _blurred(full, sigma * (right - left))
+        mix = np.clip(away / sigma, 0, 1)
+        made += (mix if image.ndim == 2 else mix[..., None]) * (soft - made)
+    return made.astype(image.dtype)
+
+
+def _blurred(image: np.ndarray, sigma: float) -> Float:
+    """`image` [H, W, ...] under a Gaussian of `sigma` pixels; a wide one at a smaller size."""
+    shrink = min(1.0, 4 / sigma)
+    small = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    soft = cv2.GaussianBlur(small.astype(np.float32), (0, 0), sigma * shrink)
+    size = (image.shape[1], image.shape[0])
+    return np.asarray(cv2.resize(soft, size, interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def _resize(image: np.ndarray, side: int) -> np.ndarray:

@@ -23,34 +23,41 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, Self, TypeAlias, TypeVar, get_args
-
-import numpy as np
 
 from vivavoce.errors import RequestError
 from vivavoce.look import look
 from vivavoce.look.apparent import Apparent, apparent
 from vivavoce.media.clip import Clip
 from vivavoce.media.clock import Clock
+from vivavoce.media.files import PathLike
+from vivavoce.media.held import is_path
+from vivavoce.media.picture import Picturelike, read_picture
 from vivavoce.media.provenance import Provenance
-from vivavoce.media.read import probe_speech, read_picture, read_speech
+from vivavoce.media.speech import Speechlike, heard
+from vivavoce.move.rate import at_rate
 from vivavoce.nn.forks import piece_of_work
 from vivavoce.nn.threads import one_thread, one_threaded
 from vivavoce.speak.voices import AUTO, AutoVoice, find_voice
+from vivavoce.systems.given import settled
+from vivavoce.systems.heard import Heard
 from vivavoce.systems.options import NoOptions, Options
-from vivavoce.types import Bytes, Emotion, Face, FaceModel, Motion, Speech, Voice
+from vivavoce.types import FPS, RATES, Bytes, Emotion, Face, FaceModel, Motion, Speech, Voice
 
 __all__ = ["About", "Input", "NoOptions", "Options", "Output", "Request", "Talker", "spoken"]
 
 SMALLEST, LARGEST = 64, 2160
 """Smallest and largest side of a video, in pixels, that can be asked for."""
+LIVELIEST = 2.0
+"""Largest factor on the movement of the head that can be asked for."""
 
-Portraitlike: TypeAlias = str | Path | Bytes | Face
-"""A picture file, an RGB array uint8 [H, W, 3], or a `Face` that was found before."""
-Speechlike: TypeAlias = str | Path | Speech | Iterable[Speech]
-"""A sound or video file, a `Speech`, or its pieces one after the other."""
+Portraitlike: TypeAlias = Picturelike | Face
+"""A picture file, its bytes or the open file, a PIL image, an array or tensor of its pixels (see
+`picture_from_array`), or a `Face` that was found before."""
+Voicelike: TypeAlias = str | Path | Voice
+"""The name of a voice, the path of a piper voice, or a voice itself."""
 
 Input = Literal[
     "portrait",
@@ -63,6 +70,8 @@ Input = Literal[
     "emotion",
     "rate",
     "still",
+    "fps",
+    "lively",
 ]
 """What a system can be given; the names are those of the fields of `Request`."""
 Output = Literal["pictures", "motion", "speech", "words"]
@@ -82,6 +91,8 @@ ASKED: Mapping[Input, str] = {
     "emotion": "an emotion (--emotion)",
     "rate": "a speaking rate (--rate)",
     "still": "a still head (--still)",
+    "fps": "another frame rate than 25 (--fps)",
+    "lively": "a livelier or calmer head (--lively)",
 }
 """How each input is called when it is asked for or refused."""
 
@@ -93,6 +104,9 @@ MADE: Mapping[Output, str] = {
 }
 """How each output is called, with the command that asks for it."""
 
+_USUAL: frozenset[Input] = frozenset({"emotion", "rate", "still", "lively", "fps"})
+"""Inputs that have a usual value instead of None."""
+
 OptionsOf = TypeVar("OptionsOf", bound=Options)
 
 
@@ -101,24 +115,26 @@ class Request:
     """Everything that can be asked of any system, in one value; None is "not given"."""
 
     portrait: Portraitlike | None = None
-    """The person: a picture file, an RGB array uint8 [H, W, 3], or a `Face` from `Talker.look`."""
+    """The person: a picture file, or a picture in memory, or a `Face` from `Talker.look`."""
     text: str | None = None
     """Words that the person says."""
     speech: Speechlike | None = None
-    """A recording to follow: a sound or video file, a `Speech`, or its pieces."""
-    voice: str | None = None
+    """A recording to follow: a sound or video file, (samples, rate), a `Speech`, or its pieces."""
+    voice: str | Voice | None = None
     """The voice that says `text`: a name that `vivavoce voices` lists, a mixture of natural ones
     ("emma:0.6+sarah:0.4"), or a piper voice file; None or "auto": it is chosen."""
     voice_sample: Speechlike | None = None
     """A recording of the voice that `text` is to be said in."""
     instruction: str | None = None
     """What the face is to do, in words, e.g. "She smiles broadly and raises her brows."."""
-    pose: str | Path | Bytes | Face | None = None
+    pose: PathLike | Bytes | Face | None = None
     """A picture or a video whose head pose and movement are taken instead of drawn ones."""
     emotion: Emotion = field(default_factory=Emotion)
     """Feeling that is asked for, with its strength."""
     still: bool = False
     """If true, the head stays as it is in the portrait and only the face moves."""
+    lively: float = 1.0
+    """Factor on the movement of the head, 0 to 2; 1 is as people move who talk."""
     face: int | None = None
     """Which face of the portrait, from 1, the largest first; None is the largest."""
     seed: int = 0
@@ -127,15 +143,17 @@ class Request:
     """Side of a square video around the head in pixels; None: the whole picture at its own size."""
     rate: float = 1.0
     """Factor on the speed at which `text` is said, 0.5 to 2."""
+    fps: int = FPS
+    """Frames a second of the video or the motion, one of `types.RATES`."""
+    heard: Heard | None = None
+    """Who takes a note of what is heard while a motion is made; None: nobody."""
 
     @property
     def given(self) -> frozenset[Input]:
-        """The inputs that were given; a neutral emotion, the usual rate and a moving head count as
-        not given."""
+        """The inputs that were given; a neutral emotion, the usual rates and a head that moves as
+        usual count as not given."""
         found: set[Input] = {
-            name
-            for name in INPUTS
-            if name not in ("emotion", "rate", "still") and getattr(self, name) is not None
+            name for name in INPUTS if name not in _USUAL and getattr(self, name) is not None
         }
         if self.emotion.name != "neutral" and self.emotion.intensity > 0:
             found.add("emotion")
@@ -143,6 +161,10 @@ class Request:
             found.add("rate")
         if self.still:
             found.add("still")
+        if self.fps != FPS:
+            found.add("fps")
+        if self.lively != 1:
+            found.add("lively")
         return frozenset(found)
 
 
@@ -217,60 +239,71 @@ class Talker(ABC, Generic[OptionsOf]):
         text: str | None = None,
         speech: Speechlike | None = None,
         *,
-        voice: str | None = None,
+        voice: Voicelike | None = None,
         voice_sample: Speechlike | None = None,
         instruction: str | None = None,
-        pose: str | Path | Bytes | Face | None = None,
-        emotion: str | Emotion = "neutral",
+        pose: Portraitlike | None = None,
+        emotion: str | Emotion | None = "neutral",
         still: bool = False,
+        lively: float = 1.0,
         face: int | None = None,
         seed: int = 0,
         size: int | None = 512,
         rate: float = 1.0,
+        fps: int = FPS,
         **options: Any,
     ) -> Clip:
         """A clip in which the person says `text`, or what is heard in `speech`.
 
         Args:
-            portrait: The person: a picture file, RGB uint8 [H, W, 3], or a `Face` from `look`.
+            portrait: The person: a picture file, its bytes or the open file, a PIL image, an array
+                or tensor [H, W, 3] or [3, H, W], or a `Face` from `look`.
             text: The words to say.
-            speech: A sound or video file to follow, or `Speech`; instead of text.
+            speech: What to follow instead of text: a sound or video file, its bytes or the open
+                file, (samples, rate), a `Speech`, or its pieces.
             voice: The voice that says the text: a name of `vivavoce voices`, a mixture such as
                 "emma:0.6+sarah:0.4", or a piper file; None or "auto": it is chosen.
             voice_sample: A recording of the voice that the text is to be said in.
             instruction: What the face is to do, in words.
             pose: A picture or video whose head pose and movement are taken.
-            emotion: "happy" or "happy:0.7"; the eight of `types.EMOTIONS`.
+            emotion: "happy" or "happy:0.7"; the eight of `types.EMOTIONS`; None is neutral.
             still: Keep the head still.
+            lively: Factor on the movement of the head, 0 to 2; 1 is usual.
             face: Which face of the portrait, from 1, the largest first.
             seed: Draws what is left to chance; the same seed gives the same clip.
             size: Side of a square video around the head in pixels; None: the whole picture.
             rate: Factor on the speed at which the text is said, 0.5 to 2.
+            fps: Frames a second: 24, 25, 30, 50 or 60; each is drawn for its own moment.
             options: Those of this system alone, see `vivavoce systems NAME`.
 
         Raises: RequestError: this system does not take, or lacks, one of these; says which.
         NoFace, BadMedia, UnknownName: see their messages.
         """
-        asked = Request(
-            portrait, text, speech, voice, voice_sample, instruction, pose, Emotion.parse(emotion),
-            still, face, seed, size, rate,
+        asked, chosen = self._asked(
+            "pictures", portrait=portrait, text=text, speech=speech, voice=voice,
+            voice_sample=voice_sample, instruction=instruction, pose=pose, emotion=emotion,
+            still=still, lively=lively, face=face, seed=seed, size=size, rate=rate, fps=fps,
+            **options,
         )  # fmt: skip
-        chosen = self._checked(asked, "pictures", options)
         # One thread as later, when chunks are made: sums are the same in every thread.
         with one_thread(), piece_of_work():
-            return self.make(asked, chosen, Clock())
+            clip = self.make(asked, chosen, Clock())
+        if isinstance(speech, str | Path):
+            clip.recording = speech
+        return clip
 
     def motion(
         self, text: str | None = None, speech: Speechlike | None = None, **asked: Any
     ) -> Iterator[Motion]:
         """How a face moves with this text or speech, without a picture: for 3D and for study.
 
-        `asked` are further inputs and options by the names that `__call__` has.
+        `asked` are further inputs and options by the names that `__call__` has, and `heard`, a
+        `Heard` that takes a note of the sounds and the samples.
 
         Raises: as `__call__`; RequestError: this system gives no motion.
         """
         request, options = self._asked("motion", text=text, speech=speech, **asked)
-        return one_threaded(self.make_motion(request, options, Clock()))
+        return one_threaded(at_rate(self.make_motion(request, options, Clock()), request.fps))
 
     def voice(
         self, portrait: Portraitlike | None = None, text: str | None = None, **asked: Any
@@ -295,13 +328,20 @@ class Talker(ABC, Generic[OptionsOf]):
         return self.make_words(request, options, Clock())
 
     def look(self, portrait: Portraitlike, face: int | None = None) -> Face:
-        """Find and measure the person; do it once to make many clips of one picture."""
+        """Find and measure the person; do it once to make many clips of one picture.
+
+        Args:
+            portrait: A picture as `__call__` takes it.
+            face: Which face, from 1, the largest first; None is the largest.
+
+        Raises: BadMedia, NoFace, RequestError: see their messages.
+        """
         if isinstance(portrait, Face):
             return portrait
+        face = settled({"face": face})["face"]
         with one_thread(), piece_of_work():
-            if isinstance(portrait, np.ndarray):
-                return look(portrait, face)
-            return look(read_picture(portrait), face, str(portrait))
+            name = str(portrait) if is_path(portrait) else "the picture"
+            return look(read_picture(portrait), face, name)
 
     def face_model(self) -> FaceModel:
         """The head that this system's motion moves in a glTF file."""
@@ -341,7 +381,9 @@ class Talker(ABC, Generic[OptionsOf]):
     def inputs(cls, output: Output = "pictures") -> frozenset[Input]:
         """All that can be given for `output`; a voice or a text alone has no head to move."""
         found: frozenset[Input] = frozenset().union(*cls.needs_for(output)) | cls.takes
-        return found - {"pose", "still"} if output in ("speech", "words") else found
+        if output == "motion":  # it is brought to another frame rate when it is made
+            return found | {"fps"}
+        return found - {"pose", "still", "fps"} if output in ("speech", "words") else found
 
     def provenance(self, request: Request) -> Provenance:
         """What is written into the files of this request: the checkpoint and the seed."""
@@ -349,9 +391,7 @@ class Talker(ABC, Generic[OptionsOf]):
 
     def _asked(self, output: Output, **asked: Any) -> tuple[Request, OptionsOf]:
         names = {f.name for f in fields(Request)}
-        given = {k: v for k, v in asked.items() if k in names}
-        given["emotion"] = Emotion.parse(given.get("emotion", "neutral"))
-        request = Request(**given)
+        request = Request(**settled({k: v for k, v in asked.items() if k in names}))
         options = {k: v for k, v in asked.items() if k not in names}
         return request, self._checked(request, output, options)
 
@@ -409,20 +449,24 @@ def spoken(request: Request, clock: Clock, person: Face | None = None) -> Spoken
 
     Raises: UnknownName, BadMedia, RequestError: see their messages.
     """
+    found = _spoken(request, clock, person)
+    if request.heard is None:
+        return found
+    return replace(found, pieces=request.heard.pieces(found.pieces))
+
+
+def _spoken(request: Request, clock: Clock, person: Face | None) -> Spoken:
     if request.text is not None:
         return _said(request.text, request, clock, person)
-    speech = request.speech
-    if isinstance(speech, Speech):
-        return Spoken(iter([speech]), speech.seconds)
-    if isinstance(speech, str | Path):
-        return Spoken(clock.watch("speak", read_speech(speech)), probe_speech(speech))
-    assert speech is not None
-    return Spoken(iter(speech))
+    assert request.speech is not None
+    pieces, seconds = heard(request.speech)
+    return Spoken(clock.watch("speak", pieces), seconds)
 
 
 def _said(text: str, request: Request, clock: Clock, person: Face | None) -> Spoken:
-    if request.voice is not None and request.voice.strip().lower() != AUTO:
-        voice: Voice = find_voice(request.voice)
+    named = request.voice
+    if named is not None and not (isinstance(named, str) and named.strip().lower() == AUTO):
+        voice: Voice = find_voice(named) if isinstance(named, str) else named
         pieces = voice.speak(text, request.emotion, request.rate)
         return Spoken(clock.watch("speak", pieces), None, voice.name, {"voice": voice.name})
     with clock("look"):
@@ -451,10 +495,14 @@ def _check_numbers(request: Request) -> None:
     size, seed = request.size, request.seed
     if size is not None and not SMALLEST <= size <= LARGEST:
         raise RequestError(f"The size must be {SMALLEST} to {LARGEST} pixels, not {size}.")
+    if not 0 <= request.lively <= LIVELIEST:
+        raise RequestError(f"--lively is 0 to {LIVELIEST:g}, not {request.lively:g}; 1 is usual.")
     if not 0 <= seed < 2**63:
         raise RequestError(f"The seed is a whole number from 0 to 2^63 - 1, not {seed}.")
+    if request.fps not in RATES:
+        raise RequestError(f"--fps is {_listed(map(str, RATES), 'or')}, not {request.fps}.")
 
 
-def _listed(words: Iterable[str]) -> str:
+def _listed(words: Iterable[str], link: str = "and") -> str:
     *most, last = list(words)
-    return f"{', '.join(most)} and {last}" if most else last
+    return f"{', '.join(most)} {link} {last}" if most else last

@@ -27,7 +27,7 @@ import numpy as np
 
 from vivavoce.errors import CannotWrite, OutputRefused, RequestError, UnknownName
 from vivavoce.measure.figures import Interval
-from vivavoce.media.files import PathLike, beside, writing
+from vivavoce.media.files import PathLike, write_text, writing
 
 QUESTIONS = (
     "How well do the lips fit the speech?",
@@ -192,13 +192,8 @@ def _lay(
         "study": name, "questions": asked, "systems": systems,
         "clips": {k: {"system": s, "case": c} for k, (s, c, _) in entries.items()},
     }  # fmt: skip
-    _write_text(folder / RATERS / "study.html", page)
-    _write_text(folder / KEY, json.dumps(key, indent=1, ensure_ascii=False) + "\n")
-
-
-def _write_text(file: Path, text: str) -> None:
-    with beside(file) as part, writing(file):
-        part.write_text(text, "utf-8")
+    write_text(folder / RATERS / "study.html", page)
+    write_text(folder / KEY, json.dumps(key, indent=1, ensure_ascii=False) + "\n")
 
 
 def read_study(study: PathLike, answers: PathLike | None = None) -> Opinion:

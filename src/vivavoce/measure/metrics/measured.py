@@ -277,10 +277,9 @@ def plain(value: Any) -> Any:
 
 def write_json(found: dict[str, Any], file: Path, force: bool = True) -> None:
     """Write figures whole or not at all; without `force` a file that is there stays."""
-    from vivavoce.media.files import beside, writing
+    from vivavoce.media.files import write_text
 
-    with beside(file, force) as part, writing(file):
-        part.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    write_text(file, json.dumps(found, indent=1) + "\n", force)
 
 
 def number(value: float) -> str:

@@ -43,10 +43,11 @@ PLOTTED: tuple[str, ...] = (
 def write_bench(bench: Bench, out: Path) -> None:
     """Write `bench.md`, `bench.json`, `bench.html` into `out`."""
     from vivavoce.measure.metrics.measured import write_json
+    from vivavoce.media.files import write_text
 
-    (out / "bench.md").write_text(as_markdown(bench), "utf-8")
+    write_text(out / "bench.md", as_markdown(bench))
     write_json(as_dict(bench), out / "bench.json")
-    (out / "bench.html").write_text(as_page(bench), "utf-8")
+    write_text(out / "bench.html", as_page(bench))
 
 
 def as_markdown(bench: Bench) -> str:

@@ -16,6 +16,7 @@ from vivavoce.measure.bounds.take import Take
 from vivavoce.measure.figures import Figure, Verdict
 from vivavoce.measure.metrics import lips, motion
 from vivavoce.measure.report.page import Cell, Picture, Section, as_html
+from vivavoce.media.files import beside, write_text, writing
 from vivavoce.types import Phone
 
 TILE = 512
@@ -37,10 +38,11 @@ def write_report(result: BoundsResult, out: Path) -> None:
         if take.kind != "real":
             sheet = contact_sheet(take)
             path = sheets / f"{take.path.stem}.png"
-            sheet.save(path)
+            with beside(path) as part, writing(path):
+                sheet.save(part, "PNG")
             pictures[take.path.stem] = _small(sheet)
-    (out / "bounds.json").write_text(json.dumps(as_dict(result), indent=1), "utf-8")
-    (out / "bounds.html").write_text(as_page(result, pictures), "utf-8")
+    write_text(out / "bounds.json", json.dumps(as_dict(result), indent=1))
+    write_text(out / "bounds.html", as_page(result, pictures))
     print_table(result)
 
 

@@ -15,13 +15,15 @@ from vivavoce.look import face478
 from vivavoce.media.clip import Clip
 from vivavoce.media.clock import Clock
 from vivavoce.move import PortraitMover, load_mover
+from vivavoce.move.rate import at_rate
 from vivavoce.nn.devices import pick
 from vivavoce.nn.threads import one_threaded
 from vivavoce.render.repair import RepairNet
 from vivavoce.render.warp import Renderer
 from vivavoce.systems.talker import About, NoOptions, Request, Talker, spoken
 from vivavoce.types import (
-    SAMPLES_PER_FRAME,
+    FPS,
+    RATE,
     Chunk,
     Cues,
     Face,
@@ -39,7 +41,7 @@ class Portrait(Talker[NoOptions]):
 
     name = "portrait"
     needs = (frozenset({"portrait"}), frozenset({"text", "speech"}))
-    takes = frozenset({"voice", "emotion", "rate", "still"})
+    takes = frozenset({"voice", "emotion", "rate", "still", "lively", "fps"})
     gives = frozenset({"pictures", "motion"})
     space = "arkit52"
 
@@ -75,7 +77,8 @@ class Portrait(Talker[NoOptions]):
         chunks = self._chunks(renderer, person, said.pieces, request, clock)
         made_by = replace(self.provenance(request), voice=said.voice)
         return Clip(
-            one_threaded(chunks), renderer.size, made_by, said.seconds, clock, said.words
+            one_threaded(chunks), renderer.size, made_by, said.seconds, clock, said.words,
+            request.fps,
         )  # fmt: skip
 
     def make_motion(
@@ -83,7 +86,9 @@ class Portrait(Talker[NoOptions]):
     ) -> Iterator[Motion]:  # fmt: skip
         """The motion of no person in particular: ARKit coefficients, head pose and gaze."""
         said = spoken(request, clock)
-        cues = (cue for cue, _ in self._listen(said.pieces, request, clock))
+        cues: Iterator[Cues] = (cue for cue, _ in self._listen(said.pieces, request, clock))
+        if request.heard is not None:
+            cues = request.heard.cues(cues)
         return one_threaded(self._move(cues, request, clock))
 
     def _listen(
@@ -93,7 +98,8 @@ class Portrait(Talker[NoOptions]):
 
     def _move(self, cues: Iterable[Cues], request: Request, clock: Clock) -> Iterator[Motion]:
         rng = np.random.default_rng(request.seed)
-        return clock.watch("move", self.mover(cues, rng, still=request.still))
+        moves = self.mover(cues, rng, still=request.still, lively=request.lively)
+        return clock.watch("move", moves)
 
     def _chunks(
         self,
@@ -105,11 +111,11 @@ class Portrait(Talker[NoOptions]):
     ) -> Iterator[Chunk]:
         sound = SoundQueue()
         cues = sound.keep(self._listen(said, request, clock))  # 1. what is said, and how
-        moves = self._move(cues, request, clock)  # 2. how the face moves
+        moves = at_rate(self._move(cues, request, clock), request.fps)  # 2. how the face moves
         for motion in short(moves):
             with clock("render"):
                 frames = renderer.render(motion)  # 3. what is seen
-            yield Chunk(frames, sound.take(len(motion)))
+            yield Chunk(frames, sound.take(len(motion), request.fps), request.fps)
 
 
 def short(motions: Iterable[Motion]) -> Iterator[Motion]:
@@ -123,10 +129,11 @@ def short(motions: Iterable[Motion]) -> Iterator[Motion]:
 
 
 class SoundQueue:
-    """Keeps the sound while the movers think, so that each frame gets its own 640 samples."""
+    """Keeps the sound while the movers think, so that each frame gets its own samples."""
 
     def __init__(self) -> None:
         self._waiting: deque[Float] = deque()
+        self._frames = self._taken = 0
 
     def keep(self, heard: Iterable[tuple[Cues, Float]]) -> Iterator[Cues]:
         """The cues alone; their samples are kept."""
@@ -134,11 +141,13 @@ class SoundQueue:
             self._waiting.append(samples)
             yield cues
 
-    def take(self, frames: int) -> Float:
-        """The next `frames` * 640 samples."""
-        wanted, parts = frames * SAMPLES_PER_FRAME, []
+    def take(self, frames: int, fps: int = FPS) -> Float:
+        """The samples of the next `frames` at `fps` a second; silence once the sound has ended."""
+        self._frames += frames
+        wanted, parts = self._frames * RATE // fps - self._taken, []
+        self._taken += wanted
         while wanted:
-            part = self._waiting.popleft()
+            part = self._waiting.popleft() if self._waiting else np.zeros(wanted, np.float32)
             parts.append(part[:wanted])
             if len(part) > wanted:
                 self._waiting.appendleft(part[wanted:])

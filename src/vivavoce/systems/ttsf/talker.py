@@ -29,6 +29,7 @@ from vivavoce.look.crop import cropped, moved, squares
 from vivavoce.look.motion_codes import hidden_mouth
 from vivavoce.media.clip import Clip
 from vivavoce.media.clock import Clock
+from vivavoce.media.files import PathLike
 from vivavoce.media.read import read_speech, read_video
 from vivavoce.nn.devices import pick
 from vivavoce.nn.pictures import as_pictures, as_tensor
@@ -173,7 +174,7 @@ class Ttsf(Talker[TtsfOptions]):
         return Sitter(face, places[0], seen)
 
     @torch.no_grad()
-    def _driven(self, pose: str | Path | Bytes | Face, clock: Clock) -> Tensor:
+    def _driven(self, pose: PathLike | Bytes | Face, clock: Clock) -> Tensor:
         """f_m [T, D] of the frames of a video (or one picture: the head is held as there); a face
         that is lost for a while stays as it was.
 
@@ -319,7 +320,7 @@ def _pieces(words: str, options: TtsfOptions) -> tuple[Iterable[Piece], Float | 
     return [Piece(whole, 0.0)], log_mel(sound)
 
 
-def _tracked(pose: str | Path | Bytes | Face) -> Iterator[tuple[Bytes, Float | None]]:
+def _tracked(pose: PathLike | Bytes | Face) -> Iterator[tuple[Bytes, Float | None]]:
     """The frames of a video or a picture, each with the tracker's points on it [478, 3] px or
     None."""
     from vivavoce.look.track import track_video
@@ -338,5 +339,5 @@ def _tracked(pose: str | Path | Bytes | Face) -> Iterator[tuple[Bytes, Float | N
         yield waiting.popleft(), points
 
 
-def _name(pose: str | Path | Bytes | Face) -> str:
+def _name(pose: PathLike | Bytes | Face) -> str:
     return str(pose) if isinstance(pose, str | Path) else "the picture for the pose"
