@@ -87,6 +87,16 @@ def test_small_faces_are_numbered_too(picture: np.ndarray) -> None:
     assert [face.landmarks[:, 0].mean() > 4000 for face in find_faces(wall)] == [False, True]
 
 
+def test_a_dog_does_not_hide_the_person_behind_it(picture: np.ndarray, real: Path) -> None:
+    scene = np.full((2400, 3200, 3), 128, np.uint8)
+    dog = read(real / "portrait_hard" / "liveportrait_animal_shiba_s25.jpg")
+    dog = cv2.resize(dog, (900, round(900 * dog.shape[0] / dog.shape[1])))
+    scene[-len(dog) :, :900] = dog
+    face = cv2.resize(picture[0:260, 90:370], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    scene[300 : 300 + len(face), 2500 : 2500 + len(face[0])] = face
+    assert look(scene).landmarks[:, 0].min() > 2500
+
+
 def test_the_report_says_where_it_was_found(picture: np.ndarray) -> None:
     assert "found in the whole picture" in str(report(picture, None, "me.png"))
     face = cv2.resize(picture[0:260, 90:370], None, fx=0.4, fy=0.4, interpolation=cv2.INTER_AREA)

@@ -23,6 +23,10 @@ CROP_PX = 384
 """Side in pixels of the square crop in which a face is measured."""
 NOT_DETECTED = 0.25
 """The dispute of a face that no detector sees at all."""
+CERTAIN = 0.5
+"""Least `Tracked.certainty` of a face that ends the search for others."""
+FLAT = 6
+"""Tiles whose levels differ by less than this are sky or wall."""
 CROP_SCALE = 1.9
 """Side of that crop over the detector's face size."""
 VIEWS = ((1.0, 0.0, False), (1.0, 0.0, True), (1.2, 0.12, False), (0.9, -0.12, True))
@@ -168,6 +172,8 @@ def _hits(
     for tile in _tiles(height, width, side, overlap):
         left, top, right, bottom = (round(edge * shrink) for edge in tile)
         seen = np.ascontiguousarray(small[top:bottom, left:right])
+        if np.ptp(seen[::4, ::4]) < FLAT:
+            continue
         size = np.array([right - left, bottom - top])
         for detector in detectors:
             for found in detector.process(seen).detections or []:
@@ -199,27 +205,42 @@ def _candidates(picture: Bytes) -> Iterator[list[Hit]]:
 
 
 def find_faces(picture: Bytes) -> list[Tracked]:
-    """All faces of `picture` [H, W, 3] RGB that the mesh can be laid on, the largest first."""
+    """All faces of `picture` [H, W, 3] RGB that the mesh can be laid on, the largest first.
+
+    Smaller ones are searched where no larger one is seen; what the detectors are not `CERTAIN` of
+    does not end the search, and comes last."""
+    uncertain: list[Tracked] = []
     for hits in _candidates(picture):
-        faces: list[Tracked] = []
-        for hit in sorted(hits, key=lambda hit: -hit.side):
-            points = _mesh_in_crop(picture, hit.centre, hit.side * CROP_SCALE)
-            if points is None or any(_same(points, face.landmarks) for face in faces):
-                continue
-            points, steadiness = _agree(picture, points)
-            if points is not None:
-                tile = _largest_tile(hits, points)
-                faces.append(Tracked(points, steadiness, *_second_opinion(picture, points), tile))
-        if faces:
-            return sorted(faces, key=lambda face: -face.eye_px)
-    return []
+        found = _tracked(picture, hits)
+        faces = sorted(found, key=lambda face: (face.certainty < CERTAIN, -face.eye_px))
+        if faces and faces[0].certainty >= CERTAIN:
+            return faces
+        uncertain = uncertain or faces
+    return uncertain
 
 
-def _largest_tile(hits: Iterable[Hit], points: Float) -> Box:
-    """The largest part of the picture in which a detector saw the face with these points."""
-    middle, reach = points[:, :2].mean(0), np.ptp(points[:, 0])
-    tiles = [hit.tile for hit in hits if np.linalg.norm(hit.centre - middle) < reach]
-    return max(tiles, key=lambda tile: (tile[2] - tile[0]) * (tile[3] - tile[1]))
+def _tracked(picture: Bytes, hits: list[Hit]) -> list[Tracked]:
+    """The faces that the mesh can be laid on where detectors saw some."""
+    faces: list[Tracked] = []
+    for hit in sorted(hits, key=lambda hit: -hit.side):
+        points = _mesh_in_crop(picture, hit.centre, hit.side * CROP_SCALE)
+        if points is None or any(_same(points, face.landmarks) for face in faces):
+            continue
+        points, steadiness = _agree(picture, points)
+        if points is not None:
+            tile = _largest_tile([hit, *(h for h in hits if _shows(h, points))])
+            faces.append(Tracked(points, steadiness, *_second_opinion(picture, points), tile))
+    return faces
+
+
+def _shows(hit: Hit, points: Float) -> bool:
+    """Whether a detector means the face with these points."""
+    apart = np.linalg.norm(hit.centre - points[:, :2].mean(0))
+    return bool(apart < np.ptp(points[:, 0]))
+
+
+def _largest_tile(hits: Iterable[Hit]) -> Box:
+    return max((h.tile for h in hits), key=lambda tile: (tile[2] - tile[0]) * (tile[3] - tile[1]))
 
 
 def _same(a: Float, b: Float) -> bool:
