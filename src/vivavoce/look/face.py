@@ -11,6 +11,7 @@ from vivavoce.look.face478 import Fit, fit
 from vivavoce.look.human import doubt
 from vivavoce.look.matte import matte
 from vivavoce.look.track import SEARCH_PX, Tracked, find_faces
+from vivavoce.nn.threads import one_thread
 from vivavoce.types import CHIN, FOREHEAD, TALL_FACE, Bytes, Face, Float, eye_distance
 
 MIN_EYE_PX = 24
@@ -54,7 +55,8 @@ def look(picture: Bytes, face: int | None = None, name: str = "the picture") -> 
             f"--face {face} was asked for, but {name} shows {seen}. Faces are numbered from 1, "
             "the largest first."
         )
-    return measure(picture, faces[(face or 1) - 1], name)
+    with one_thread():  # sums of several threads end in other bits
+        return measure(picture, faces[(face or 1) - 1], name)
 
 
 def measure(picture: Bytes, chosen: Tracked, name: str = "the picture") -> Face:
