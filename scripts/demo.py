@@ -28,7 +28,7 @@ def main() -> None:
     clip = portrait(astronaut(), TEXT, voice=voice, emotion="happy:0.3", seed=7)
     saved = clip.save(out / "demo.mp4", force=True)
     done = perf_counter()
-    contact_sheet(saved.path, out / "demo.png")
+    contact_sheet(saved.path, out / "demo.png", force=True)
     stages = dict(clip.clock.seconds)
     stages["publish and the rest"] = done - loaded - sum(stages.values())
     print(f"load      {loaded - start:6.2f} s")
