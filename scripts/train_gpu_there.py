@@ -71,7 +71,7 @@ def unpack_voices(folder: Path, out: Path) -> None:
     out.mkdir(parents=True)
     for path in sorted(folder.glob("*.tar")):
         with tarfile.open(path) as tar:
-            held = {m.name: tar.extractfile(m).read() for m in tar}  # type: ignore[union-attr]
+            held = {m.name: tar.extractfile(m).read() for m in tar}
         takes = {}
         for name, about in json.loads(held["about.json"]).items():
             sound, _ = soundfile.read(io.BytesIO(held[f"{name}.ogg"]), dtype="float32")
