@@ -31,7 +31,7 @@ from vivavoce.data.corpus.takes import load, speak_takes
 from vivavoce.types import RATE, Float
 
 REPOSITORY = Path(__file__).parents[1]
-CORPUS = {"people": 224, "clips": 4, "seed": 1, "size": 128, "train_seed": 0}
+CORPUS = {"people": 200, "clips": 4, "seed": 1, "size": 128, "train_seed": 0}
 """Corpus that everything learns from, and the seed of the training."""
 LANES = (
     {"name": "face", "system": "ttsf",
