@@ -27,7 +27,7 @@ from zipfile import ZipFile
 
 import soundfile
 
-from vivavoce.data.corpus.takes import load, speak_takes
+from vivavoce.data.corpus.takes import described, load, speak_takes
 from vivavoce.types import RATE, Float
 
 REPOSITORY = Path(__file__).parents[1]
@@ -120,12 +120,7 @@ def pack_voices(recipe: dict[str, Any], kept: Path, out: Path) -> None:
         about = {}
         with tarfile.open(out / f"{path.stem}.tar", "w") as tar:
             for name, take in load(path).items():
-                about[name] = {
-                    "text": take.speech.text,
-                    "samples": len(take.speech.samples),
-                    "phones": [[p.symbol, p.start_s, p.end_s] for p in take.speech.phones or ()],
-                    "words": take.words,
-                }
+                about[name] = described(take) | {"samples": len(take.speech.samples)}
                 _add(tar, f"{name}.ogg", _opus(take.speech.samples))
             _add(tar, "about.json", json.dumps(about).encode())
 

@@ -64,9 +64,7 @@ def unpack_voices(folder: Path, out: Path) -> None:
     """Opus files and what is known of them → takes that the corpus reads."""
     import soundfile
 
-    from vivavoce.data.corpus.script import Take
-    from vivavoce.data.corpus.takes import save
-    from vivavoce.types import Phone, Speech
+    from vivavoce.data.corpus.takes import save, take_of
 
     out.mkdir(parents=True)
     for path in sorted(folder.glob("*.tar")):
@@ -75,10 +73,7 @@ def unpack_voices(folder: Path, out: Path) -> None:
         takes = {}
         for name, about in json.loads(held["about.json"]).items():
             sound, _ = soundfile.read(io.BytesIO(held[f"{name}.ogg"]), dtype="float32")
-            sound = sound[: about["samples"]]
-            phones = tuple(Phone(*phone) for phone in about["phones"])
-            words = tuple((word, a, b) for word, a, b in about["words"])
-            takes[name] = Take(Speech(sound, about["text"], phones), words)
+            takes[name] = take_of(about, sound[: about["samples"]])
         save(out / f"{path.stem}.npz", takes)
 
 

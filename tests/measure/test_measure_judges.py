@@ -89,6 +89,8 @@ def test_natural_and_clean_speech_is_preferred() -> None:
         judge = load_judge(kind)
         assert 5 >= judge.opinion(said) > judge.opinion(said + noise) + 0.5 >= 1
     assert judge.opinion(np.tile(said, 6)) > 2.5  # long sound is heard in windows
+    with pytest.raises(ValueError, match="no sound"):
+        judge.opinion(said[:0])
 
 
 def test_words_are_heard_by_whisper_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ from vivavoce.speak.tokens import tokens_of
 from vivavoce.systems.ttsf.net import PRESETS, Talk, TtsfNet
 from vivavoce.systems.ttsf.stages import STAGES, WEIGHTS_OF_LOSSES
 from vivavoce.systems.ttsf.talker import Ttsf
-from vivavoce.types import SAMPLES_PER_FRAME, Face, Speech
+from vivavoce.types import INNER_LOWER_LIP, SAMPLES_PER_FRAME, Face, Speech
 
 TEXT = "My mum bakes bread."
 
@@ -263,6 +263,18 @@ def test_portraits_renderer_needs_codes_that_tell_of_lips(face: Face, system: Tt
     paper = Ttsf(system.about, small_net(learning=untaught))
     with pytest.raises(RequestError, match="do not tell how the lips are held"):
         paper(face, TEXT, render="portrait")
+
+
+def test_the_generator_sees_where_the_portraits_lips_are(face: Face, system: Ttsf) -> None:
+    """Where the flow reads landmarks, other landmarks on the same square make other pictures."""
+    reading = Ttsf(system.about, small_net(flow_reads="landmarks"))
+    moved = face.landmarks.copy()
+    moved[list(INNER_LOWER_LIP)] += 6
+    one, two = (
+        next(iter(reading(f, TEXT))).frames.astype(int)
+        for f in (face, replace(face, landmarks=moved))
+    )
+    assert np.abs(one - two).max() > 0
 
 
 def test_values_of_its_options_are_checked(system: object, face: Face) -> None:

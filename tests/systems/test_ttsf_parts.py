@@ -18,7 +18,14 @@ from vivavoce.move.motion_sampler import (
 )
 from vivavoce.nn.equalised import double, halve
 from vivavoce.render.flow_generator import FlowGenerator, Modulated, slots_of
-from vivavoce.systems.ttsf.motion import MOST_GAIN, MOUTH, REACH, LipDecoder, motion_of
+from vivavoce.systems.ttsf.motion import (
+    MOST_GAIN,
+    MOUTH,
+    REACH,
+    RESTING_CLOSE,
+    LipDecoder,
+    motion_of,
+)
 from vivavoce.types import ARKIT_INDEX
 
 CHANNELS = {4: 16, 8: 16, 16: 12, 32: 8}
@@ -85,6 +92,10 @@ def test_codes_are_told_as_arkit_motion() -> None:
     assert not motion.expression[:, ARKIT_INDEX["eyeBlinkRight"]].any()
     assert motion.expression[0, ARKIT_INDEX["jawOpen"]] == pytest.approx(0.2)
     assert np.array_equal(motion.expression[0], motion.expression[2])  # a code of no known meaning
+    close = motion.expression[0, ARKIT_INDEX["mouthClose"]]
+    assert close == pytest.approx(0.2 - RESTING_CLOSE)  # what corpus lips need to touch at rest
+    open_lips = motion_of(amounts, rest, 0 * mouths)
+    assert not open_lips.expression[:, ARKIT_INDEX["mouthClose"]].any()
     turned = motion_of(amounts, amounts[1], mouths)
     assert not turned.pose[1].any()
 

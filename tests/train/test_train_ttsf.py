@@ -17,6 +17,7 @@ from ttsf_clips import CORPUS, clip, drawn, shards, small, stage_of, training
 import vivavoce
 from vivavoce.data.schema import Sample
 from vivavoce.errors import RequestError
+from vivavoce.listen.audio_mapper import surround
 from vivavoce.look.boxes import mouth_box
 from vivavoce.measure.bench.tables import PAPER_TABLES, Row, arranged
 from vivavoce.measure.judges.official.arcface import POINTS, SIDE, TEMPLATE
@@ -25,7 +26,9 @@ from vivavoce.nn.gan import critic_loss
 from vivavoce.nn.perceptual import Lpips, Vgg19, held_vgg19, perceptual_distance
 from vivavoce.nn.pictures import crop
 from vivavoce.nn.syncnet import SyncNet
+from vivavoce.render.landmark_drawing import drawing_of
 from vivavoce.systems.stage import Run, Stage, Turn, is_part
+from vivavoce.systems.ttsf.motion import MOST_GAIN
 from vivavoce.systems.ttsf.net import PRESETS, Learning, TtsfNet
 from vivavoce.systems.ttsf.stages import STAGES, WEIGHTS_OF_LOSSES
 from vivavoce.train import make, train_system, trainable_of
@@ -371,6 +374,93 @@ def test_a_mirrored_pair_is_mirrored_in_all_that_is_told(windows: Windows) -> No
         middle = pair.points[..., 13, 0]
         box = (pair.box[:, 0] + pair.box[:, 2]) / 64 - 1
         assert torch.allclose(middle, box, atol=0.12)
+
+
+def test_a_pair_brings_a_drawing_of_its_own_source(windows: Windows) -> None:
+    for seed in range(4):  # mirrored ones among them
+        pair = draw_pair(windows.clip(0), 64, np.random.default_rng(seed))
+        pixels = pair.points[0].numpy() * 63 / 2 + 32
+        assert torch.equal(pair.drawing, drawing_of(pixels, 64))
+        assert 0 <= pair.drawing.min() < pair.drawing.max() <= 1
+
+
+def reading_landmarks() -> TtsfTraining:
+    torch.manual_seed(0)
+    settings = small("tiny").model_copy(update={"flow_reads": "landmarks"})
+    whole = TtsfTraining(settings, STAGES["tiny"])
+    with torch.no_grad():
+        for block in whole.net.generator.blocks:
+            block.flow.conv.weight.normal_()
+    return whole
+
+
+def test_the_drawing_reaches_the_flow_while_the_face_learns(data: Path) -> None:
+    whole = reading_landmarks()
+    batch, _ = drawn(whole, stage_of(whole, "face"), data, 2)
+    own = torch.ones(2)
+    made, flows, _ = whole.parts[0].make(batch, own)  # type: ignore[attr-defined]
+    blind, other, _ = whole.parts[0].make(  # type: ignore[attr-defined]
+        batch | {"drawing": 0 * batch["drawing"]}, own
+    )
+    assert not torch.allclose(made, blind)
+    assert all(not torch.allclose(a, b) for a, b in zip(flows, other, strict=True))
+
+
+def test_the_drawing_reaches_the_pictures_of_the_joint_stage(data: Path) -> None:
+    whole = reading_landmarks()
+    whole.critics.reader.trained.fill_(True)
+    batch, turn = drawn(whole, stage_of(whole, "joint"), data, 2)
+    joint = whole.parts[-1]
+    with torch.no_grad():
+        made, blind = (
+            whole.net(joint.talk(batch | {"drawing": much * batch["drawing"]}, turn)).pictures  # type: ignore[attr-defined]
+            for much in (1, 0)
+        )
+    assert not torch.allclose(made, blind)
+
+
+def test_mouths_are_read_out_of_the_lip_codes(data: Path) -> None:
+    """The right mouth costs less than a wrong one, and teaches decoder and mapper."""
+    whole = training()
+    stage = stage_of(whole, "motion")
+    batch, turn = drawn(whole, stage, data, 2)
+    with torch.no_grad():
+        f_lip = whole.net.audio_mapper(batch["heard"], batch["f_m"].shape[1])
+        told = whole.net.lip_decoder.guess(f_lip)
+    right = whole.losses(stage, batch | {"mouth": told}, turn)["mouth"]
+    wrong = whole.losses(stage, batch | {"mouth": told + 0.1}, turn)["mouth"]
+    assert right.item() == pytest.approx(0, abs=1e-5)
+    assert wrong.item() == pytest.approx(1, abs=1e-4)  # a typical coefficient off
+    whole.losses(stage, batch, turn)["mouth"].backward()
+    for module in (whole.net.lip_decoder, whole.net.audio_mapper):
+        assert any(p.grad is not None and p.grad.any() for p in module.parameters())
+
+
+def test_the_end_of_the_motion_stage_lets_mouths_vary_as_true_ones(data: Path) -> None:
+    whole = training()
+    stage = stage_of(whole, "motion")
+    drawn(whole, stage, data, 1)
+    decoder = whole.net.lip_decoder
+    assert decoder is not None
+    whole.network.eval()
+    whole.settle(stage)
+    codes = whole.parts[3].codes  # type: ignore[attr-defined]
+    true = torch.cat([code.mouth for code in codes])
+    with torch.no_grad():
+        told = [
+            whole.net.audio_mapper(
+                surround(
+                    c.heard[None], torch.tensor([len(c.heard)]), torch.zeros(1, dtype=torch.long),
+                    len(c.f_m), whole.net.audio_mapper.context,
+                ),
+                len(c.f_m),
+            )[0]
+            for c in codes
+        ]  # fmt: skip
+        guessed = decoder.guess(torch.cat(told))
+    assert torch.allclose(decoder.middle, guessed.mean(0), atol=1e-6)
+    wanted = (true.std(0) / guessed.std(0).clamp(min=1e-4)).clamp(1, MOST_GAIN)
+    assert torch.allclose(decoder.gain, wanted, atol=1e-4)
 
 
 def test_codes_come_from_anywhere_in_a_clip(data: Path) -> None:

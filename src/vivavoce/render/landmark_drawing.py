@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from torch import Tensor, nn
 
+from vivavoce.nn.pictures import as_tensor
 from vivavoce.types import (
     EYE_CORNERS,
     INNER_LOWER_LIP,
@@ -45,6 +47,12 @@ def draw_landmarks(points: Float, side: int) -> Bytes:
         x, y = at[iris[0]].tolist()
         cv2.circle(eyes, (x, y), max(4, round(4 * radius)), (255,), -1, cv2.LINE_AA, 2)
     return np.stack([lines, mouth, eyes], -1)
+
+
+def drawing_of(points: Float, side: int, like: Tensor | nn.Module | None = None) -> Tensor:
+    """The drawing of `draw_landmarks` as a network reads it [3, side, side], in 0..1, on the device
+    of `like`."""
+    return (as_tensor(draw_landmarks(points, side), like) + 1) / 2
 
 
 def face_mask(points: Float, side: int) -> Float:

@@ -17,6 +17,7 @@ from vivavoce.speak.alignment import expand
 from vivavoce.speak.hifigan import Hifigan
 from vivavoce.speak.matcha import Matcha, lay_along
 from vivavoce.speak.natural import timing
+from vivavoce.speak.natural.models import HIBARI_MODULES, require
 from vivavoce.speak.natural.reading import read
 from vivavoce.speak.normalise.letters import plain, without_emoji
 from vivavoce.speak.normalise.scripts import foreign
@@ -68,8 +69,9 @@ def phones_of(text: str) -> list[str]:
     """The phones of about a sentence as Americans say it, with a pause before and after, and at
     every punctuation.
 
-    Raises: RequestError: there is nothing to say in it.
+    Raises: RequestError: there is nothing to say in it, or hibari's lexicons are not installed.
     """
+    require("Reading English", HIBARI_MODULES)
     symbols = [PAUSE]
     for part in read(text, british=False):
         for symbol in timing.phones_as_read(part.symbols):

@@ -163,6 +163,5 @@ def _correlations(crowd: list[Person]) -> dict[str, float]:
     heard = [rules.SKIN[p.accent] for p in crowd]
     return {
         "age": float(np.corrcoef(ages, guesses)[0, 1]),
-        "female": 1.0,
         "skin": float(np.corrcoef(skins, heard)[0, 1]),
     }

@@ -7,9 +7,10 @@ speaking, and makes the same corpus to the bit: shards keep sound in 16 bits, as
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from vivavoce.data.corpus.script import Take, lines, record
 from vivavoce.data.folder import claim, failure
 from vivavoce.data.spread import check_workers, spread
 from vivavoce.errors import RequestError
-from vivavoce.types import Phone, Speech
+from vivavoce.types import Float, Phone, Speech
 
 FULL_SCALE = 32768
 """Value of a sample of 16 bits that stands for 1."""
@@ -64,14 +65,7 @@ def _speak_person(out: Path, seed: int, clips: int, words_share: float, index: i
 
 def save(path: Path, takes: dict[str, Take]) -> None:
     """Write a person's takes, by the names of their lines."""
-    about = {
-        name: {
-            "text": take.speech.text,
-            "phones": [[p.symbol, p.start_s, p.end_s] for p in take.speech.phones or ()],
-            "words": take.words,
-        }
-        for name, take in takes.items()
-    }
+    about = {name: described(take) for name, take in takes.items()}
     sounds = {
         name: np.round(take.speech.samples * FULL_SCALE).clip(-FULL_SCALE, FULL_SCALE - 1)
         for name, take in takes.items()
@@ -95,13 +89,22 @@ def load(path: Path) -> dict[str, Take]:
     with np.load(path) as file:
         about = json.loads(str(file["about"]))
         return {
-            name: Take(
-                Speech(
-                    file[name].astype(np.float32) / FULL_SCALE,
-                    said["text"],
-                    tuple(Phone(*phone) for phone in said["phones"]),
-                ),
-                tuple((word, a, b) for word, a, b in said["words"]),
-            )
+            name: take_of(said, file[name].astype(np.float32) / FULL_SCALE)
             for name, said in about.items()
         }
+
+
+def described(take: Take) -> dict[str, Any]:
+    """What is known of a take beside its samples, as JSON can hold it; see `take_of`."""
+    return {
+        "text": take.speech.text,
+        "phones": [[p.symbol, p.start_s, p.end_s] for p in take.speech.phones or ()],
+        "words": take.words,
+    }
+
+
+def take_of(said: Mapping[str, Any], samples: Float) -> Take:
+    """The take of which `described` said this, with its samples [n]."""
+    phones = tuple(Phone(*phone) for phone in said["phones"])
+    words = tuple((word, start, end) for word, start, end in said["words"])
+    return Take(Speech(samples, said["text"], phones), words)

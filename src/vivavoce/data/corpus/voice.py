@@ -17,6 +17,7 @@ from scipy.signal import resample_poly
 from vivavoce.data.corpus.person import Person
 from vivavoce.errors import RequestError
 from vivavoce.speak.natural import voice as natural
+from vivavoce.speak.natural.models import KOKORO_MODULES, require
 from vivavoce.speak.natural.reading import read
 from vivavoce.speak.natural.space import Speaker, point
 from vivavoce.speak.pieces import Prosody, prosody_of
@@ -57,6 +58,7 @@ def say(person: Person, text: str, feeling: Emotion, rate: float = 1.0) -> Said:
 
     Raises: RequestError: there is nothing to say in the text, or the voices are not installed.
     """
+    require("A corpus person", KOKORO_MODULES)
     text = clean_text(text)
     speaker, bent = speaker_of(person), prosody_of(feeling, rate)
     prosody = Prosody(bent.pitch, bent.range * person.voice.range, bent.rate, bent.volume)

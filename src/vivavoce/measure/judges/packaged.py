@@ -91,8 +91,13 @@ class DnsmosJudge:
         self.session = open_graph(model.read_bytes())
 
     def opinion(self, samples: Float) -> float:
-        """Mean of the overall scores of windows of 9.01 s of samples [n], a second apart."""
+        """Mean of the overall scores of windows of 9.01 s of samples [n], a second apart.
+
+        Raises: ValueError: there are none.
+        """
         sound = np.asarray(samples, np.float32)
+        if not len(sound):
+            raise ValueError("there is no sound to judge")
         while len(sound) < self.LENGTH:
             sound = np.concatenate([sound, sound])
         starts = range(0, len(sound) - self.LENGTH + 1, RATE)

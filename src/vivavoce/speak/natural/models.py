@@ -63,12 +63,13 @@ def missing(modules: Sequence[str]) -> list[str]:
     return [name for name in modules if find_spec(name) is None]
 
 
-def require(voice: str, modules: Sequence[str]) -> None:
-    """Raise `RequestError` where the voice called `voice` lacks some of its packages."""
+def require(who: str, modules: Sequence[str], otherwise: str = "") -> None:
+    """Raise `RequestError` where packages are missing that `who` speaks with, such as "The voice
+    'emma'"; `otherwise` is what one may do instead."""
     if lacking := missing(modules):
         raise RequestError(
-            f"The voice {voice!r} needs packages that are not installed ({', '.join(lacking)}). "
-            "Run: pip install --upgrade vivavoce, or choose --voice en-us."
+            f"{who} needs packages that are not installed ({', '.join(lacking)}). "
+            f"Run: pip install --upgrade vivavoce{otherwise}."
         )
 
 

@@ -55,7 +55,8 @@ class NaturalVoice:
         self.name = name
         self.language = "en-gb" if speaker and speaker.british else "en-us"
         self._speaker = speaker
-        models.require(name, models.KOKORO_MODULES if speaker else models.HIBARI_MODULES)
+        modules = models.KOKORO_MODULES if speaker else models.HIBARI_MODULES
+        models.require(f"The voice {name!r}", modules, ", or choose --voice en-us")
 
     def speak(self, text: str, emotion: Emotion, rate: float = 1.0) -> Iterator[Speech]:
         """Speak `text` piece by piece; the same text gives the same samples.

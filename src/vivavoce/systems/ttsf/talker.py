@@ -34,7 +34,7 @@ from vivavoce.media.read import read_speech, read_video
 from vivavoce.nn.devices import pick
 from vivavoce.nn.pictures import as_pictures, as_tensor
 from vivavoce.nn.threads import one_threaded
-from vivavoce.render.landmark_drawing import draw_landmarks
+from vivavoce.render.landmark_drawing import drawing_of
 from vivavoce.render.paste import paste
 from vivavoce.render.repair import RepairNet
 from vivavoce.render.warp import Renderer
@@ -168,9 +168,9 @@ class Ttsf(Talker[TtsfOptions]):
         size = self.net.settings.size
         picture = next(iter(cropped([face.picture], places, size)))
         points = moved(face.landmarks[None], places, size)[0]
-        drawing = (as_tensor(draw_landmarks(points, size)[None], self.net) + 1) / 2
+        drawing = drawing_of(points, size, self.net)
         with clock("see"):
-            seen = self.net.see(as_tensor(picture[None], self.net), drawing)
+            seen = self.net.see(as_tensor(picture[None], self.net), drawing[None])
         return Sitter(face, places[0], seen)
 
     @torch.no_grad()

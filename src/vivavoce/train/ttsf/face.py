@@ -21,7 +21,7 @@ from vivavoce.nn.equalised import GAIN, EqualLinear, leaky
 from vivavoce.nn.perceptual import perceptual_distance
 from vivavoce.nn.pictures import as_pictures, as_tensor, crop
 from vivavoce.render.flow_generator import fuse
-from vivavoce.render.landmark_drawing import draw_landmarks
+from vivavoce.render.landmark_drawing import drawing_of
 from vivavoce.systems.stage import Run, Sample, Stage, Trainable, Turn
 from vivavoce.systems.ttsf.motion import (
     GAZE_SD,
@@ -39,7 +39,7 @@ from vivavoce.train.read.square import Sight
 from vivavoce.train.read.windows import Clip, Window, Windows
 from vivavoce.train.ttsf.clips import clips_of, held_out
 from vivavoce.train.ttsf.critics import FACE_PX, Critics, Judgement, face_boxes
-from vivavoce.types import ARKIT, INNER_LOWER_LIP, INNER_UPPER_LIP, LIP_CORNERS, Bytes, Float
+from vivavoce.types import ARKIT, INNER_LOWER_LIP, INNER_UPPER_LIP, LIP_CORNERS, Float
 
 _OTHER_SIDE = tuple(
     ARKIT.index(n.replace("Left", "_").replace("Right", "Left").replace("_", "Right"))
@@ -158,14 +158,9 @@ def draw_pair(clip: Clip, size: int, rng: np.random.Generator) -> Pair:
         boxes = np.stack([size - boxes[:, 2], boxes[:, 1], size - boxes[:, 0], boxes[:, 3]], 1)
     tensor = as_tensor(pictures) + torch.from_numpy(rng.uniform(-0.1, 0.1, (3, 1, 1))).float()
     tensor = tensor.clamp(-1, 1)
-    drawing = draw_landmarks(points[0] * (size - 1) / 2 + size / 2, size)
+    drawing = drawing_of(points[0] * (size - 1) / 2 + size / 2, size)
     shapes = mouth[1:, list(MOUTH)].astype(np.float32), boxes, told, points
-    return Pair(tensor[0], drawn(drawing), tensor[1:], *map(torch.from_numpy, shapes))
-
-
-def drawn(picture: Bytes) -> Tensor:
-    """A drawing of landmarks [S, S, 3] as G's flow reads it [3, S, S] in 0..1."""
-    return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1))).float() / 255
+    return Pair(tensor[0], drawing, tensor[1:], *map(torch.from_numpy, shapes))
 
 
 def flow_distance(raws: list[Tensor], source: Tensor, driving: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from vivavoce.nn.critics import PictureCritic
 from vivavoce.nn.gan import critic_loss, maker_loss, r1
 from vivavoce.nn.perceptual import Lpips, held_lpips, load_lpips
 from vivavoce.nn.pictures import as_tensor, crop
-from vivavoce.render.landmark_drawing import draw_landmarks
+from vivavoce.render.landmark_drawing import drawing_of
 from vivavoce.speak.matcha import mel_flow_loss
 from vivavoce.systems.stage import Run, Sample, Stage, Trainable, Turn
 from vivavoce.systems.ttsf.net import Joint, Talk, TtsfNet, window_of
@@ -30,7 +30,7 @@ from vivavoce.train.ttsf.critics import (
     arcface_grids,
     syncnet_boxes,
 )
-from vivavoce.train.ttsf.face import FaceTraining, drawn, strip
+from vivavoce.train.ttsf.face import FaceTraining, strip
 from vivavoce.train.ttsf.speech import cropped, padded, speech_losses, spoken_sample
 from vivavoce.types import MELS_PER_FRAME, SAMPLES_PER_FRAME
 
@@ -55,7 +55,7 @@ def draw_talk(clips: Windows, size: int, rng: np.random.Generator) -> Sample:
     points = sight.points(driving[at : at + RENDERED])
     return {
         "source": as_tensor(sight.pictures([source]))[0],
-        "drawing": drawn(draw_landmarks(sight.points([source])[0], size)),
+        "drawing": drawing_of(sight.points([source])[0], size),
         "driving": as_tensor(sight.pictures(driving)),
         "mouths": torch.from_numpy(sight.mouths(driving)),
         "faces": torch.from_numpy(syncnet_boxes(points)),
