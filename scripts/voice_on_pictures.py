@@ -4,8 +4,8 @@
     python scripts/voice_on_pictures.py FOLDER ttsf --copy CORPUS   # its vocoder on true mels, too
 
 Each picture says one of the eight texts of `vivavoce bounds`, in turn. Prints Markdown: words wrong
-in percent by Whisper tiny.en, and the median of DistillMOS (1 to 5). With --copy, also DistillMOS of
-two clips of each of eight held-out people of a corpus, and of what the vocoder makes of their mels.
+in percent by Whisper tiny.en, and the median of DistillMOS (1 to 5). With --copy, also that of clips
+of a corpus's test split, and of what the vocoder makes of their mels.
 """
 
 from __future__ import annotations
@@ -65,9 +65,7 @@ def copied(vocoder: torch.nn.Module, corpus: Path) -> None:
         with torch.no_grad():
             sound = vocoder(torch.from_numpy(log_mel(clip.samples))[None])[0].clamp(-1, 1).numpy()
         made.append(naturalness.opinion(sound))
-    print(
-        f"true mels: DistillMOS {np.median(made):.2f}, the clips themselves {np.median(true):.2f}"
-    )
+    print(f"true mels: {np.median(made):.2f}, the clips themselves {np.median(true):.2f}")
 
 
 if __name__ == "__main__":
