@@ -4,8 +4,8 @@
     python scripts/voice_on_pictures.py FOLDER ttsf --copy CORPUS   # its vocoder on true mels, too
 
 Each picture says one of the eight texts of `vivavoce bounds`, in turn. Prints Markdown: words wrong
-in percent by Whisper tiny.en, and the median of DistillMOS (1 to 5). With --copy, also that of clips
-of a corpus's test split, and of what the vocoder makes of their mels.
+in percent by Whisper tiny.en, and the median of DistillMOS (1 to 5). With --copy, also that of
+clips of a corpus's test split, and of what the vocoder makes of their mels.
 """
 
 from __future__ import annotations
