@@ -1,0 +1,187 @@
+"""Reads an instruction: which feeling, acts and strengths it names, and which words say nothing.
+
+It moves no face: the networks do. It says what was understood, so that an instruction is never
+silently ignored, and what a motion is measured against.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from functools import cache
+
+from vivavoce.listen.instruction import lexicon as words
+from vivavoce.listen.instruction.asked import Asked, Done
+from vivavoce.listen.instruction.grammar import all_words, inflected
+
+COMMA = ","
+_ARTICLES = frozenset(["the", "a", "an", "her", "his", "your", "my", "its", "their"])
+_LIKE = 0.82
+"""Likeness of spellings from which a word is taken for one that is known."""
+
+
+@dataclass(frozen=True)
+class Understood:
+    """What an instruction says to who reads it with the lexicon."""
+
+    asked: Asked
+    """Feeling and acts that were found."""
+    unknown: tuple[str, ...] = ()
+    """Words that say nothing here, in order."""
+    refused: tuple[str, ...] = ()
+    """Acts and feelings that the text takes back ("no smile")."""
+    spelt: str = ""
+    """The text as the networks read it: known words, in small letters."""
+
+
+@dataclass(frozen=True)
+class _Meaning:
+    """What a phrase means: an act or a feeling."""
+
+    act: str = ""
+    feeling: str = ""
+
+
+def understood(text: str) -> Understood:
+    """What `text` asks of a face."""
+    tokens, unknown = _tokens(text)
+    asked, refused = Asked(), []
+    at = 0
+    while at < len(tokens):
+        found = _match(tokens, at)
+        if found is None:
+            at += 1
+            continue
+        meaning, end = found
+        around = _around(tokens, at, end)
+        if _taken_back(tokens, at):
+            refused.append(meaning.feeling or meaning.act)
+        else:
+            asked = _with(asked, meaning, around)
+        at = end
+    return Understood(asked, tuple(unknown), tuple(refused), " ".join(tokens).strip(" ,"))
+
+
+def _taken_back(tokens: list[str], at: int) -> bool:
+    """Whether a "no" stands in the same part of the sentence, at most three words before."""
+    before = tokens[max(at - 3, 0) : at]
+    return any(word in words.NOT for word in before[_after_comma(before) :])
+
+
+def _after_comma(tokens: list[str]) -> int:
+    return len(tokens) - tokens[::-1].index(COMMA) if COMMA in tokens else 0
+
+
+def _with(asked: Asked, meaning: _Meaning, around: list[str]) -> Asked:
+    """`asked`, and what the phrase with these words around it means."""
+    near = f" {' '.join(around)} "
+    if meaning.feeling:
+        levels = [n for n, ways in words.LEVELS.items() for w in ways if f" {w} " in near]
+        return replace(asked, feeling=meaning.feeling, level=levels[-1] if levels else 2)
+    sides = [side for word, side in words.SIDES.items() if f" {word} " in near]
+    side = sides[0] if sides and words.ACTS[meaning.act].sided else ""
+    done = Done(meaning.act, _factor(near), side)
+    return replace(asked, acts=(*asked.acts, done))
+
+
+def _factor(near: str) -> float:
+    for factor, ways in (*words.HOW, *words.BEFORE, *words.LEVELS_BY_FACTOR):
+        if any(way and f" {way} " in near for way in ways):
+            return factor
+    return 1.0
+
+
+def _around(tokens: list[str], start: int, end: int) -> list[str]:
+    """The modifiers that touch a phrase, before it, in it and behind it."""
+    first = start
+    while first > 0 and start - first < 3 and tokens[first - 1] in _modifiers():
+        first -= 1
+    last = end
+    while last < len(tokens) and last - end < 3 and tokens[last] in _modifiers():
+        last += 1
+    if last < len(tokens) and _match(tokens, last) and tokens[last - 1 : last] != tokens[end - 1 : end]:
+        last = end  # what stands before the next phrase belongs to it
+    if tokens[end : end + 2] == ["on", "one"] or tokens[end : end + 2] == ["on", "the"]:
+        last = min(end + 4, len(tokens))
+    return tokens[first:last]
+
+
+def _match(tokens: list[str], at: int) -> tuple[_Meaning, int] | None:
+    """The longest phrase that begins at a token, and where it ends."""
+    for phrase, meaning in _phrases().get(tokens[at], ()):
+        end = _reach(tokens, at, phrase)
+        if end:
+            return meaning, end
+    return None
+
+
+def _reach(tokens: list[str], at: int, phrase: tuple[str, ...]) -> int:
+    """Where the phrase ends that begins at a token, with articles and modifiers between; 0: it is
+    not there."""
+    for word in phrase:
+        while at < len(tokens) and tokens[at] != word and tokens[at] in _between():
+            at += 1
+        if at == len(tokens) or tokens[at] != word:
+            return 0
+        at += 1
+    return at
+
+
+@cache
+def _phrases() -> Mapping[str, tuple[tuple[tuple[str, ...], _Meaning], ...]]:
+    """First word → the phrases that begin with it, the longest first, and what they mean."""
+    found: dict[tuple[str, ...], _Meaning] = {}
+    for name, act in words.ACTS.items():
+        verbs = (inflected(v, form) for v in act.verbs for form in ("third", "base", "ing"))
+        for way in (*verbs, *act.nouns, *act.moods):
+            found.setdefault(_bare(way), _Meaning(act=name))
+            for part in ("brows", "corners", "eyes") if act.sided else ():
+                found.setdefault(_bare(way.replace(part, part[:-1])), _Meaning(act=name))
+    for feeling in words.FEELINGS:
+        for way in (*words.FEELINGS[feeling], *words.NOUNS.get(feeling, ())):
+            found.setdefault(_bare(way), _Meaning(feeling=feeling))
+    by_first: dict[str, list[tuple[tuple[str, ...], _Meaning]]] = {}
+    for phrase in sorted(found, key=len, reverse=True):
+        by_first.setdefault(phrase[0], []).append((phrase, found[phrase]))
+    return {first: tuple(ways) for first, ways in by_first.items()}
+
+
+def _bare(phrase: str) -> tuple[str, ...]:
+    return tuple(word for word in phrase.split() if word not in _ARTICLES)
+
+
+@cache
+def _modifiers() -> frozenset[str]:
+    ways = [w for _, ws in (*words.HOW, *words.BEFORE, *words.LEVELS_BY_FACTOR) for w in ws]
+    ways += [w for ws in words.LEVELS.values() for w in ws]
+    return frozenset(w for way in ways for w in way.split()) | frozenset(words.SIDES)
+
+
+@cache
+def _between() -> frozenset[str]:
+    return _ARTICLES | _modifiers()
+
+
+@cache
+def _known() -> frozenset[str]:
+    return frozenset(all_words())
+
+
+def _tokens(text: str) -> tuple[list[str], list[str]]:
+    """The known words of a text, misspelt ones put right, and the unknown ones."""
+    tokens, unknown = [], []
+    plain = text.lower().replace("\u2019", "'")
+    for word in re.findall(r"[^\W\d_]+(?:['-][^\W\d_]+)*|\d+|[,.;:!?]", plain):
+        if word in _known() or word in ",.;:!?":
+            tokens.append(word if word in _known() else COMMA)
+            continue
+        parts = word.split("-")
+        if len(parts) > 1 and all(part in _known() for part in parts):
+            tokens += parts
+            continue
+        like = get_close_matches(word, _known(), 1, _LIKE) if len(word) > 5 else []
+        tokens += like[:1]
+        unknown += [] if like else [word]
+    return tokens, unknown
