@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
 from vivavoce.listen.instruction import lexicon as words
 from vivavoce.listen.instruction.asked import Asked, Done
 
+Way = TypeVar("Way")
 Manner = Literal["caption", "command", "scrap"]
 """Kind of sentence: "caption" describes, as MeadText does; "command" asks; "scrap" names."""
 _DOUBLED = ("jut", "knit", "drop", "let", "grin", "shut", "cut")
@@ -123,6 +124,10 @@ def _all_texts() -> Iterator[str]:
         yield from (*act.nouns, *act.moods)
     yield from (*words.COARSE, *words.ASKS, *words.FINE, *words.STILL, *words.WHO, *REQUESTS)
     yield from (*words.SIDES, *words.NOT, "her", "his", "your", "please", "now", "corner", "side")
+    for moves in words.MOVES.values():
+        yield from moves
+    for parts in words.PARTS:
+        yield from parts
     yield from sorted(words.FILLERS)
 
 
@@ -150,6 +155,11 @@ def _verb(done: Done, rng: np.random.Generator, form: Literal["third", "base", "
 
 def _noun(done: Done, rng: np.random.Generator) -> str:
     act = words.ACTS[done.act]
+    if not done.side and rng.random() < 0.2 and (scraps := _scraps().get(done.act)):
+        part, move = _one(scraps, rng)
+        how = _strength(done, words.BEFORE, rng)
+        both = (part, move) if rng.random() < 0.6 else (move, part)
+        return f"{how if len(how.split()) == 1 else ''} {' '.join(both)}".strip()
     if act.moods and (not act.nouns or rng.random() < 0.3):
         how = _strength(done, words.LEVELS_BY_FACTOR, rng)
         return f"{how} {_one(act.moods, rng)}".strip()
@@ -161,6 +171,17 @@ def _noun(done: Done, rng: np.random.Generator) -> str:
     if noun.startswith(("a ", "an ")) and how:
         return f"a {how} {noun.partition(' ')[2]}"
     return f"{how} {noun}".strip()
+
+
+@cache
+def _scraps() -> dict[str, tuple[tuple[str, str], ...]]:
+    """Act → words for a part of the face, each with a word for its movement."""
+    found: dict[str, tuple[tuple[str, str], ...]] = {}
+    for parts, kinds in words.PARTS.items():
+        for kind, act in kinds.items():
+            pairs = ((part, move) for part in parts for move in words.MOVES[kind])
+            found[act] = (*found.get(act, ()), *pairs)
+    return found
 
 
 def _sided(verb: str, side: str, rng: np.random.Generator) -> str:
@@ -212,5 +233,5 @@ def _synonyms() -> list[tuple[str, tuple[str, ...]]]:
     return sorted(found.items(), key=lambda item: -len(item[0]))
 
 
-def _one(ways: Sequence[str], rng: np.random.Generator) -> str:
+def _one(ways: Sequence[Way], rng: np.random.Generator) -> Way:
     return ways[int(rng.integers(len(ways)))]

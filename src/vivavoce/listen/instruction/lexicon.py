@@ -9,41 +9,44 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 FEELINGS: dict[str, tuple[str, ...]] = {
-    "neutral": ("neutral", "calm", "composed", "serene", "relaxed", "indifferent"),
+    "neutral": (
+        "neutral", "calm", "composed", "serene", "relaxed", "indifferent", "expressionless",
+        "blank", "deadpan", "emotionless", "impassive",
+    ),
     "happy": (
         "happy", "cheerful", "joyful", "delighted", "glad", "merry", "pleased", "joyous", "elated",
-        "ecstatic", "overjoyed", "radiant",
+        "ecstatic", "overjoyed", "radiant", "jolly", "blissful", "satisfied", "content", "relieved",
     ),
     "sad": (
         "sad", "sorrowful", "downcast", "unhappy", "gloomy", "melancholic", "miserable", "mournful",
-        "heartbroken", "dejected", "depressed", "tearful",
+        "heartbroken", "dejected", "depressed", "tearful", "weeping", "crying", "grieving",
     ),
     "angry": (
         "angry", "furious", "irate", "annoyed", "enraged", "mad", "irritated", "outraged", "cross",
-        "hostile", "livid",
+        "hostile", "livid", "impatient", "jealous",
     ),
     "fearful": (
         "fearful", "frightened", "afraid", "anxious", "scared", "terrified", "panicked", "worried",
-        "nervous", "alarmed",
+        "nervous", "alarmed", "horrified", "tense",
     ),
     "disgusted": ("disgusted", "repelled", "revolted", "nauseated", "sickened", "appalled"),
     "surprised": (
-        "surprised", "astonished", "amazed", "startled", "stunned", "shocked", "astounded",
+        "surprised", "astonished", "amazed", "startled", "stunned", "shocked", "astounded", "incredulous", "flabbergasted",
     ),
     "contempt": (
         "contemptuous", "scornful", "disdainful", "dismissive", "haughty", "arrogant",
-        "condescending",
+        "condescending", "unimpressed",
     ),
 }  # fmt: skip
 """Feeling → adjectives for it."""
 
 NOUNS: dict[str, tuple[str, ...]] = {
-    "happy": ("happiness", "joy", "delight"),
-    "sad": ("sadness", "sorrow", "grief", "melancholy"),
+    "happy": ("happiness", "joy", "delight", "bliss"),
+    "sad": ("sadness", "sorrow", "grief", "melancholy", "tears"),
     "angry": ("anger", "rage", "fury", "irritation"),
-    "fearful": ("fear", "fright", "terror", "anxiety", "worry"),
-    "disgusted": ("disgust", "revulsion"),
-    "surprised": ("surprise", "astonishment", "amazement", "shock"),
+    "fearful": ("fear", "fright", "terror", "anxiety", "worry", "horror", "panic"),
+    "disgusted": ("disgust", "revulsion", "nausea"),
+    "surprised": ("surprise", "astonishment", "amazement", "shock", "disbelief"),
     "contempt": ("contempt", "scorn", "disdain"),
     "neutral": ("calm", "indifference"),
 }
@@ -117,9 +120,9 @@ ACTS: dict[str, Act] = {
     ),
     "brows down": Act(
         {"browDown": 0.6},
-        ("lowers the brows", "draws the brows down", "knits the brows", "furrows the brow",
+        ("lowers the brows", "draws the brows down", "draws the brows together", "knits the brows", "furrows the brow",
          "draws the eyebrows together", "lowers the eyebrows"),
-        ("lowered brows", "furrowed brow", "knitted brows", "brows down", "brows lowered",
+        ("lowered brows", "furrowed brow", "knitted brows", "brows down", "brows lowered", "brows drawn together",
          "furrowed brows", "eyebrows lowered"),
         sided=True,
     ),
@@ -171,12 +174,17 @@ ACTS: dict[str, Act] = {
         ("pulls the lower lip down", "bares the lower teeth"),
         ("lower lip pulled down", "lower teeth bared"),
     ),
+    "teeth": Act(
+        {"mouthUpperUp": 0.4, "mouthLowerDown": 0.35, "mouthStretch": 0.2},
+        ("bares the teeth", "shows the teeth", "clenches the teeth"),
+        ("teeth bared", "bared teeth", "clenched teeth"),
+    ),
     "smile": Act(
         {"mouthSmile": 0.55, "cheekSquint": 0.15},
         ("smiles", "pulls the lip corners up", "smiles with the lip corners",
          "turns the corners of the mouth up"),
         ("a smile", "smile", "lip corners up", "lip corners raised", "smiling lips"),
-        sided=True, moods=("smiling",),
+        sided=True, moods=("smiling", "polite"),
     ),
     "corners down": Act(
         {"mouthFrown": 0.5},
@@ -217,7 +225,8 @@ ACTS: dict[str, Act] = {
     "jaw": Act(
         {"jawOpen": 0.3},
         ("drops the jaw", "lets the jaw hang", "opens the mouth"),
-        ("dropped jaw", "a hanging jaw", "an open mouth", "jaw dropped", "open mouth"),
+        ("dropped jaw", "a hanging jaw", "an open mouth", "jaw dropped", "open mouth",
+         "jaw drops", "mouth open"),
     ),
     "jaw forward": Act(
         {"jawForward": 0.4},
@@ -242,7 +251,7 @@ ACTS: dict[str, Act] = {
         {"mouthSmileLeft": 0.5, "mouthDimpleLeft": 0.4, "eyeSquint": 0.12},
         ("smirks", "sneers with one corner of the mouth"),
         ("a smirk", "smirk", "a crooked smile", "lopsided smile"),
-        moods=("smug", "sarcastic", "ironic", "mocking", "cheeky"),
+        moods=("smug", "sarcastic", "ironic", "mocking", "cheeky", "mischievous", "playful", "sly"),
     ),
     "frown": Act(
         {"browDown": 0.6, "mouthFrown": 0.3},
@@ -331,7 +340,15 @@ ACTS: dict[str, Act] = {
     ),
     "determined": Act(
         {"browDown": 0.4, "mouthPress": 0.4, "eyeSquint": 0.15},
-        moods=("determined", "resolute", "focused"),
+        moods=("determined", "resolute", "focused", "stubborn", "defiant", "strict"),
+    ),
+    "thoughtful": Act(
+        {"browInnerUp": 0.25, "mouthPress": 0.25, "eyeSquint": 0.1},
+        moods=("thoughtful", "pensive", "dreamy", "absent"), turn=(0, 2, 4), look=(8, 8),
+    ),
+    "flirting": Act(
+        {"mouthSmileLeft": 0.35, "mouthSmileRight": 0.2, "eyeSquint": 0.25, "browOuterUp": 0.2},
+        moods=("flirtatious", "seductive", "charming"), turn=(3, -2, 5),
     ),
     "sorry": Act(
         {"browInnerUp": 0.5, "mouthFrown": 0.2},
@@ -428,6 +445,38 @@ SIDES = {"left": "Left", "right": "Right", "one": "Left"}
 """Words that restrict an act to one of the person's sides."""
 NOT = ("no", "not", "without", "never", "don't", "stop")
 """Words that take back the act behind them."""
+MOVES: dict[str, tuple[str, ...]] = {
+    "up": ("up", "raise", "raised", "raises", "raising", "lift", "lifted", "lifting", "high",
+           "arched", "arching", "upwards", "upturned"),
+    "down": ("down", "low", "lower", "lowered", "lowering", "drooping", "drop", "dropped", "drops",
+             "furrowed", "knitted", "sinking", "downwards", "together", "hanging"),
+    "open": ("open", "opened", "opens", "wide", "widened", "agape", "bared", "showing"),
+    "tight": ("narrow", "narrowed", "tight", "tightened", "pressed", "squeezed", "wrinkled",
+              "scrunched", "creased", "crinkled", "squinting", "clenched"),
+    "shut": ("closed", "shut", "closing"),
+    "forward": ("forward", "out", "pushed", "pursed", "puckered", "puffed"),
+    "wide": ("stretched", "spread", "apart"),
+}  # fmt: skip
+"""Kind of a movement → words for it."""
+PARTS: dict[tuple[str, ...], dict[str, str]] = {
+    ("brow", "brows", "eyebrow", "eyebrows"): {"up": "brows", "down": "brows down",
+                                               "tight": "brows down"},
+    ("eye", "eyes"): {"open": "wide eyes", "tight": "narrow eyes", "shut": "closed eyes",
+                      "down": "eyes down", "up": "eyes up"},
+    ("lids", "eyelids"): {"down": "heavy lids", "shut": "closed eyes", "up": "wide eyes",
+                          "tight": "narrow eyes"},
+    ("gaze",): {"down": "eyes down", "up": "eyes up"},
+    ("nose", "nostrils"): {"tight": "nose", "up": "nose"},
+    ("cheek", "cheeks"): {"up": "cheeks", "forward": "puffed cheeks"},
+    ("corner", "corners"): {"up": "smile", "down": "corners down"},
+    ("lip", "lips"): {"tight": "press", "forward": "pucker", "wide": "stretch", "shut": "press"},
+    ("mouth",): {"open": "jaw", "wide": "stretch", "down": "corners down", "tight": "press"},
+    ("teeth",): {"open": "teeth", "tight": "teeth"},
+    ("jaw",): {"down": "jaw", "open": "jaw", "forward": "jaw forward"},
+    ("chin",): {"up": "head up", "down": "head down", "forward": "chin"},
+    ("head",): {"up": "head up", "down": "head down"},
+}  # fmt: skip
+"""Words for a part of the face → kind of its movement → the act: how scraps in any order are read."""
 FILLERS = frozenset(
     ["a", "an", "the", "and", "or", "but", "with", "while", "as", "if", "is", "are", "be", "been", "being", "of", "to", "in", "on", "at", "by", "for", "from", "so", "very", "her", "his", "their", "its", "my", "your", "she", "he", "they", "it", "i", "you", "we", "who", "one", "this", "that", "these", "those", "there", "here", "speaker", "person", "woman", "man", "face", "facial", "expression", "expressions", "look", "looks", "looking", "looked", "speak", "speaks", "speaking", "spoken", "talk", "talks", "talking", "says", "say", "saying", "said", "words", "word", "voice", "manner", "way", "sounds", "sound", "seems", "seem", "appears", "appear", "feels", "feel", "feeling", "feelings", "mood", "show", "shows", "showing", "shown", "make", "makes", "making", "made", "keep", "keeps", "kept", "keeping", "do", "does", "doing", "done", "have", "has", "having", "put", "puts", "act", "acts", "acting", "please", "now", "then", "also", "both", "all", "whole", "camera", "viewer", "clip", "throughout", "sees", "see", "how", "come", "features", "feature", "let", "lets", "turn", "turns", "turned", "more", "less", "much", "bit", "little", "up", "down", "left", "right", "sides", "side", "both-sides", "eyes", "eye", "mouth", "lips", "lip", "brow", "brows", "eyebrows", "eyebrow", "head", "chin", "gaze", "jaw", "nose", "cheeks", "lids", "teeth", "corners", "corner", "inner", "outer", "upper", "lower", "muscle", "stands", "out", "rest", "just", "almost", "about", "into", "over", "under", "time", "slowly", "quickly", "suddenly"]
 )

@@ -33,7 +33,8 @@ class Understood:
     refused: tuple[str, ...] = ()
     """Acts and feelings that the text takes back ("no smile")."""
     spelt: str = ""
-    """The text as the networks read it: known words, in small letters."""
+    """The text as the networks read it: known words in small letters, without what is taken
+    back."""
 
 
 @dataclass(frozen=True)
@@ -46,22 +47,61 @@ class _Meaning:
 
 def understood(text: str) -> Understood:
     """What `text` asks of a face."""
-    tokens, unknown = _tokens(text)
-    asked, refused = Asked(), []
-    at = 0
-    while at < len(tokens):
-        found = _match(tokens, at)
-        if found is None:
-            at += 1
-            continue
-        meaning, end = found
-        around = _around(tokens, at, end)
-        if _taken_back(tokens, at):
+    tokens, strange = _tokens(text)
+    found = _found(tokens)
+    asked, refused, kept = Asked(), [], [word not in words.NOT for word in tokens]
+    for start, end, meaning in found:
+        if _taken_back(tokens, start):
             refused.append(meaning.feeling or meaning.act)
+            kept[start:end] = [False] * (end - start)
         else:
-            asked = _with(asked, meaning, around)
-        at = end
-    return Understood(asked, tuple(unknown), tuple(refused), " ".join(tokens).strip(" ,"))
+            asked = _with(asked, meaning, _around(tokens, start, end))
+    used = {at for start, end, _ in found for at in range(start, end)}
+    idle = [word for at, word in enumerate(tokens) if at not in used and _says_much(word)]
+    unknown = [word for word in _words(text) if word in strange or word in idle]
+    spelt = " ".join(word for word, keep in zip(tokens, kept, strict=True) if keep).replace(f" {COMMA}", COMMA)
+    return Understood(asked, tuple(dict.fromkeys(unknown)), tuple(refused), spelt.strip(" ,"))
+
+
+def _found(tokens: list[str]) -> list[tuple[int, int, _Meaning]]:
+    """Where which phrases lie: start, end and meaning, in order."""
+    found, at = [], 0
+    while at < len(tokens):
+        match = _match(tokens, at) or _scrap(tokens, at)
+        if match is not None:
+            found.append((at, match[1], match[0]))
+        at = match[1] if match else at + 1
+    return found
+
+
+def _scrap(tokens: list[str], at: int) -> tuple[_Meaning, int] | None:
+    """A part of the face and a movement beside it, in any order, at most two words apart."""
+    last = min(at + 4, len(tokens))
+    if COMMA in tokens[at:last]:
+        last = at + tokens[at:last].index(COMMA)
+    for end in range(at + 2, last + 1):
+        for part, move in ((tokens[at], tokens[end - 1]), (tokens[end - 1], tokens[at])):
+            act = _part_moves().get((part, move))
+            if act is not None and not any(_match(tokens, k) for k in range(at + 1, end)):
+                return _Meaning(act=act), end
+    return None
+
+
+@cache
+def _part_moves() -> Mapping[tuple[str, str], str]:
+    return {
+        (part, word): act
+        for parts, kinds in words.PARTS.items()
+        for part in parts
+        for kind, act in kinds.items()
+        for word in words.MOVES[kind]
+    }
+
+
+def _says_much(word: str) -> bool:
+    """Whether a known word that no phrase used should have meant something."""
+    small = word in words.FILLERS or word in _between() or word in words.NOT or word == COMMA
+    return not small
 
 
 def _taken_back(tokens: list[str], at: int) -> bool:
@@ -161,7 +201,7 @@ def _modifiers() -> frozenset[str]:
 
 @cache
 def _between() -> frozenset[str]:
-    return _ARTICLES | _modifiers()
+    return _ARTICLES | _modifiers() | {"just", "only"}
 
 
 @cache
@@ -169,11 +209,17 @@ def _known() -> frozenset[str]:
     return frozenset(all_words())
 
 
+def _words(text: str) -> list[str]:
+    """The words of a text and its commas, in small letters."""
+    plain = text.lower().replace("\u2019", "'")
+    return re.findall(r"[^\W\d_]+(?:['-][^\W\d_]+)*|\d+|[,.;:!?]", plain)
+
+
 def _tokens(text: str) -> tuple[list[str], list[str]]:
     """The known words of a text, misspelt ones put right, and the unknown ones."""
-    tokens, unknown = [], []
-    plain = text.lower().replace("\u2019", "'")
-    for word in re.findall(r"[^\W\d_]+(?:['-][^\W\d_]+)*|\d+|[,.;:!?]", plain):
+    tokens: list[str] = []
+    unknown: list[str] = []
+    for word in _words(text):
         if word in _known() or word in ",.;:!?":
             tokens.append(word if word in _known() else COMMA)
             continue

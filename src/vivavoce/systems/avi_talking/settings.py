@@ -132,7 +132,7 @@ _I2S = {"contrast": 1.0, "diffusion": LAMBDA}
 def instruction_stages(steps: tuple[int, int, int], batch: int, small: bool) -> tuple[Stage, ...]:
     """A1 and A2; before them the language model, where it is our own."""
     a1, a2, lm = steps
-    lr = 1e-3 if small else 1e-4
+    lr = 2e-3 if small else 1e-4
     first = (
         (Stage("language", {"lm": 1.0}, lm, batch, _adam("llama", lr=lr, small=small)),)
         if small
@@ -141,7 +141,7 @@ def instruction_stages(steps: tuple[int, int, int], batch: int, small: bool) -> 
     return (
         *first,
         Stage("a1", {"contrast": 1.0}, a1, batch,
-              _adam("qformer", "text", lr=5e-4 if small else lr, small=small), window=128),
+              _adam("qformer", "text", lr=1e-3 if small else lr, small=small), window=128),
         Stage("a2", {"lm": 1.0}, a2, batch,
               _adam("prompt", lr=3e-3 if small else lr, small=small), window=128),
     )  # fmt: skip
@@ -152,8 +152,8 @@ def synthesis_stages(
 ) -> tuple[Stage, ...]:
     """B1 and B2; before them the teacher, and the text encoder where it is our own."""
     teacher, b1, words, b2 = steps
-    lr, ema = (1e-3, 0.995) if small else (1e-4, None)
-    lr2 = 1e-3 if small else 1.1e-4
+    lr, ema = (1.5e-3, 0.99) if small else (1e-4, None)
+    lr2 = 1.5e-3 if small else 1.1e-4
     moving, window = ("style", "content", "generator"), 48 if small else 64
     own_words = (
         (Stage("words", {"acts": 1.0, "paraphrase": 0.1}, words, batch,
@@ -185,16 +185,17 @@ PRESETS = {
     "tiny": Preset(
         AviSettings(
             space="arkit52", hearing="manner", content_from="listener", language_model="own",
-            text_from="own", text_transformer="own", queries=8, query_width=128, query_layers=2,
-            query_heads=4, text_layers=2, llama_width=160, llama_layers=4, llama_heads=4,
-            llama_hidden=432, words=64, text_width=160, aligned=160, aligner_width=320, style=64,
-            style_width=128, style_layers=2, style_heads=4, content=96, generator_width=160,
-            generator_layers=3, generator_heads=4, prior_width=128, prior_layers=4, prior_heads=4,
-            temperature=0.07, both=True, subjects=512, compose=True, acted=True,
+            text_from="own", text_transformer="own", queries=6, query_width=96, query_layers=2,
+            query_heads=4, text_layers=2, llama_width=128, llama_layers=3, llama_heads=4,
+            llama_hidden=320, words=64, text_width=128, aligned=128, aligner_width=320, style=64,
+            style_width=96, style_layers=2, style_heads=4, references=16, content=96,
+            generator_width=128, generator_layers=2, generator_heads=4, prior_width=128,
+            prior_layers=3, prior_heads=4, temperature=0.07, both=True, subjects=512,
+            compose=True, acted=True,
         ),
         (
-            *instruction_stages((3000, 1200, 4000), 32, small=True),
-            *synthesis_stages((600, 4000, 6000, 4000), 32, small=True),
+            *instruction_stages((900, 450, 1000), 32, small=True),
+            *synthesis_stages((250, 2200, 1500, 1200), 32, small=True),
         ),
     ),
 }  # fmt: skip
