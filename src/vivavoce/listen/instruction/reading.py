@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
+from typing import Any
 
 from vivavoce.listen.instruction import lexicon as words
 from vivavoce.listen.instruction.asked import Asked, Done
@@ -61,6 +62,15 @@ def understood(text: str) -> Understood:
     unknown = [word for word in _words(text) if word in strange or word in idle]
     spelt = " ".join(word for word, keep in zip(tokens, kept, strict=True) if keep).replace(f" {COMMA}", COMMA)
     return Understood(asked, tuple(dict.fromkeys(unknown)), tuple(refused), spelt.strip(" ,"))
+
+
+def summary(text: str) -> dict[str, Any]:
+    """What a text says, for machines: the words, the feeling and its level, and the coefficients of
+    the acts by their ARKit names."""
+    asked = understood(text).asked
+    units = {name: round(float(v), 2) for name, v in sorted(asked.units().items())}
+    level = asked.level if asked.feeling is not None else None
+    return {"words": text, "feeling": asked.feeling, "level": level, "units": units}
 
 
 def _found(tokens: list[str]) -> list[tuple[int, int, _Meaning]]:

@@ -31,6 +31,8 @@ SAID = {"listener": len(CLASSES) + 3, "wav2vec2": 768}
 VALUES = {"arkit52": len(ARKIT) + 5, "flame53": 53}
 """Numbers a frame of motion: coefficients, yaw, pitch, roll, and yaw and pitch of the gaze; or
 FLAME's jaw (3) and expression (50)."""
+TABLE = "llama.model.embed_tokens.weight"
+"""Name of the own language model's table of words, which is its last layer too."""
 LEVELS = 3
 """Intensities of a feeling, as MEAD has them."""
 ASKED = len(EMOTIONS) + 1 + len(ARKIT) + 5
@@ -166,8 +168,13 @@ def load_net(folder: Path) -> AviNet:
     Raises: BadCheckpoint: incomplete, damaged, or another system's.
     """
     settings = read_settings(folder, "avi-talking", AviSettings)
-    weights, _ = read_weights(folder / "avi-talking.safetensors", "avi-talking")
+    file = folder / "avi-talking.safetensors"
+    weights, note = read_weights(file, "avi-talking")
+    if note.get("words") != " ".join(tokens.vocabulary()):
+        raise BadCheckpoint(f"{file} knows other words than this version. Train it again.")
     net = AviNet(settings)
+    if TABLE in weights:  # the file holds the table of the language model's words once
+        weights["llama.lm_head.weight"] = weights[TABLE]
     try:
         net.load_state_dict({name: value.float() for name, value in weights.items()})
     except RuntimeError as error:

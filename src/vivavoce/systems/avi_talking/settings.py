@@ -82,6 +82,8 @@ class AviSettings(BaseModel):
     """Layers of its encoder; its decoder has one less."""
     generator_heads: int = 8
     """Attention heads of the generator."""
+    window: int = 64
+    """Frames that the generator moves at once in use, a multiple of 8: those of B1's windows."""
     prior_width: int = 512
     """Width of F_theta."""
     prior_layers: int = 6
@@ -191,7 +193,7 @@ PRESETS = {
             style_width=96, style_layers=2, style_heads=4, references=16, content=96,
             generator_width=128, generator_layers=2, generator_heads=4, prior_width=128,
             prior_layers=3, prior_heads=4, temperature=0.07, both=True, subjects=512,
-            compose=True, acted=True,
+            window=48, compose=True, acted=True,
         ),
         (
             *instruction_stages((900, 450, 1000), 32, small=True),

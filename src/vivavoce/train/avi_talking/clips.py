@@ -15,20 +15,22 @@ from vivavoce.data.annotate import in_words
 from vivavoce.data.schema import Sample
 from vivavoce.data.shards import ShardSet, open_set
 from vivavoce.errors import RequestError
+from vivavoce.listen.instruction.asked import base
 from vivavoce.listen.manner import manner
 from vivavoce.listen.prosody import prosody
 from vivavoce.listen.sounds import CLASSES
 from vivavoce.move.emotion import look_of
+from vivavoce.systems.avi_talking.style import without_blinks
 from vivavoce.systems.stage import Run
 from vivavoce.train.read.manifest import rows as manifest
-from vivavoce.types import ARKIT, ARKIT_INDEX, EMOTIONS, RATE, Emotion, Float, lip_gap
+from vivavoce.types import ARKIT, EMOTIONS, RATE, Emotion, Float, lip_gap
 
 PIECE_S, PIECES = 5.0, 6
 """Length in seconds of the pieces that a real recording is cut into, and the most of them."""
+MOST_OF_ONE = 2
+"""Most recordings of one person."""
 SEALED, APART = 0.010, 0.030
 """Lip gaps, in outer-eye distances, at which lips count as closed and as open."""
-_LOOKING = [i for name, i in ARKIT_INDEX.items() if name.startswith("eyeLook")]
-_LIDS = [ARKIT_INDEX["eyeBlinkLeft"], ARKIT_INDEX["eyeBlinkRight"]]
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def _clip(sample: Sample, space: str, with_sound: bool) -> AviClip:
     emotion = about.get("emotion") if about.get("emotion") in EMOTIONS else "neutral"
     level = int(about.get("intensity") or 2)
     said = about.get("instruction") or {}
-    if set(said.get("units", {})) <= set(map(_base, ARKIT)) and "units" in said:
+    if "units" in said and said["units"].keys() <= set(map(base, ARKIT)):
         said = in_words(sample.key, emotion, level, said["units"])
     assert sample.samples is not None
     heard = manner(sample.samples)
@@ -113,18 +115,10 @@ def _clip(sample: Sample, space: str, with_sound: bool) -> AviClip:
     )  # fmt: skip
 
 
-def _base(name: str) -> str:
-    from vivavoce.listen.instruction.asked import base
-
-    return base(name)
-
-
 def _arkit_rows(tracks: dict[str, np.ndarray], emotion: str, level: int) -> Float:
     """Motion [T, 57] of a tracked clip; blinks and glances are left out, for they are drawn, and
     the head's own movement too."""
-    moves = tracks["expression"].copy()
-    moves[:, _LOOKING] = 0
-    moves[:, _LIDS] = np.percentile(moves[:, _LIDS], 20, axis=0)
+    moves = without_blinks(tracks["expression"])
     look = look_of(Emotion(emotion, level / 3))
     held = np.concatenate([look[len(ARKIT) + 2 : len(ARKIT) + 5], np.median(tracks["gaze"], 0)])
     return np.concatenate([moves, np.repeat(held[None], len(moves), 0)], 1)
@@ -144,27 +138,39 @@ def flame_rows(sample: Sample) -> Float:
     return sample.tracks["flame"]
 
 
-def calm_voices(folder: Path | None) -> list[Float]:
-    """Rows [T, SIZE] of real recordings that may train what ships, in pieces of `PIECE_S`; none
-    without a folder."""
+def calm_voices(folder: Path | None, run: Run) -> list[Float]:
+    """Rows [T, SIZE] of real recordings that may train what ships, in pieces of `PIECE_S`, heard
+    once for the run; none without a folder."""
     if folder is None:
         return []
+    file = run.scratch / "voices.npz"
+    if not file.is_file():
+        found = list(_pieces(folder))
+        ends = np.cumsum([len(rows) for rows in found])
+        part = file.with_name(f".{file.name}")
+        with part.open("wb") as out:
+            np.savez(out, rows=np.concatenate(found), ends=ends)
+        part.replace(file)
+    with np.load(file, allow_pickle=False) as kept:
+        return np.split(kept["rows"], kept["ends"][:-1])
+
+
+def _pieces(folder: Path) -> Iterator[Float]:
     from vivavoce.media.read import read_speech
 
-    found: list[Float] = []
-    spoken = [r for r in manifest(folder) if r.folder in ("audio", "video") and _is_speech(r.notes)]
     people: dict[str, int] = {}
-    for row in spoken:
+    for row in manifest(folder):
         people[row.person] = people.get(row.person, 0) + 1
-        if people[row.person] > 2:
+        if row.folder not in ("audio", "video") or not _is_speech(row.notes):
+            continue
+        if people[row.person] > MOST_OF_ONE:
             continue
         samples = np.concatenate([p.samples for p in read_speech(folder / row.file)])
         length = int(PIECE_S * RATE)
         for start in range(0, max(len(samples) - 2 * RATE, 1), length)[:PIECES]:
             piece = samples[start : start + length]
             if len(piece) >= 2 * RATE:
-                found.append(manner(piece))
-    return found
+                yield manner(piece)
 
 
 def _is_speech(notes: str) -> bool:

@@ -57,7 +57,7 @@ class Instructing(Trainable):
             return
         own = self.settings.hearing == "manner"
         self.clips = of_set(run, "train", self.settings.space, not own)
-        self.calm = _calm(self.clips, self.settings) if self.settings.acted else []
+        self.calm = _calm(self.clips, self.settings, run) if self.settings.acted else []
         if stage.name == "a1" and own and not run.resumed:
             rng = np.random.default_rng(run.seed)
             drawn = [self.draw(stage, rng) for _ in range(FITTED)]
@@ -179,10 +179,10 @@ def paraphrases(rng: np.random.Generator) -> tuple[str, str]:
     return write(asked, rng, manner), write(asked, rng, "caption")  # type: ignore[arg-type]
 
 
-def _calm(clips: list[AviClip], settings: AviSettings) -> list[Float]:
+def _calm(clips: list[AviClip], settings: AviSettings, run: Run) -> list[Float]:
     """Calm voices: the set's, without what its synthesizer bent, and the real ones of `voices`."""
     own = [calmed(c.rows, Emotion(c.emotion, c.level / 3)) for c in clips if len(c.rows) > 30]
-    real = calm_voices(settings.voices)
+    real = calm_voices(settings.voices, run)
     return own + real * max(1, len(own) // max(len(real), 1))  # as often as the set's
 
 

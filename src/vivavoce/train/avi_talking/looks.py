@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vivavoce.data.annotate import acts_of
 from vivavoce.data.corpus.feeling import draw_look, units
 from vivavoce.data.corpus.perform import course
 from vivavoce.data.corpus.script import draw_feeling
 from vivavoce.listen.instruction.asked import Asked, Done
 from vivavoce.listen.instruction.grammar import Manner, write
 from vivavoce.listen.instruction.lexicon import ACTS
+from vivavoce.listen.instruction.shown import acts_of
 from vivavoce.move.emotion import felt, look_of
 from vivavoce.types import ARKIT, EMOTIONS, Emotion, Float
 

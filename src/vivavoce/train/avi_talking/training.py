@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vivavoce.data.shards import open_set
 from vivavoce.errors import RequestError
+from vivavoce.listen.instruction import tokens
 from vivavoce.systems.avi_talking.net import AviNet
 from vivavoce.systems.avi_talking.settings import PRESETS, AviSettings
 from vivavoce.systems.stage import Files, Run, Stage, Together
@@ -100,4 +101,5 @@ class AviTraining(Together):
             for name, value in self.net.state_dict().items()
             if name != "llama.lm_head.weight"  # tied to the embeddings
         }
-        return {"avi-talking.safetensors": (weights, {"part": "avi-talking"})}
+        note = {"part": "avi-talking", "words": " ".join(tokens.vocabulary())}
+        return {"avi-talking.safetensors": (weights, note)}
