@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any, Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -68,11 +69,11 @@ class StylePath(nn.Module):
         self.aligner = Aligner(text, hidden, aligned)
         self.projection = nn.Linear(aligned, style)
         self.prior = Prior(aligned, style, width, layers, heads)
-        kept = torch.linspace(0, 1, steps + 1, dtype=torch.float64)
-        kept = ((kept + 0.008) / 1.008 * math.pi / 2).cos().square()
-        betas = (1 - kept[1:] / kept[:-1]).clamp(max=0.999)  # Nichol & Dhariwal 2021, Eq. 17
+        kept = np.linspace(0, 1, steps + 1)
+        kept = np.cos((kept + 0.008) / 1.008 * np.pi / 2) ** 2
+        betas = np.minimum(1 - kept[1:] / kept[:-1], 0.999)  # Nichol & Dhariwal 2021, Eq. 17
         self.betas: list[float] = betas.tolist()
-        self.kept = (1 - betas).cumprod(0).float()
+        self._kept = np.cumprod(1 - betas).astype(np.float32)
 
     def directed(self, embedding: Tensor) -> Tensor:
         """F_ci^i [B, D]: the embedding's own unit style, used directly by path P6."""
@@ -80,7 +81,7 @@ class StylePath(nn.Module):
 
     def noised(self, z: Tensor, noise: Tensor, t: Tensor) -> Tensor:
         """z^t of styles `z` [B, D] (scaled, see `scaled`) at steps t [B], 0..T-1."""
-        kept = self.kept.to(z.device)[t][:, None]
+        kept = torch.from_numpy(self._kept).to(z.device)[t][:, None]
         return kept.sqrt() * z + (1 - kept).sqrt() * noise
 
     def scaled(self, style: Tensor) -> Tensor:
@@ -131,7 +132,7 @@ class StylePath(nn.Module):
                 clean = free + guidance * (clean - free)
             how = {"generator": generator} if sampler == "ddpm" else {}
             x = scheduler.step(clean, at, x, **how).prev_sample
-        return F.normalize(x, dim=1)
+        return F.normalize(clean, dim=1)  # the last step takes all noise away
 
 
 def _scheduler(betas: list[float], sampler: Sampler) -> Any:

@@ -159,7 +159,8 @@ def _noun(done: Done, rng: np.random.Generator) -> str:
         part, move = _one(scraps, rng)
         how = _strength(done, words.BEFORE, rng)
         both = (part, move) if rng.random() < 0.6 else (move, part)
-        return f"{how if len(how.split()) == 1 else ''} {' '.join(both)}".strip()
+        clear = len(how.split()) == 1 and all(how not in ways for ways in words.MOVES.values())
+        return f"{how if clear else ''} {' '.join(both)}".strip()
     if act.moods and (not act.nouns or rng.random() < 0.3):
         how = _strength(done, words.LEVELS_BY_FACTOR, rng)
         return f"{how} {_one(act.moods, rng)}".strip()
