@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -216,9 +215,7 @@ def test_05_the_order_of_queries_does_not_matter(training: AviTraining) -> None:
     torch.manual_seed(0)
     heard, texts = torch.randn(3, 3, 16), ["smiles.", "frowns.", "very sad."]
     training.net.text.eval()
-    first, second = (
-        training.instructing.l_cont(h, texts) for h in (heard, heard[:, [2, 0, 1]])
-    )
+    first, second = (training.instructing.l_cont(h, texts) for h in (heard, heard[:, [2, 0, 1]]))
     assert float(first.detach()) == pytest.approx(float(second.detach()), rel=1e-5)
 
 
@@ -533,7 +530,7 @@ def test_blocks_do_not_depend_on_how_the_speech_is_cut(net: AviNet) -> None:
     cut.append(parts.push(content[90:], last=True))
     np.testing.assert_allclose(np.concatenate(cut), whole, atol=1e-5)
     assert len(whole) == 91
-    assert OVERLAP < SMALL.window
+    assert SMALL.window > OVERLAP
 
 
 def test_the_generator_gives_its_latents_noise_in_training_alone(net: AviNet) -> None:
@@ -612,8 +609,8 @@ def test_the_checkpoint_holds_what_was_trained(folder: Path, net: AviNet) -> Non
 
 
 @pytest.fixture
-def lonely() -> Iterator[AviTraining]:
-    yield AviTraining(SMALL, STAGES)
+def lonely() -> AviTraining:
+    return AviTraining(SMALL, STAGES)
 
 
 def test_what_cannot_be_trained_is_told_before(lonely: AviTraining, tmp_path: Path) -> None:

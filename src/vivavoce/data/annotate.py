@@ -43,4 +43,3 @@ def in_words(
     asked = Asked(feeling, level or 2, tuple(acts_of(units)))
     said = coarse(asked, rng) if asked.feeling else ""
     return {"coarse": said, "fine": fine(asked.acts, rng), "units": dict(units)}
-

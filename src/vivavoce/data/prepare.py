@@ -21,6 +21,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from vivavoce.data import annotate
+from vivavoce.data.flame_fits import flame_fit
 from vivavoce.data.folder import claim, failure, write_json
 from vivavoce.data.layouts import find_layout
 from vivavoce.data.layouts.base import Found
@@ -219,6 +220,9 @@ def make_sample(clip: Found, rules: Rules, split: str) -> Sample:
         "attributes": clip.attributes,
     }
     tracks = _tracks(points, seen)
+    fit = flame_fit(clip.video, round(clip.start_s * FPS), len(landmarks))
+    if fit is not None:
+        tracks["flame"] = fit
     if clip.instruction is None and rules.set in annotate.SETS:
         about["instruction"] = annotate.annotate(
             clip.key, clip.emotion, clip.intensity, tracks["expression"]

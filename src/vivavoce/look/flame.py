@@ -1,8 +1,8 @@
 """FLAME (Li et al., SIGGRAPH Asia 2017), for those who hold its files: jaw and expression alone.
 
 Nothing of FLAME ships here. Its arrays are read from an npz with the names of FLAME's own model
-file (`v_template`, `shapedirs`, `posedirs`, `J_regressor`, `weights`, `f`): the official pickle runs
-code when it is read, so it is converted once, by whoever trusts it:
+file (`v_template`, `shapedirs`, `posedirs`, `J_regressor`, `weights`, `f`): the official pickle
+runs code when it is read, so it is converted once, by whoever trusts it:
 
     m = pickle.load(open("generic_model.pkl", "rb"), encoding="latin1")
     np.savez("flame.npz", **{k: np.array(m[k].todense() if k == "J_regressor" else m[k])

@@ -145,4 +145,3 @@ def _scheduler(betas: list[float], sampler: Sampler) -> Any:
         len(betas), trained_betas=betas, clip_sample=False, prediction_type="sample",
         timestep_spacing="trailing",
     )  # fmt: skip
-

@@ -51,7 +51,7 @@ class GreyMesh:
         shade = _normals(points, self.model.triangles) @ self._light
         grey = (70 + 150 * np.clip(shade, 0, 1)).astype(np.float32)
         front = np.stack([grey, np.ones_like(grey)], 1)
-        face, depth = rasterise(seen, self.model.triangles, front, self.size, self.size)
+        face, _ = rasterise(seen, self.model.triangles, front, self.size, self.size)
         back = np.full((len(points), 1), HOLES, np.float32)
         inside, _ = rasterise(seen, self._whole, back, self.size, self.size)
         behind = np.where(inside[..., 0] > 0, HOLES, BACK)

@@ -92,10 +92,7 @@ def inflected(verb: str, form: Literal["third", "base", "ing"]) -> str:
     before, first, rest = "", *verb.partition(" ")[::2]
     if first == "half":
         before, (first, _, rest) = "half ", rest.partition(" ")
-    if first.endswith(("ches", "shes", "sses")):
-        stem = first[:-2]
-    else:
-        stem = first[:-1]
+    stem = first[:-2] if first.endswith(("ches", "shes", "sses")) else first[:-1]
     if form == "ing":
         if stem in _DOUBLED:
             stem += stem[-1]
@@ -142,9 +139,8 @@ def _verb(done: Done, rng: np.random.Generator, form: Literal["third", "base", "
     act = words.ACTS[done.act]
     if not act.verbs:
         be = {"third": "looks", "base": "look", "ing": "looking"}[form]
-        return f"{be} {_strength(done, words.LEVELS_BY_FACTOR, rng)} {_one(act.moods, rng)}".replace(
-            "  ", " "
-        )
+        how = _strength(done, words.LEVELS_BY_FACTOR, rng)
+        return " ".join(f"{be} {how} {_one(act.moods, rng)}".split())
     verb = inflected(_one(act.verbs, rng), form)
     if done.side:
         verb = _sided(verb, done.side, rng)

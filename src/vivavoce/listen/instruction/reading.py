@@ -60,8 +60,9 @@ def understood(text: str) -> Understood:
     used = {at for start, end, _ in found for at in range(start, end)}
     idle = [word for at, word in enumerate(tokens) if at not in used and _says_much(word)]
     unknown = [word for word in _words(text) if word in strange or word in idle]
-    spelt = " ".join(word for word, keep in zip(tokens, kept, strict=True) if keep).replace(f" {COMMA}", COMMA)
-    return Understood(asked, tuple(dict.fromkeys(unknown)), tuple(refused), spelt.strip(" ,"))
+    left = [word for word, keep in zip(tokens, kept, strict=True) if keep]
+    spelt = " ".join(left).replace(f" {COMMA}", COMMA).strip(" ,")
+    return Understood(asked, tuple(dict.fromkeys(unknown)), tuple(refused), spelt)
 
 
 def summary(text: str) -> dict[str, Any]:
@@ -151,7 +152,7 @@ def _around(tokens: list[str], start: int, end: int) -> list[str]:
     last = end
     while last < len(tokens) and last - end < 3 and tokens[last] in _modifiers():
         last += 1
-    if last < len(tokens) and _match(tokens, last) and tokens[last - 1 : last] != tokens[end - 1 : end]:
+    if last > end and last < len(tokens) and _match(tokens, last):
         last = end  # what stands before the next phrase belongs to it
     if tokens[end : end + 2] == ["on", "one"] or tokens[end : end + 2] == ["on", "the"]:
         last = min(end + 4, len(tokens))

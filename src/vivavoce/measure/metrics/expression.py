@@ -13,6 +13,7 @@ from vivavoce.types import METRES, Float
 LOWEST = -0.12
 """Height over the eyes' middle, in outer-eye distances, above which a point is an upper one."""
 
+
 @cache
 def upper() -> tuple[int, ...]:
     """Points of the eyes, the brows and the forehead among the tracker's 478."""

@@ -84,7 +84,7 @@ def vicuna() -> Language:
 
 
 class OfficialText(nn.Module):
-    """CLIP's or MiniLM's encoder of instructions: texts → embeddings [B, L], the mean over words."""
+    """CLIP's or MiniLM's encoder of instructions: texts → their words' mean [B, L]."""
 
     def __init__(self, part: str) -> None:
         super().__init__()

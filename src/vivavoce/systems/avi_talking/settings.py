@@ -131,17 +131,20 @@ of the sequence prior."""
 _I2S = {"contrast": 1.0, "diffusion": LAMBDA}
 
 
-def instruction_stages(steps: tuple[int, int, int], batch: int, small: bool) -> tuple[Stage, ...]:
-    """A1 and A2; before them the language model, where it is our own."""
-    a1, a2, lm = steps
-    lr = 2e-3 if small else 1e-4
-    first = (
-        (Stage("language", {"lm": 1.0}, lm, batch, _adam("llama", lr=lr, small=small)),)
-        if small
-        else ()
-    )
+def word_stages(language: int, words: int, batch: int) -> tuple[Stage, ...]:
+    """Our own language model and our own text encoder, which learn from texts alone."""
     return (
-        *first,
+        Stage("language", {"lm": 1.0}, language, batch, _adam("llama", lr=2e-3, small=True)),
+        Stage("words", {"acts": 1.0, "paraphrase": 0.1}, words, batch,
+              _adam("words", lr=1.5e-3, small=True)),
+    )  # fmt: skip
+
+
+def instruction_stages(steps: tuple[int, int], batch: int, small: bool) -> tuple[Stage, ...]:
+    """A1 and A2."""
+    a1, a2 = steps
+    lr = 1e-4
+    return (
         Stage("a1", {"contrast": 1.0}, a1, batch,
               _adam("qformer", "text", lr=1e-3 if small else lr, small=small), window=128),
         Stage("a2", {"lm": 1.0}, a2, batch,
@@ -149,27 +152,18 @@ def instruction_stages(steps: tuple[int, int, int], batch: int, small: bool) -> 
     )  # fmt: skip
 
 
-def synthesis_stages(
-    steps: tuple[int, int, int, int], batch: int, small: bool
-) -> tuple[Stage, ...]:
-    """B1 and B2; before them the teacher, and the text encoder where it is our own."""
-    teacher, b1, words, b2 = steps
+def synthesis_stages(steps: tuple[int, int, int], batch: int, small: bool) -> tuple[Stage, ...]:
+    """The teacher, B1 and B2; B2 again for the voice in the place of text."""
+    teacher, b1, b2 = steps
     lr, ema = (1.5e-3, 0.99) if small else (1e-4, None)
     lr2 = 1.5e-3 if small else 1.1e-4
     moving, window = ("style", "content", "generator"), 48 if small else 64
-    own_words = (
-        (Stage("words", {"acts": 1.0, "paraphrase": 0.1}, words, batch,
-               _adam("words", lr=lr, small=small)),)
-        if small
-        else ()
-    )  # fmt: skip
     return (
         Stage("teacher", MOTION, teacher, batch,
               _adam("teacher", "content", "generator", lr=lr, small=small),
               window=window),
         Stage("b1", MOTION | {"kd": 1.0}, b1, batch, _adam(*moving, lr=lr, small=small),
               window=window, ema=ema),
-        *own_words,
         Stage("b2", _I2S, b2, batch, _adam("path", lr=lr2, small=small), ema=ema),
         Stage("b2-heard", _I2S, b2, batch, _adam("heard", lr=lr2, small=small), window=128,
               ema=ema),
@@ -180,14 +174,14 @@ PRESETS = {
     "paper": Preset(
         AviSettings(),
         (
-            *instruction_stages((50_000, 20_000, 0), 64, small=False),
-            *synthesis_stages((20_000, 100_000, 0, 50_000), 64, small=False),
+            *instruction_stages((50_000, 20_000), 64, small=False),
+            *synthesis_stages((20_000, 100_000, 50_000), 64, small=False),
         ),
     ),
     "tiny": Preset(
         AviSettings(
             space="arkit52", hearing="manner", content_from="listener", language_model="own",
-            text_from="own", text_transformer="own", queries=6, query_width=96, query_layers=2,
+            text_from="own", text_transformer="own", queries=6, query_width=128, query_layers=2,
             query_heads=4, text_layers=2, llama_width=128, llama_layers=3, llama_heads=4,
             llama_hidden=320, words=64, text_width=128, aligned=128, aligner_width=320, style=64,
             style_width=96, style_layers=2, style_heads=4, references=16, content=96,
@@ -196,8 +190,9 @@ PRESETS = {
             window=48, compose=True, acted=True,
         ),
         (
-            *instruction_stages((900, 450, 1000), 32, small=True),
-            *synthesis_stages((250, 2200, 1500, 1200), 32, small=True),
+            *word_stages(1500, 1500, 32),
+            *instruction_stages((2000, 600), 32, small=True),
+            *synthesis_stages((250, 2500, 1200), 32, small=True),
         ),
     ),
 }  # fmt: skip

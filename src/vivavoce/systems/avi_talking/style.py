@@ -56,7 +56,7 @@ class Stylist:
         """
         if way == "heard":
             if instruction is not None:
-                raise RequestError("The way \"heard\" takes no instruction: leave one of them out.")
+                raise RequestError('The way "heard" takes no instruction: leave one of them out.')
             heard = embeddings(self.net, manner(speech)).mean(1)
             style = self._drawn(self.net.heard, heard, seed, steps, sampler, guidance)
             return self._told(style, {"instruction from": "the voice, without words"})

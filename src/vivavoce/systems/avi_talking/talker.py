@@ -199,4 +199,3 @@ class AviTalking(Talker[AviOptions]):
             with clock("render"):
                 frames = renderer.render(motion)
             yield Chunk(frames, sound.take(len(motion)))
-

@@ -4,8 +4,8 @@ The corpus's voices change little with a feeling, and real recordings that may t
 calm. So pitch, range, pace and voicing of a clip are bent to the feeling it is told with. The
 directions are those of Murray & Arnott (J. Acoust. Soc. Am. 93, 1993), Banse & Scherer (J. Pers.
 Soc. Psychol. 70, 1996) and Juslin & Laukka (Psychol. Bull. 129, 2003), who agree on anger, fear,
-joy and sadness; the amounts were set by ear of numbers on half of the acted recordings that the
-card names, which train nothing.
+joy and sadness; the amounts were set by trial on some of the acted recordings that the card
+names, which train nothing.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ _VARY = {"octaves": 0.07, "range": 0.15, "pace": 0.08, "harsh": 0.04, "energy": 
 
 
 def calmed(rows: Float, emotion: Emotion) -> Float:
-    """Rows [T, SIZE] of a voice of ours without what `speak.pieces` bent for its emotion [T', SIZE]:
-    the same voice, neutral."""
+    """The same voice, neutral [T', SIZE]: rows [T, SIZE] without what `speak.pieces` bent for an
+    emotion."""
     bent = prosody_of(emotion)
     return stretched(_tuned(rows, -np.log2(bent.pitch), 1 / bent.range), 1 / bent.rate)
 

@@ -58,7 +58,14 @@ class Instructing(Trainable):
         own = self.settings.hearing == "manner"
         self.clips = of_set(run, "train", self.settings.space, not own)
         self.calm = _calm(self.clips, self.settings, run) if self.settings.acted else []
-        if stage.name == "a1" and own and not run.resumed:
+        s = self.settings
+        if stage.name != "a1" or run.resumed:
+            return
+        alike = s.text_transformer == s.text_from == "own" and s.query_width == s.text_width
+        if alike and s.text_layers == len(self.net.words.bert.encoder.layer):
+            # It begins with what reads instructions already, as the paper's with BERT.
+            self.net.text.load_state_dict(self.net.words.bert.state_dict())
+        if own:
             rng = np.random.default_rng(run.seed)
             drawn = [self.draw(stage, rng) for _ in range(FITTED)]
             heard = [d["rows"][: int(d["length"])] for d in drawn]
@@ -206,4 +213,3 @@ def _sound(clip: AviClip, window: int, rng: np.random.Generator) -> Sample:
         "sound": torch.from_numpy(filled),
         "length": torch.tensor(len(part) // SAMPLES_PER_FRAME),
     }
-

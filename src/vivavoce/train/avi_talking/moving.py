@@ -82,7 +82,7 @@ class Moving(Trainable):
                 )
         if stage.name == "teacher" and not run.resumed:
             rng = np.random.default_rng(run.seed)
-            frames = [self._show(rng)[1][:: BLOCK] for _ in range(400)]
+            frames = [self._show(rng)[1][::BLOCK] for _ in range(400)]
             self.net.scale.fit(torch.from_numpy(np.concatenate(frames)).to(self.device))
         self.surface = surface_of(self.settings).to(self.device)
 
@@ -143,7 +143,8 @@ class Moving(Trainable):
     def _references(self, motion: Float, window: slice, rng: np.random.Generator) -> Tensor:
         """S frames [S, E] of a clip's motion [T, E], at random, none of them in the window."""
         outside = np.r_[0 : window.start, window.stop : len(motion)]
-        chosen = rng.choice(outside, self.settings.references, len(outside) < self.settings.references)
+        count = self.settings.references
+        chosen = rng.choice(outside, count, len(outside) < count)
         return torch.from_numpy(motion[chosen])
 
     def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
@@ -205,7 +206,8 @@ class Moving(Trainable):
         s = self.settings
         drawn = turn.uniform(2)
         t = (drawn[:, 0] * s.steps).long()
-        loss = path.diffusion_loss(style, embedding, turn.normal(s.style), t, drawn[:, 1] < s.dropped)
+        dropped, noise = drawn[:, 1] < s.dropped, turn.normal(s.style)
+        loss = path.diffusion_loss(style, embedding, noise, t, dropped)
         contrast = 0 * path.directed(embedding).sum()
         if s.contrast:
             same = None
@@ -246,7 +248,8 @@ class Surface(nn.Module):
     def __init__(self, directions: Float, weights: Float) -> None:
         """Displacements [E, V, 3] in mm by each coefficient, and weights [V] of the vertices."""
         super().__init__()
-        flat = (directions * np.sqrt(weights / weights.mean())[:, None]).reshape(len(directions), -1)
+        flat = directions * np.sqrt(weights / weights.mean())[:, None]
+        flat = flat.reshape(len(directions), -1)
         gram = flat @ flat.T / flat.shape[1]
         self.register_buffer("gram", torch.from_numpy(gram.astype(np.float32)))
 

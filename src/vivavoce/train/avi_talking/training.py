@@ -49,7 +49,7 @@ class AviTraining(Together):
                                "model.compose, or take model.space=arkit52.")  # fmt: skip
         if names - {"language", "words"}:
             if run.data is None:
-                raise RequestError("AVI-Talking learns from talking clips: give shards with --data.")
+                raise RequestError("AVI-Talking learns from clips: give shards with --data.")
             open_set(run.data)
         if s.space == "flame53" and names & {"teacher", "b1"}:
             from vivavoce.look.flame import displacements
