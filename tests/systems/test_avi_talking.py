@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -635,3 +637,52 @@ def test_settings_are_said_once() -> None:
     assert all(field.description for field in AviSettings.model_fields.values())
     assert About("x").folder is None
     assert Moving.system == AviTraining.system
+
+
+# What people type.
+
+
+@pytest.fixture
+def spoken(voice: np.ndarray, tmp_path: Path) -> Path:
+    from vivavoce.media.provenance import Provenance
+    from vivavoce.media.sound import write_sound
+
+    write_sound(tmp_path / "voice.wav", [Speech(voice)], Provenance("x"))
+    return tmp_path / "voice.wav"
+
+
+def test_describe_says_the_words(
+    run: Callable[..., Any], folder: Path, spoken: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vivavoce.systems.avi_talking.instruct import Instructor
+
+    text = "The speaker looks very angry. She presses the lips."
+    monkeypatch.setattr(Instructor, "of_speech", lambda *_: text)
+    assert run("describe", spoken, "--system", folder).out.strip() == text
+    told = json.loads(run("describe", spoken, "--system", folder, "--json").out)
+    assert told["words"] == text
+    assert (told["feeling"], told["level"]) == ("angry", 3)
+    refused = run("describe", spoken, "--system", "portrait")
+    assert refused.code == 2
+    assert "written text" in refused.err
+
+
+@pytest.mark.parametrize("kind", ["csv", "npz", "glb", "mp4"])
+def test_motion_is_written_with_its_instruction(
+    run: Callable[..., Any], folder: Path, spoken: Path, kind: str, tmp_path: Path
+) -> None:
+    from vivavoce.media.provenance import read_provenance
+
+    out = tmp_path / f"face.{kind}"
+    said = run("motion", "--speech", spoken, "--system", folder, "--instruction", "zorgly grin",
+               "-o", out, "--json")  # fmt: skip
+    assert said.code == 0, said.err
+    told = json.loads(said.out)
+    assert told["words"]["instruction"] == "zorgly grin"
+    assert told["words"]["not understood"] == "zorgly"
+    assert told["words"]["shown"]
+    assert out.stat().st_size > 1000
+    if kind == "mp4":
+        assert read_provenance(out)["vivavoce-instruction"] == "zorgly grin"
+    if kind == "glb":
+        assert b"zorgly grin" in out.read_bytes()

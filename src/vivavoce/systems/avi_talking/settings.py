@@ -134,9 +134,10 @@ _I2S = {"contrast": 1.0, "diffusion": LAMBDA}
 def word_stages(language: int, words: int, batch: int) -> tuple[Stage, ...]:
     """Our own language model and our own text encoder, which learn from texts alone."""
     return (
-        Stage("language", {"lm": 1.0}, language, batch, _adam("llama", lr=2e-3, small=True)),
         Stage("words", {"acts": 1.0, "paraphrase": 0.1}, words, batch,
               _adam("words", lr=1.5e-3, small=True)),
+        Stage("language", {"lm": 1.0}, language, batch // 2,
+              _adam("llama", lr=2e-3, small=True)),
     )  # fmt: skip
 
 

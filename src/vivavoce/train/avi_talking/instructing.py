@@ -54,6 +54,7 @@ class Instructing(Trainable):
     def begin(self, stage: Stage, run: Run) -> None:
         """Read the clips; before A1 learns, fit the scale of what is heard."""
         if stage.name == "language":
+            self._begin_language(run)
             return
         own = self.settings.hearing == "manner"
         self.clips = of_set(run, "train", self.settings.space, not own)
@@ -70,6 +71,17 @@ class Instructing(Trainable):
             drawn = [self.draw(stage, rng) for _ in range(FITTED)]
             heard = [d["rows"][: int(d["length"])] for d in drawn]
             self.net.qformer.fit(torch.cat(heard).to(self.device))
+
+    def _begin_language(self, run: Run) -> None:
+        """Give our own language model the words that our text encoder knows already, where both are
+        as wide."""
+        if run.resumed or self.settings.text_from != "own":
+            return
+        table = self.net.llama.get_input_embeddings().weight
+        known = self.net.words.bert.get_input_embeddings().weight
+        if known.shape == table.shape:
+            with torch.no_grad():
+                table.copy_(known)
 
     def draw(self, stage: Stage, rng: np.random.Generator) -> Sample:
         """A pair of texts, or a voice with its instruction."""
@@ -178,9 +190,9 @@ def _number(wanted: Wanted) -> int:
 
 def paraphrases(rng: np.random.Generator) -> tuple[str, str]:
     """Two texts that ask for the same: a short or a long one, and a caption."""
-    asked = draw_wanted(rng).asked
-    kind = rng.random()
-    if asked.feeling is not None and kind < 0.4:
+    felt = rng.random() < 0.7  # what a voice tells is above all a feeling
+    asked = (felt_and_shown(rng) if felt else draw_wanted(rng)).asked
+    if asked.feeling is not None and rng.random() < 0.5:
         return coarse(asked, rng), write(asked, rng, "caption")
     manner = ("caption", "command", "scrap")[int(rng.integers(3))]
     return write(asked, rng, manner), write(asked, rng, "caption")  # type: ignore[arg-type]
