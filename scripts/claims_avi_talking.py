@@ -39,7 +39,6 @@ from vivavoce.media.clock import Clock
 from vivavoce.media.read import read_speech
 from vivavoce.nn.weights import SHIPPED
 from vivavoce.render.grey import MIDDLE, TALL, GreyMesh
-from vivavoce.systems.avi_talking.style import effect
 from vivavoce.systems.avi_talking.talker import AviTalking
 from vivavoce.types import ARKIT, EMOTIONS, RATE, Float, Motion, Speech, rotation_matrix
 
@@ -233,11 +232,10 @@ def _diversity(system: AviTalking, samples: list[Sample], way: str) -> str:
 def free(system: AviTalking) -> None:
     """Units that twenty instructions ask for, and those that are shown."""
     rows, recalls = [], []
-    rest = effect(system.net, _style(system, "neutral"))
     for text in FREE:
         read = understood(text)
         wanted = {base(name) for name, v in read.asked.units().items() if v >= 0.12}
-        row = effect(system.net, _style(system, text)) - rest
+        row = system.stylist.effect(_style(system, text))
         units = units_shown(row[None, : len(ARKIT)], {})
         if wanted:
             recalls.append(len(wanted & units.keys()) / len(wanted))

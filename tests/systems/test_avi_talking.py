@@ -32,7 +32,7 @@ from vivavoce.systems.avi_talking.face import OVERLAP, Blocks
 from vivavoce.systems.avi_talking.instruct import IGNORED, labels_of, own_language
 from vivavoce.systems.avi_talking.net import AviNet, load_net
 from vivavoce.systems.avi_talking.settings import LAMBDA, PRESETS, AviSettings
-from vivavoce.systems.avi_talking.style import Stylist, effect
+from vivavoce.systems.avi_talking.style import Stylist
 from vivavoce.systems.avi_talking.talker import AviTalking
 from vivavoce.systems.heard import Heard
 from vivavoce.systems.stage import Run, Sample, Stage, Turn
@@ -349,7 +349,7 @@ def test_13_two_noises_two_styles(system: AviTalking, voice: np.ndarray) -> None
     stylist = system.stylist
     one, other = (stylist.choose(voice, "smile", "diffusion", seed).style for seed in (1, 2))
     assert not torch.allclose(one, other)
-    assert not np.allclose(effect(system.net, one), effect(system.net, other))
+    assert not np.allclose(stylist.effect(one), stylist.effect(other))
 
 
 def test_14_the_same_seed_gives_the_same_bits(system: AviTalking, voice: np.ndarray) -> None:

@@ -20,6 +20,8 @@ class QFormer(nn.Module):
         speech."""
         super().__init__()
         self.width = width
+        self.mean: Tensor
+        self.scale: Tensor
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("scale", torch.ones(features))
         self.into = nn.Linear(features, width)

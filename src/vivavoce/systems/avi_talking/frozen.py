@@ -35,7 +35,7 @@ def held(part: str) -> Any:
     """
     import transformers as t
 
-    classes = {
+    classes: dict[str, Any] = {
         "hubert": t.HubertModel, "wav2vec2": t.Wav2Vec2Model, "vicuna": t.LlamaForCausalLM,
         "clip": t.CLIPTextModel, "minilm": t.AutoModel, "bert": t.BertModel,
     }  # fmt: skip

@@ -106,6 +106,8 @@ class Standard(nn.Module):
 
     def __init__(self, values: int) -> None:
         super().__init__()
+        self.mean: Tensor
+        self.spread: Tensor
         self.register_buffer("mean", torch.zeros(values))
         self.register_buffer("spread", torch.ones(values))
 

@@ -58,6 +58,8 @@ class AviSettings(BaseModel):
     """Width inside the language model's feed-forward layers."""
     words: int = 64
     """Most tokens of an instruction."""
+    contrast_words: int = 64
+    """Tokens of an instruction that A1 reads; the sentence for the feeling comes first."""
     text_width: int = 768
     """Width of the instruction's embedding in the synthesis half."""
     aligned: int = 512
@@ -156,14 +158,15 @@ def instruction_stages(steps: tuple[int, int], batch: int, small: bool) -> tuple
 def synthesis_stages(steps: tuple[int, int, int], batch: int, small: bool) -> tuple[Stage, ...]:
     """The teacher, B1 and B2; B2 again for the voice in the place of text."""
     teacher, b1, b2 = steps
+    motion = MOTION | ({"coefficients": 1.0} if small else {})  # acts are more than lips
     lr, ema = (1.5e-3, 0.99) if small else (1e-4, None)
     lr2 = 1.5e-3 if small else 1.1e-4
     moving, window = ("style", "content", "generator"), 48 if small else 64
     return (
-        Stage("teacher", MOTION, teacher, batch,
+        Stage("teacher", motion, teacher, batch,
               _adam("teacher", "content", "generator", lr=lr, small=small),
               window=window),
-        Stage("b1", MOTION | {"kd": 1.0}, b1, batch, _adam(*moving, lr=lr, small=small),
+        Stage("b1", motion | {"kd": 1.0}, b1, batch, _adam(*moving, lr=lr, small=small),
               window=window, ema=ema),
         Stage("b2", _I2S, b2, batch, _adam("path", lr=lr2, small=small), ema=ema),
         Stage("b2-heard", _I2S, b2, batch, _adam("heard", lr=lr2, small=small), window=128,
@@ -184,16 +187,16 @@ PRESETS = {
             space="arkit52", hearing="manner", content_from="listener", language_model="own",
             text_from="own", text_transformer="own", queries=6, query_width=128, query_layers=2,
             query_heads=4, text_layers=2, llama_width=128, llama_layers=3, llama_heads=4,
-            llama_hidden=320, words=64, text_width=128, aligned=128, aligner_width=320, style=64,
+            llama_hidden=320, words=64, contrast_words=24, text_width=128, aligned=128, aligner_width=320, style=64,
             style_width=96, style_layers=2, style_heads=4, references=16, content=96,
             generator_width=128, generator_layers=2, generator_heads=4, prior_width=128,
             prior_layers=3, prior_heads=4, temperature=0.07, both=True, subjects=512,
             window=48, compose=True, acted=True,
         ),
         (
-            *word_stages(1500, 1500, 32),
-            *instruction_stages((2000, 600), 32, small=True),
-            *synthesis_stages((250, 2500, 1200), 32, small=True),
+            *word_stages(450, 620, 32),
+            *instruction_stages((400, 220), 32, small=True),
+            *synthesis_stages((80, 1800, 600), 32, small=True),
         ),
     ),
 }  # fmt: skip

@@ -17,7 +17,7 @@ from vivavoce.listen.instruction.reading import Understood, understood
 from vivavoce.listen.instruction.shown import units_shown
 from vivavoce.listen.manner import manner
 from vivavoce.listen.sounds import CLASSES
-from vivavoce.move.style_prior import Sampler
+from vivavoce.move.style_prior import Sampler, StylePath
 from vivavoce.systems.avi_talking.instruct import Instructor, embeddings
 from vivavoce.systems.avi_talking.net import AviNet
 from vivavoce.types import ARKIT, Float
@@ -102,24 +102,35 @@ class Stylist:
         return self._told(style, {"instruction from": f"the movement of {video.name}"})
 
     def _drawn(
-        self, path: torch.nn.Module, embedding: Tensor, seed: int, steps: int, sampler: Sampler,
+        self, path: StylePath, embedding: Tensor, seed: int, steps: int, sampler: Sampler,
         guidance: float,
     ) -> Tensor:  # fmt: skip
         draw = torch.Generator().manual_seed(seed)
         noise = torch.randn(1, self.net.settings.style, generator=draw).to(self.net.device)
-        found: Tensor = path.sample(embedding, noise, steps, sampler, guidance, draw)
-        return found
+        return path.sample(embedding, noise, steps, sampler, guidance, draw)
 
     def _told(self, style: Tensor, words: Mapping[str, str]) -> Chosen:
-        return Chosen(style, dict(words) | {"shown": in_words(effect(self.net, style))})
+        return Chosen(style, dict(words) | {"shown": in_words(self.effect(style))})
+
+    @torch.no_grad()
+    def effect(self, style: Tensor) -> Float:
+        """What a style adds to a neutral face that speaks: motion [57], the median of a second."""
+        neutral = self.net.path.directed(self.embedding("neutral"))
+        both = torch.cat([style, neutral])
+        made = self.net.motion(carrier(self.net.device).expand(2, -1, -1), both)
+        shown, without = made.median(1).values.cpu().numpy()
+        return np.asarray(shown - without, np.float32)
 
 
-@torch.no_grad()
-def effect(net: AviNet, style: Tensor) -> Float:
-    """What a style does to a silent face: motion [57] in the middle of a second without sound."""
-    silence = torch.zeros(1, 32, len(CLASSES) + 3, device=net.device)
-    silence[..., 0] = 1
-    return np.asarray(net.motion(silence, style)[0, 16].cpu().numpy(), np.float32)
+def carrier(device: torch.device) -> Tensor:
+    """Content [1, 32, F] of speech that means nothing: syllables of t and e, 120 ms a sound."""
+    sounds = torch.zeros(1, 32, len(CLASSES) + 3, device=device)
+    for frame in range(32):
+        vowel = frame // 3 % 2
+        sounds[0, frame, CLASSES.index("eh" if vowel else "tdnl")] = 1
+        sounds[0, frame, len(CLASSES)] = 0.8 if vowel else 0.5
+        sounds[0, frame, -1] = float(vowel)
+    return sounds
 
 
 def in_words(row: Float) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -96,7 +97,8 @@ def _samples(shards: ShardSet, split: str) -> Iterator[Sample]:
 
 def _clip(sample: Sample, space: str, with_sound: bool) -> AviClip:
     about, tracks = sample.about, sample.tracks
-    emotion = about.get("emotion") if about.get("emotion") in EMOTIONS else "neutral"
+    told = about.get("emotion")
+    emotion = str(told) if told in EMOTIONS else "neutral"
     level = int(about.get("intensity") or 2)
     said = about.get("instruction") or {}
     if "units" in said and said["units"].keys() <= set(map(base, ARKIT)):
@@ -199,10 +201,10 @@ def _load(file: Path) -> list[AviClip]:
     ends, found = arrays["ends"], []
     for i, end in enumerate(ends):
         span = slice(int(ends[i - 1]) if i else 0, int(end))
-        parts = (arrays[name][span] for name in _ARRAYS)
-        words = (str(arrays[n][i]) for n in ("key", "person", "emotion"))
-        found.append(
-            AviClip(*words, int(arrays["level"][i]), str(arrays["coarse"][i]),
-                    str(arrays["fine"][i]), *parts, np.zeros(0, np.float32))
-        )  # fmt: skip
+        words: dict[str, Any] = {
+            n: str(arrays[n][i]) for n in ("key", "person", "emotion", "coarse", "fine")
+        }
+        parts = {n: arrays[n][span] for n in _ARRAYS}
+        level, nothing = int(arrays["level"][i]), np.zeros(0, np.float32)
+        found.append(AviClip(**words, **parts, level=level, samples=nothing))
     return found

@@ -129,7 +129,7 @@ class Instructing(Trainable):
             found: Tensor = self.net.qformer(batch["rows"], batch["length"])
             return found
         features = self.borrowed["hubert"](batch["sound"]).last_hidden_state
-        return self.net.qformer(features, batch["length"] * 2)  # type: ignore[no-any-return]
+        return self.net.qformer(features, batch["length"] * 2)
 
     def l_cont(self, heard: Tensor, texts: list[str]) -> Tensor:
         """Eq. 5.1: the mean of the queries' embeddings [B, Q, L] belongs to its own text's."""
@@ -144,8 +144,11 @@ class Instructing(Trainable):
     def _ids(self, texts: list[str]) -> Tensor:
         """Tokens [B, N] of texts for the text transformer, whose first place is [CLS]."""
         if self.bert_words is None:
-            return as_cls(texts)
-        read = self.bert_words(texts, padding=True, return_tensors="pt")
+            return as_cls(texts)[:, : 1 + self.settings.contrast_words]
+        most = 2 + self.settings.contrast_words
+        read = self.bert_words(
+            texts, padding=True, truncation=True, max_length=most, return_tensors="pt"
+        )
         found: Tensor = read.input_ids
         return found
 

@@ -89,8 +89,8 @@ class Moving(Trainable):
     def _show(self, rng: np.random.Generator) -> tuple[AviClip, Float, Wanted | None]:
         """A clip, its motion [T, E], and what it was made to show; None: it is as it was."""
         if self.settings.compose and self.calm and rng.random() < COMPOSED:
-            clip, wanted = self.calm[int(rng.integers(len(self.calm)))], draw_wanted(rng)
-            return clip, shown(clip.motion, clip.closed, wanted.row, rng), wanted
+            clip, drawn = self.calm[int(rng.integers(len(self.calm)))], draw_wanted(rng)
+            return clip, shown(clip.motion, clip.closed, drawn.row, rng), drawn
         clip = self.clips[int(rng.integers(len(self.clips)))]
         return clip, clip.motion, None
 
@@ -103,8 +103,8 @@ class Moving(Trainable):
         if stage.name in ("teacher", "b1"):
             return self._window(stage.window, rng, stage.name == "teacher")
         if stage.name == "b2":
-            clip, motion, wanted = self._show(rng)
-            text = wanted.text if wanted else clip.text
+            clip, motion, shows = self._show(rng)
+            text = shows.text if shows else clip.text
             text = augment(text, rng) if self.settings.augment else text
             return {"text": text, "references": self._references(motion, slice(0, 0), rng)}
         return self._voice_and_style(stage, rng)
@@ -251,6 +251,7 @@ class Surface(nn.Module):
         flat = directions * np.sqrt(weights / weights.mean())[:, None]
         flat = flat.reshape(len(directions), -1)
         gram = flat @ flat.T / flat.shape[1]
+        self.gram: Tensor
         self.register_buffer("gram", torch.from_numpy(gram.astype(np.float32)))
 
     def forward(self, difference: Tensor) -> Tensor:
