@@ -86,6 +86,7 @@ class Clip:
         force: bool = False,
         progress: Progress | None = None,
         sound: str = "recording",
+        threads: int = 0,
     ) -> Saved:
         """Write the clip to a file (.mp4, .mov, .webm, .gif, x%04d.png), whole or not at all, or
         into an open file; see `VideoWriter`.
@@ -98,6 +99,8 @@ class Clip:
             progress: Called after every chunk.
             sound: The `recording` that the clip follows, as it is, where it follows one; or the
                 `speech` that was heard in it, mono.
+            threads: Of the encoder; 0 as many as the machine likes, 1 gives the same bytes on every
+                number of cores.
 
         Raises: RequestError: consumed before. UnknownName: no such `sound`. OutputRefused,
         CannotWrite: see `VideoWriter`, and a file that takes no bytes.
@@ -106,13 +109,14 @@ class Clip:
         if not is_path(path):
             check_open_output(path)  # type: ignore[arg-type]
             if path.seekable():  # type: ignore[union-attr]
-                return self._save_into(path, progress, sound)  # type: ignore[arg-type]
+                return self._save_into(path, progress, sound, threads)  # type: ignore[arg-type]
         own = self.recording if sound == "recording" else None
         with VideoWriter(
             path,
             self.size,
             self.provenance,
             force,
+            threads,
             recording=own,
             fps=self.fps,
         ) as video:
@@ -123,12 +127,14 @@ class Clip:
         given = Path(path) if isinstance(path, str | os.PathLike) else video.target
         return Saved(given, video.seconds, video.frames, video.sound)
 
-    def _save_into(self, file: IO[bytes], progress: Progress | None, sound: str) -> Saved:
+    def _save_into(
+        self, file: IO[bytes], progress: Progress | None, sound: str, threads: int
+    ) -> Saved:
         """Write the clip to a file of ours first: an mp4 is written with steps back, and a failure
         shall leave `file` as it was."""
         with TemporaryDirectory(prefix="vivavoce-") as folder:
             path = Path(folder, "clip.mp4")
-            saved = self.save(path, progress=progress, sound=sound)
+            saved = self.save(path, progress=progress, sound=sound, threads=threads)
             with path.open("rb") as made, writing("The output"):
                 copyfileobj(made, file)
         return replace(saved, path=Path(str(getattr(file, "name", "The stream"))))

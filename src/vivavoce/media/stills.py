@@ -162,18 +162,27 @@ def numbered(name: str, number: int) -> str:
     return NUMBER.sub(lambda found: f"{number:0{found[1] or 1}d}", name, count=1)
 
 
+def check_pattern(path: PathLike) -> Path:
+    """The pattern of a PNG sequence.
+
+    Raises: OutputRefused: it has no place for the number.
+    """
+    pattern = Path(path)
+    if len(NUMBER.findall(pattern.name)) != 1:
+        better = pattern.with_name(f"{pattern.stem.replace('%', '')}%04d.png")
+        raise OutputRefused(f"A sequence of pictures needs a number in its name, e.g. {better}.")
+    return pattern
+
+
 def check_frames(path: PathLike, force: bool = False) -> Path:
     """The pattern of a PNG sequence that will be written; call this before any work.
 
     Raises: OutputRefused: no place for the number, no such folder, or frames exist and not `force`.
     CannotWrite: no permission.
     """
-    pattern = Path(path)
-    if len(NUMBER.findall(pattern.name)) != 1:
-        better = pattern.with_name(f"{pattern.stem.replace('%', '')}%04d.png")
-        raise OutputRefused(f"A sequence of pictures needs a number in its name, e.g. {better}.")
+    pattern = check_pattern(path)
     first = check_output(pattern.with_name(numbered(pattern.name, 1)), True, (".png",))
-    if not force and (there := next(_frames(first.parent, pattern.name), None)) is not None:
+    if not force and (there := next(frames_of(first.parent, pattern.name), None)) is not None:
         raise OutputRefused(f"{there} exists. Use --force to replace it.")
     return first.with_name(pattern.name)
 
@@ -202,14 +211,14 @@ def png_files(
         folder.mkdir()
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         yield PngFiles(folder, target, provenance, add, about)
-        for old in _frames(target.parent, target.name):
+        for old in frames_of(target.parent, target.name):
             old.unlink()
         for frame in sorted(folder.iterdir()):
             os.replace(frame, target.with_name(frame.name))
 
 
-def _frames(folder: Path, pattern: str) -> Iterator[Path]:
-    """The files in `folder` that belong to a sequence."""
+def frames_of(folder: Path, pattern: str) -> Iterator[Path]:
+    """The files in `folder` that belong to the sequence `pattern`, in no order."""
     before, _, after = NUMBER.split(pattern, maxsplit=1)
     name = re.compile(re.escape(before) + r"\d+" + re.escape(after))
     with os.scandir(folder) as entries:

@@ -9,11 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Protocol
 
-from vivavoce.errors import CannotWrite, RequestError, ShapeError
+from vivavoce.errors import CannotWrite, OutputRefused, RequestError, ShapeError
 from vivavoce.media.files import PathLike, beside, check_output, suffix_of, writing
 from vivavoce.media.film import KINDS, STREAM, Film
 from vivavoce.media.provenance import Provenance
-from vivavoce.media.stills import FASTEST_GIF, Gif, check_frames, png_files
+from vivavoce.media.stills import FASTEST_GIF, Gif, check_frames, check_pattern, png_files
 from vivavoce.types import FPS, Bytes, Chunk, Float, check_loudness
 
 __all__ = ["VIDEO_SUFFIXES", "VideoWriter", "check_output", "check_video"]
@@ -41,16 +41,29 @@ class Output(Protocol):
         """Let it go: what was written goes, too."""
 
 
+def check_kind(path: PathLike, fps: int = FPS) -> str:
+    """The kind of video that a path names by its suffix, wherever it lies.
+
+    Raises: OutputRefused: none, or a sequence without a place for the number. RequestError: a gif
+    cannot have that many frames a second.
+    """
+    kind = suffix_of(Path(path), VIDEO_SUFFIXES)
+    if not kind:
+        raise OutputRefused(f"{path} must end with {', '.join(VIDEO_SUFFIXES)}.")
+    if kind == ".gif" and fps > FASTEST_GIF:
+        raise RequestError(f"A gif has at most {FASTEST_GIF} frames a second. Give --fps 50.")
+    if kind == ".png":
+        check_pattern(path)
+    return kind
+
+
 def check_video(path: PathLike, force: bool = False, fps: int = FPS) -> Path:
     """The file, or the pattern of files, that will be written; call this before any work.
 
     Raises: OutputRefused, CannotWrite: see `check_output` and `check_frames`. RequestError: a gif
     cannot have that many frames a second.
     """
-    kind = Path(path).suffix.lower()
-    if kind == ".gif" and fps > FASTEST_GIF:
-        raise RequestError(f"A gif has at most {FASTEST_GIF} frames a second. Give --fps 50.")
-    if kind == ".png":
+    if suffix_of(Path(path), VIDEO_SUFFIXES) and check_kind(path, fps) == ".png":
         return check_frames(path, force)
     return check_output(path, force, VIDEO_SUFFIXES)
 
