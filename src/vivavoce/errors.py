@@ -95,6 +95,12 @@ class OutputRefused(RequestError, CannotWrite):
     """The output path itself is not acceptable: it exists (without force), or has no folder."""
 
 
+class SomeFailed(VivavoceError):
+    """Some rows of a batch could not be made; the others were."""
+
+    exit_code = 3
+
+
 class BadCheckpoint(VivavoceError):
     """A checkpoint folder is incomplete, damaged, or made for another system or version."""
 

@@ -14,7 +14,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from vivavoce.errors import RequestError, UnknownName
+from vivavoce.media.still import is_still
 from vivavoce.speak.text import read_text_file
+from vivavoce.systems.imagined import DRAWN, imagining
 from vivavoce.systems.options import parsed
 from vivavoce.types import FPS
 
@@ -24,6 +26,11 @@ MOST_BYTES = 500_000_000
 """Largest list that is read, in bytes."""
 FILES = ("portrait", "text_file", "speech", "voice_sample", "pose")
 """Columns that name a file; a path that is not absolute is looked for beside the list."""
+
+ABOUT_FILES = ("output", "keep", "sound", "strict")
+"""Columns about reading and writing, which a `Talker` is not asked."""
+SPEAK_ONLY = ("portrait", "voice_sample", "instruction", "face")
+IMAGINE_ONLY = ("prompt", "render", "keep")
 
 
 def _settings(value: Any) -> Any:
@@ -38,11 +45,14 @@ class Job(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    command: Literal["speak"] = "speak"
+    command: Literal["speak", "imagine"] = "speak"
     """Command that makes the clip."""
     output: str = ""
     """Path of the clip below the folder of the batch; the row's number with .mp4 if none."""
-    system: str = "portrait"
+    keep: str = ""
+    """Path below the folder of the batch where an imagined person is stored."""
+    system: str | None = None
+    """Name of the system; portrait speaks and drawn imagines, if none."""
     portrait: Path | None = None
     text: str | None = None
     text_file: Path | None = None
@@ -50,6 +60,7 @@ class Job(BaseModel):
     voice: str | None = None
     voice_sample: Path | None = None
     instruction: str | None = None
+    prompt: str | None = None
     pose: Path | None = None
     emotion: str = "neutral"
     rate: float = 1.0
@@ -60,9 +71,38 @@ class Job(BaseModel):
     lively: float = 1.0
     face: int | None = None
     sound: str = "recording"
+    render: str | None = None
+    """Who draws an imagined person, as --render of `vivavoce imagine`."""
     strict: bool = False
     set: Annotated[dict[str, Any], BeforeValidator(_settings)] = {}
     """Options of the system, as --set has them: "name=value name=value"."""
+
+    @property
+    def talker(self) -> str:
+        """Name of the system that makes the clip.
+
+        Raises: RequestError: `render` does not go with it.
+        """
+        if self.command == "imagine":
+            return imagining(self.system, self.render)
+        return self.system or "portrait"
+
+    @property
+    def is_face(self) -> bool:
+        """Whether a face alone is asked for, not a clip."""
+        return self.command == "imagine" and is_still(self.output)
+
+    def check(self) -> None:
+        """Hold the columns against the command.
+
+        Raises: RequestError: one belongs to the other command, or two exclude each other.
+        """
+        if self.text is not None and self.text_file is not None:
+            raise RequestError("Give text or text_file, not both.")
+        foreign = IMAGINE_ONLY if self.command == "speak" else SPEAK_ONLY
+        for name in foreign:
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise RequestError(f"The command {self.command} has no {name}.")
 
     def file(self, column: str, beside: Path) -> Path | None:
         """The file that a column of `FILES` names; one that is not absolute lies in `beside`."""
@@ -70,19 +110,17 @@ class Job(BaseModel):
         return None if named is None else beside / named
 
     def asked(self, beside: Path) -> dict[str, Any]:
-        """The arguments of a `Talker` that the row stands for."""
-        words = self.text
-        if self.text_file is not None:
-            if words is not None:
-                raise RequestError("Give text or text_file, not both.")
-            words = read_text_file(beside / self.text_file)
+        """The arguments of a `Talker` that the row stands for; its files lie in `beside`."""
+        plain = self.model_dump(exclude={*FILES, *ABOUT_FILES, "command", "system", "set"})
         files = {name: self.file(name, beside) for name in FILES if name != "text_file"}
-        return {
-            **files, "text": words, "voice": self.voice, "instruction": self.instruction,
-            "emotion": self.emotion, "rate": self.rate, "fps": self.fps, "seed": self.seed,
-            "size": None if self.size == "full" else self.size, "still": self.still,
-            "lively": self.lively, "face": self.face, **self.set,
-        }  # fmt: skip
+        file = self.file("text_file", beside)
+        words = self.text if file is None else read_text_file(file)
+        voice = self.voice
+        if voice is not None and voice.lower().endswith(".onnx"):
+            voice = str(beside / voice)
+        size = None if self.size == "full" else self.size
+        drawn = {} if plain.pop("render") in (None, DRAWN) else {"render": self.render}
+        return {**plain, **files, "text": words, "voice": voice, "size": size, **drawn, **self.set}
 
 
 @dataclass(frozen=True)
@@ -126,8 +164,8 @@ def _of_csv(text: str, path: Path) -> Iterator[Mapping[str, Any] | Exception]:
                 continue
             if len(cells) > len(names):
                 yield RequestError(
-                    f"It has {len(cells)} cells, but there are {len(names)} columns. Put texts with "
-                    "commas in quotes."
+                    f"It has {len(cells)} cells, but there are {len(names)} columns. Put texts "
+                    "with commas in quotes."
                 )
             else:
                 yield dict(zip(names, cells, strict=False))
@@ -167,6 +205,6 @@ def _row(number: int, value: Mapping[str, Any] | Exception) -> Row:
         first = error.errors()[0]
     except RequestError as error:
         return Row(number, None, error)
-    name, why = first["loc"][0], first["msg"][0].lower() + first["msg"][1:]
+    name, why = str(first["loc"][0]), first["msg"][0].lower() + first["msg"][1:]
     flaw = RequestError(f"The column {name} cannot be {first['input']!r}: {why}.")
     return Row(number, None, flaw)

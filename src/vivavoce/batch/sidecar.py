@@ -1,10 +1,10 @@
-"""The note beside each clip of a batch: what it was made of, so that a second run knows it again."""
+"""The note beside each clip of a batch: what it was made of, so that a second run knows it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -49,12 +49,14 @@ class Sidecar:
             return None
 
 
-def is_done(output: Path, recipe: Mapping[str, Any]) -> bool:
-    """Whether `output` is there, whole, and was made by this very `recipe`."""
+def is_done(output: Path, recipe: Mapping[str, Any], files: Sequence[Path]) -> bool:
+    """Whether the clip `output` was made by this very `recipe`, and its `files` are what was made.
+
+    Raises: OSError: a file cannot be read.
+    """
     note = Sidecar.read(output)
     if note is None or note.made is None or note.recipe != recipe:
         return False
-    files = files_of(output)
     return bool(files) and note.made.get("sha256") == digest(files)
 
 

@@ -9,15 +9,11 @@ import typer
 
 from vivavoce.cli import arguments as a
 from vivavoce.cli.bars import print_json, say, seconds_bar
-from vivavoce.errors import RequestError
 
 if TYPE_CHECKING:
     from vivavoce.systems.talker import Talker
 
 app = typer.Typer()
-
-DRAWN = "drawn"
-"""The system that imagines where none is named."""
 
 
 @app.command()
@@ -72,15 +68,16 @@ def imagine(
     as_json: a.Json = False,
 ) -> None:
     """Imagine who speaks: a voice alone becomes a face that suits it, and says it."""
-    from vivavoce.media.still import STILL_SUFFIXES
+    from vivavoce.media.still import is_still
     from vivavoce.media.write import check_video
+    from vivavoce.systems.imagined import DRAWN, imagining
     from vivavoce.systems.options import parsed
 
-    face_alone = output.suffix.lower() in STILL_SUFFIXES and "%" not in output.name
+    face_alone = is_still(output)
     if not face_alone:
         check_video(output, force, fps)
     options = parsed(own or ())
-    name = _system(system, render)
+    name = imagining(system, render)
     if render is not None and name != DRAWN:
         options["render"] = render
     if strict:
@@ -109,19 +106,6 @@ def imagine(
         if what in summary["words"]:
             say(f"{what}: {summary['words'][what]}", quiet or as_json)
     print_json(summary, as_json)
-
-
-def _system(system: str | None, render: str | None) -> str:
-    """The system that imagines: the one that is named, or the one that --render names."""
-    if render == DRAWN and system not in (None, DRAWN):
-        raise RequestError(
-            f"--render {DRAWN} paints a person of its own: leave out --system {system}."
-        )
-    if render not in (None, DRAWN) and system in (None, DRAWN):
-        raise RequestError(
-            f"--render {render} is drawn by a system: name it by --system, e.g. --system s2tf."
-        )
-    return system or DRAWN
 
 
 def _face(

@@ -10,6 +10,7 @@ import pickle
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -151,7 +152,9 @@ def _end_with_parent() -> None:
     parent = parent_process()
     if parent is not None:
         parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)
+        while True:  # the pool takes the first signal for a failed item and begins the next
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(_GRACE_S)
 
 
 class _one_thread_each:

@@ -70,7 +70,8 @@ KINDS = {
     ".mov": FilmKind(
         "mov", {"movflags": "+faststart+use_metadata_tags"}, "libx264", QUALITY, MOV_SOUND
     ),
-    ".webm": FilmKind("webm", {}, "libvpx-vp9", VP9_QUALITY, OPUS),
+    # bitexact: the numbers by which the file calls its parts are drawn anew otherwise
+    ".webm": FilmKind("webm", {"fflags": "+bitexact"}, "libvpx-vp9", VP9_QUALITY, OPUS),
 }
 """Kinds of files by their suffix."""
 STREAM = FilmKind(

@@ -22,6 +22,12 @@ KEPT, FACE = "person.json", "face.png"
 """Files of a folder that holds an imagined person: what is known of them, and their picture."""
 
 
+def is_still(path: PathLike) -> bool:
+    """Whether a path names one picture, and not a video or a sequence of pictures."""
+    target = Path(path)
+    return target.suffix.lower() in STILL_SUFFIXES and "%" not in target.name
+
+
 @dataclass(frozen=True)
 class Still:
     """A picture of an imagined person, and what is known of it."""

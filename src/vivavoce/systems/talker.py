@@ -441,8 +441,7 @@ class Talker(ABC, Generic[OptionsOf]):
         if output not in cls.gives:
             gives = _listed(MADE[o] for o in OUTPUTS if o in cls.gives)
             raise RequestError(
-                f"The system {cls.name} gives {gives}, not {MADE[output]}. Choose "
-                "another --system."
+                f"The system {cls.name} gives {gives}, not {MADE[output]}. Choose another --system."
             )
         for name in sorted(request.given - cls.inputs(output)):
             raise RequestError(cls._refusal(name, output))
