@@ -9,6 +9,7 @@ from importlib import import_module
 from types import ModuleType
 
 EXTRAS = {
+    "c2pa": "c2pa",
     "faster_whisper": "judges",
     "jiwer": "measure",
     "lightning_fabric": "train",

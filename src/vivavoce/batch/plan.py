@@ -19,6 +19,7 @@ from vivavoce.look.face import Seen
 from vivavoce.media.clip import check_sound
 from vivavoce.media.files import existing
 from vivavoce.media.read import check_whole, probe_speech, read_picture
+from vivavoce.media.signature import check_signed
 from vivavoce.media.still import kept_face
 from vivavoce.media.write import check_kind
 from vivavoce.speak.voices import AUTO, find_voice
@@ -155,6 +156,8 @@ def _check_places(work: Work) -> None:
 def _check_request(work: Work, job: Job) -> None:
     """Hold the row against its system and its voice; nothing is loaded but the voice's tables."""
     check_sound(job.sound)
+    if (signer := job.signer(work.beside)) is not None:
+        check_signed(signer, work.output.suffix)
     talker, checkpoint = located(job.talker)
     asked = job.asked(work.beside)
     options = About.read(checkpoint).options

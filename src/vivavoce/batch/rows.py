@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from vivavoce.errors import RequestError, UnknownName
+from vivavoce.media.signature import LOCAL
 from vivavoce.media.still import is_still
 from vivavoce.speak.text import read_text_file
 from vivavoce.systems.imagined import DRAWN, imagining
@@ -27,7 +28,7 @@ MOST_BYTES = 500_000_000
 FILES = ("portrait", "text_file", "speech", "voice_sample", "pose")
 """Columns that name a file; a path that is not absolute is looked for beside the list."""
 
-ABOUT_FILES = ("output", "keep", "sound", "strict")
+ABOUT_FILES = ("output", "keep", "sound", "mark", "sign", "strict")
 """Columns about reading and writing, which a `Talker` is not asked."""
 SPEAK_ONLY = ("portrait", "voice_sample", "instruction", "face")
 IMAGINE_ONLY = ("prompt", "render", "keep")
@@ -73,6 +74,9 @@ class Job(BaseModel):
     sound: str = "recording"
     render: str | None = None
     """Who draws an imagined person, as --render of `vivavoce imagine`."""
+    mark: bool = True
+    sign: str | None = None
+    """Who signs the clip, as --sign: local, or a PEM file."""
     strict: bool = False
     set: Annotated[dict[str, Any], BeforeValidator(_settings)] = {}
     """Options of the system, as --set has them: "name=value name=value"."""
@@ -103,6 +107,10 @@ class Job(BaseModel):
         for name in foreign:
             if getattr(self, name) != type(self).model_fields[name].default:
                 raise RequestError(f"The command {self.command} has no {name}.")
+
+    def signer(self, beside: Path) -> str | None:
+        """Who signs the clip: "local", or the path of a PEM file."""
+        return self.sign if self.sign in (None, LOCAL) else str(beside / str(self.sign))
 
     def file(self, column: str, beside: Path) -> Path | None:
         """The file that a column of `FILES` names; one that is not absolute lies in `beside`."""

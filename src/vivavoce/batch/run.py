@@ -172,6 +172,7 @@ def _make(work: Work, device: str) -> float:
     """Write the clip, or the face alone; seconds of the clip."""
     job = work.job
     assert job is not None
+    signer = job.signer(work.beside)
     talker = _loaded(job.talker, device)
     asked = job.asked(work.beside)
     if work.seen is not None:
@@ -184,10 +185,13 @@ def _make(work: Work, device: str) -> float:
             known = {"system": talker.about.name, "seed": job.seed, "prompt": job.prompt}
             keep_person(work.keep, face, known, force=True)
         if job.is_face:
-            face.save(work.output, force=True)
+            face.save(work.output, force=True, sign=signer, marked=job.mark)
             return 0.0
-    # One thread of the encoder: the same bytes on every machine.
-    return talker(**asked).save(work.output, True, sound=job.sound, threads=1).seconds
+    saved = talker(**asked).save(
+        work.output, force=True, sound=job.sound, marked=job.mark, sign=signer,
+        threads=1,  # of the encoder: the same bytes on every machine
+    )  # fmt: skip
+    return saved.seconds
 
 
 @lru_cache(maxsize=4)

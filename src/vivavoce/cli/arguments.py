@@ -67,6 +67,19 @@ Strict = Annotated[
         help="Refuse a recording that is damaged, cut short or silent, instead of a warning.",
     ),
 ]
+Sign = Annotated[
+    str | None,
+    typer.Option(
+        help="Sign the file (C2PA): local, a certificate made here at first use, or a PEM file "
+        "with your certificates and key."
+    ),
+]
+Marked = Annotated[
+    bool,
+    typer.Option(
+        "--mark/--no-mark", help="The invisible mark in the picture; without it only to measure."
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print nothing but errors and warnings.")

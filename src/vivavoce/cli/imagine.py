@@ -62,18 +62,23 @@ def imagine(
     ] = None,
     own: a.Own = None,
     device: a.Device = "cpu",
+    mark: a.Marked = True,
+    sign: a.Sign = None,
     strict: a.Strict = False,
     force: a.Force = False,
     quiet: a.Quiet = False,
     as_json: a.Json = False,
 ) -> None:
     """Imagine who speaks: a voice alone becomes a face that suits it, and says it."""
+    from vivavoce.media.signature import check_signed
     from vivavoce.media.still import is_still
     from vivavoce.media.write import check_video
     from vivavoce.systems.imagined import DRAWN, imagining
     from vivavoce.systems.options import parsed
 
     face_alone = is_still(output)
+    if sign is not None:
+        check_signed(sign, output.suffix)
     if not face_alone:
         check_video(output, force, fps)
     options = parsed(own or ())
@@ -91,10 +96,10 @@ def imagine(
         talker = a.load(name, device)
         summary: dict[str, Any] = {"output": str(output), "system": talker.about.name, "seed": seed}
         if face_alone or keep is not None:
-            summary |= _face(talker, asked, output if face_alone else None, keep, force)
+            summary |= _face(talker, asked, output if face_alone else None, keep, force, sign, mark)
         if not face_alone:
             clip = talker(**asked, still=still, lively=lively, fps=fps)
-            saved = clip.save(output, force, progress(clip.seconds))
+            saved = clip.save(output, force, progress(clip.seconds), marked=mark, sign=sign)
             summary |= {
                 "seconds": round(saved.seconds, 3), "frames": saved.frames, "fps": clip.fps,
                 "width": clip.size[0], "height": clip.size[1], "words": clip.words,
@@ -109,14 +114,20 @@ def imagine(
 
 
 def _face(
-    talker: Talker[Any], asked: dict[str, Any], output: Path | None, keep: Path | None, force: bool
+    talker: Talker[Any],
+    asked: dict[str, Any],
+    output: Path | None,
+    keep: Path | None,
+    force: bool,
+    sign: str | None,
+    mark: bool,
 ) -> dict[str, Any]:
     """Write the face alone to `output`, the person to the folder `keep`, whichever is given."""
     from vivavoce.media.still import keep as keep_person
 
     made = talker.imagine(**asked)
     if output is not None:
-        made.save(output, force)
+        made.save(output, force, sign, mark)
     if keep is not None:
         known = {"system": talker.about.name, "seed": asked["seed"], "prompt": asked["prompt"]}
         keep_person(keep, made, known, force)

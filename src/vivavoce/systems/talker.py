@@ -414,10 +414,11 @@ class Talker(ABC, Generic[OptionsOf]):
         return found - {"pose", "still", "fps"} if output in ("speech", "words") else found
 
     def provenance(self, request: Request) -> Provenance:
-        """What is written into the files of this request: the checkpoint, the seed, and that the
-        person does not exist, where the system imagined one."""
-        imagined = "face" in self.gives and request.portrait is None
-        return Provenance(self.about.name, request.seed, imagined=imagined)
+        """What is written into the files of this request: the checkpoint, the seed, and whether the
+        person does not exist or a picture of one was animated."""
+        composed = request.portrait is not None
+        imagined = "face" in self.gives and not composed
+        return Provenance(self.about.name, request.seed, imagined=imagined, composed=composed)
 
     def _asked(self, output: Output, **asked: Any) -> tuple[Request, OptionsOf]:
         return self.check(output, asked, self.about.options)
