@@ -60,13 +60,14 @@ class Stylist:
             heard = embeddings(self.net, manner(speech)).mean(1)
             style = self._drawn(self.net.heard, heard, seed, steps, sampler, guidance)
             return self._told(style, {"instruction from": "the voice, without words"})
-        source = "the words that were given" if instruction is not None else "the voice"
+        given = instruction is not None
         if instruction is None:
             assert self.instructor is not None
             instruction = self.instructor.of_speech(speech)
         read = understood(instruction)
-        if not read.asked.acts and read.asked.feeling is None and not read.refused:
+        if given and read.asked.is_empty and not read.refused:
             raise RequestError(_not_understood(read, instruction))
+        source = "the words that were given" if given else "the voice"
         embedding = self.embedding(read.spelt or "neutral")
         if way == "direct":
             with torch.no_grad():

@@ -131,8 +131,11 @@ class AviTalking(Talker[AviOptions]):
         if request.instruction is not None:
             raise RequestError("avi-talking writes the instruction itself here: leave out yours.")
         heard = self._hear(request, clock, spoken(request, clock))
+        if request.speech is not None:
+            check_voice(heard.begin)
+        assert self.stylist.instructor is not None
         with clock("instruct"):
-            return self._written(heard.begin)
+            return self.stylist.instructor.of_speech(heard.begin)
 
     def _hear(self, request: Request, clock: Clock, said: Spoken) -> _Heard:
         """The beginning of the speech, and all of it.
@@ -157,27 +160,13 @@ class AviTalking(Talker[AviOptions]):
                                    "instruction and the option way.")  # fmt: skip
             with clock("look"):
                 return self.stylist.of_clip(options.style_from, request.seed)
-        instruction = request.instruction
-        if instruction is None:
+        if request.instruction is None and request.speech is not None:
             check_voice(begin)
-            if options.way != "heard":
-                with clock("instruct"):
-                    instruction = self._written(begin)
-        with clock("style"):
-            chosen = self.stylist.choose(
-                begin, instruction, options.way, request.seed, options.steps, options.sampler,
-                options.guidance,
+        with clock("instruct"):
+            return self.stylist.choose(
+                begin, request.instruction, options.way, request.seed, options.steps,
+                options.sampler, options.guidance,
             )  # fmt: skip
-        if request.instruction is None and options.way != "heard":
-            told = {**chosen.words, "instruction from": "the voice"}
-            return replace(chosen, words=told)
-        return chosen
-
-    def _written(self, begin: Float) -> str:
-        """The instruction for the beginning of a speech."""
-        check_voice(begin)
-        assert self.stylist.instructor is not None
-        return self.stylist.instructor.of_speech(begin)
 
     def _listen(self, said: Iterable[Speech], clock: Clock) -> Iterator[tuple[Cues, Float]]:
         return clock.watch("listen", self.listener(said))
