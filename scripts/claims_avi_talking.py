@@ -235,7 +235,8 @@ def free(system: AviTalking) -> None:
     for text in FREE:
         read = understood(text)
         wanted = {base(name) for name, v in read.asked.units().items() if v >= 0.12}
-        row = system.stylist.effect(_style(system, text))
+        chosen = system.stylist.choose(np.zeros(0, np.float32), text, "diffusion", 0)
+        row = system.stylist.effect(chosen.style) + chosen.held
         units = units_shown(row[None, : len(ARKIT)], {})
         if wanted:
             recalls.append(len(wanted & units.keys()) / len(wanted))
@@ -251,10 +252,6 @@ def free(system: AviTalking) -> None:
           f"({len(recalls)} instructions that ask for units).\n")  # fmt: skip
     head = ["instruction", "asked, as read", "shown, against neutral", "not understood"]
     print(table(head, rows))
-
-
-def _style(system: AviTalking, text: str) -> torch.Tensor:
-    return system.stylist.choose(np.zeros(0, np.float32), text, "diffusion", 0).style
 
 
 def seconds(system: AviTalking, real: Path) -> None:

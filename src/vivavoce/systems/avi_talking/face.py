@@ -114,11 +114,11 @@ class Alive:
 
 
 def moving(
-    net: AviNet, style: Tensor, cues: Iterable[Cues], alive: Alive
+    net: AviNet, style: Tensor, held: Float, cues: Iterable[Cues], alive: Alive
 ) -> Iterator[Motion]:  # fmt: skip
-    """Motion of a whole clip, in pieces."""
+    """Motion of a whole clip, in pieces, with what is `held` [57] through it."""
     blocks = Blocks(net, style)
     for piece in cues:
-        yield from alive.push(blocks.push(stack_cues(piece)), piece.prosody)
+        yield from alive.push(blocks.push(stack_cues(piece)) + held, piece.prosody)
     nothing = np.zeros((0, SAID["listener"]), np.float32)
-    yield from alive.finish(blocks.push(nothing, last=True))
+    yield from alive.finish(blocks.push(nothing, last=True) + held)
