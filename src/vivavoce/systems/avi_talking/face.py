@@ -104,7 +104,7 @@ class Alive:
             pose[:, 1] += self._lively * nods
         gaze = self._gaze.push(pose[:, :2]) + held[:, 3:5]  # the eyes do not undo a turn asked for
         if not self._still:
-            pose[:, :3] += held[:, :3]
+            pose[:, :3] += min(self._lively, 1.0) * held[:, :3]
         lids = face[:, [ARKIT_INDEX["eyeBlinkLeft"], ARKIT_INDEX["eyeBlinkRight"]]].copy()
         show_eyes(face, blinks, gaze.astype(np.float32))
         for side, name in enumerate(("Left", "Right")):
