@@ -99,13 +99,14 @@ def speak(
         check_signed(sign, output.suffix)
     if not streamed:
         check_video(output, force, fps)
+    heard = a.recording(speech, text, text_file)
     said = a.words(text, text_file)
     if strict:
-        a.check_whole(speech, voice_sample)
+        a.check_whole(heard, voice_sample)
     with seconds_bar("speaking", quiet or as_json) as progress:
         talker = a.load(system, device)
         clip = talker(
-            portrait, said, speech, voice=voice, voice_sample=voice_sample,
+            portrait, said, heard, voice=voice, voice_sample=voice_sample,
             instruction=instruction, pose=pose or motion_from, emotion=emotion, seed=seed,
             size=side, still=still, lively=lively, face=face, rate=rate, fps=fps, **options,
         )  # fmt: skip
@@ -183,14 +184,15 @@ def motion(
     output = output or Path("motion.csv")
     if address is None:
         check_output(output, force, MOTION_SUFFIXES)
+    followed = a.recording(speech, text, text_file)
     if strict:
-        a.check_whole(speech)
+        a.check_whole(followed)
     talker = a.load(system, device)
     made_by = Provenance(talker.about.name, seed)
     with ExitStack() as stack:
         heard = Heard(stack.enter_context(sound_file(wav, made_by, force)) if wav else None)
         moves = talker.motion(
-            a.words(text, text_file), speech, voice=voice, instruction=instruction,
+            a.words(text, text_file), followed, voice=voice, instruction=instruction,
             emotion=emotion, seed=seed, still=still, lively=lively, rate=rate, fps=fps, heard=heard,
             **parsed(own or ()),
         )  # fmt: skip

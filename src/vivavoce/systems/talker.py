@@ -297,7 +297,7 @@ class Talker(ABC, Generic[OptionsOf]):
         # One thread as later, when chunks are made: sums are the same in every thread.
         with one_thread(), piece_of_work():
             clip = self.make(asked, chosen, Clock())
-        if isinstance(speech, str | Path):
+        if is_path(speech):
             clip.recording = speech
         return clip
 
