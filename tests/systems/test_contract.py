@@ -153,7 +153,7 @@ def test_what_is_not_taken_is_refused(system: Talker, person: Face) -> None:
         "portrait": person, "text": "x", "speech": Speech(np.zeros(RATE, np.float32)),
         "voice": "en-gb", "voice_sample": Speech(np.zeros(RATE, np.float32)),
         "instruction": "smile", "prompt": "glasses", "pose": person, "emotion": "happy",
-        "rate": 1.5, "still": True, "fps": 30, "lively": 0.5,
+        "rate": 1.5, "still": True, "fps": 30, "lively": 0.5, "background": "white",
     }  # fmt: skip
     assert given.keys() == set(INPUTS)
     for name in set(INPUTS) - system.inputs():

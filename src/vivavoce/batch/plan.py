@@ -227,6 +227,8 @@ def _recipe(work: Work, job: Job, hashed: _Hashes) -> dict[str, Any]:
     files["portrait"] = work.picture
     if job.voice is not None and job.voice.lower().endswith(".onnx"):
         files["voice"] = work.beside / job.voice
+    if (behind := Path(job.behind(work.beside) or "")).is_file():
+        files["background"] = behind
     inputs = {column: hashed(path) for column, path in files.items() if path is not None}
     recipe: dict[str, Any] = {
         "vivavoce": vivavoce.__version__, "options": options | {"kind": work.output.suffix},

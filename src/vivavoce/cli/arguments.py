@@ -77,6 +77,14 @@ Strict = Annotated[
         help="Refuse a recording that is damaged, cut short or silent, instead of a warning.",
     ),
 ]
+Behind = Annotated[
+    str | None,
+    typer.Option(
+        "--background",
+        help="What is behind the person: none (transparent: .webm, .mov, .png), a colour (#00ff00, "
+        "white), or a picture.",
+    ),
+]
 Sign = Annotated[
     str | None,
     typer.Option(

@@ -58,6 +58,7 @@ def speak(
     system: a.System = "portrait",
     own: a.Own = None,
     device: a.Device = "cpu",
+    background: a.Behind = None,
     mark: a.Marked = True,
     sign: a.Sign = None,
     strict: a.Strict = False,
@@ -108,7 +109,8 @@ def speak(
         clip = talker(
             portrait, said, heard, voice=voice, voice_sample=voice_sample,
             instruction=instruction, pose=pose or motion_from, emotion=emotion, seed=seed,
-            size=side, still=still, lively=lively, face=face, rate=rate, fps=fps, **options,
+            size=side, still=still, lively=lively, face=face, rate=rate, fps=fps,
+            background=background, **options,
         )  # fmt: skip
         target = sys.stdout.buffer if streamed else output
         saved = clip.save(target, force, progress(clip.seconds), sound, marked=mark, sign=sign)

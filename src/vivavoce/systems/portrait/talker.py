@@ -12,18 +12,21 @@ import numpy as np
 from vivavoce.listen.content import ContentModel
 from vivavoce.listen.listener import Listener
 from vivavoce.look import face478
+from vivavoce.look.cutout import cut_out
 from vivavoce.media.clip import Clip
 from vivavoce.media.clock import Clock
 from vivavoce.move import PortraitMover, load_mover
 from vivavoce.move.rate import at_rate
 from vivavoce.nn.devices import pick
 from vivavoce.nn.threads import one_threaded
+from vivavoce.render.background import Background
 from vivavoce.render.repair import RepairNet
 from vivavoce.render.warp import Renderer
 from vivavoce.systems.talker import About, NoOptions, Request, Talker, spoken
 from vivavoce.types import (
     FPS,
     RATE,
+    Bytes,
     Chunk,
     Cues,
     Face,
@@ -41,7 +44,7 @@ class Portrait(Talker[NoOptions]):
 
     name = "portrait"
     needs = (frozenset({"portrait"}), frozenset({"text", "speech"}))
-    takes = frozenset({"voice", "emotion", "rate", "still", "lively", "fps"})
+    takes = frozenset({"voice", "emotion", "rate", "still", "lively", "fps", "background"})
     gives = frozenset({"pictures", "motion"})
     space = "arkit52"
 
@@ -72,14 +75,18 @@ class Portrait(Talker[NoOptions]):
         with clock("look"):
             assert request.portrait is not None
             person = self.look(request.portrait, request.face)
+            if request.background is not None:
+                person = cut_out(person)
             renderer = Renderer(person, self.model, request.size, self.repair)
         said = spoken(request, clock, person)
         chunks = self._chunks(renderer, person, said.pieces, request, clock)
         made_by = replace(self.provenance(request), voice=said.voice)
-        return Clip(
+        clip = Clip(
             one_threaded(chunks), renderer.size, made_by, said.seconds, clock, said.words,
             request.fps,
         )  # fmt: skip
+        clip.transparent = request.background is not None and request.background.picture is None
+        return clip
 
     def make_motion(
         self, request: Request, options: NoOptions, clock: Clock
@@ -114,8 +121,21 @@ class Portrait(Talker[NoOptions]):
         moves = at_rate(self._move(cues, request, clock), request.fps)  # 2. how the face moves
         for motion in short(moves):
             with clock("render"):
-                frames = renderer.render(motion)  # 3. what is seen
-            yield Chunk(frames, sound.take(len(motion), request.fps), request.fps)
+                frames, alphas = _rendered(renderer, motion, request.background)  # 3. what is seen
+            yield Chunk(frames, sound.take(len(motion), request.fps), request.fps, alphas)
+
+
+def _rendered(
+    renderer: Renderer, motion: Motion, background: Background | None
+) -> tuple[Bytes, Bytes | None]:
+    """Frames [T, H, W, 3], before the background that is asked for, and their alpha [T, H, W] if
+    nothing is behind them."""
+    if background is None:
+        return renderer.render(motion), None
+    width, height = renderer.size
+    alphas = np.empty((len(motion), height, width), np.uint8)
+    frames = renderer.render(motion, alphas)
+    return background.behind(frames, alphas), alphas if background.picture is None else None
 
 
 def short(motions: Iterable[Motion]) -> Iterator[Motion]:
