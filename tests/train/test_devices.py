@@ -29,6 +29,15 @@ NARROW = {
     "sdm": (
         "size=64", "width=16", "layers=1", "renderer=[8, 8, 8, 8]", "perceptual=corpus",
     ),
+    "avi-talking": (
+        "space=arkit52", "hearing=manner", "content_from=listener", "language_model=own",
+        "text_from=own", "text_transformer=own", "queries=3", "query_width=16", "query_layers=1",
+        "query_heads=4", "text_layers=1", "llama_width=16", "llama_layers=1", "llama_heads=4",
+        "llama_hidden=32", "text_width=16", "aligned=16", "aligner_width=16", "style=16",
+        "style_width=16", "style_layers=1", "style_heads=4", "references=8", "content=16",
+        "generator_width=16", "generator_layers=1", "generator_heads=4", "prior_width=16",
+        "prior_layers=1", "prior_heads=4", "subjects=8",
+    ),
     "ttsf": (
         "size=64", 'channels={"4": 16, "8": 16, "16": 12, "32": 8, "64": 8}', "code=24",
         "motions=16", "compressed=5", "mapper_width=8", "prior_width=16", "prior_layers=1",

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vivavoce.cli import batch, data, imagine, measure, speak, train, verify
+from vivavoce.cli import batch, data, describe, imagine, measure, speak, train, verify
 from vivavoce.errors import MediaWarning, VivavoceError, VoiceWarning
 
 STOPPED = 130
@@ -28,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (speak, imagine, batch, verify, train, measure, data):
+for part in (speak, imagine, describe, batch, verify, train, measure, data):
     app.add_typer(part.app)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -128,6 +129,9 @@ def speak(
     say(f"{saved.path}: {saved.seconds:.1f} s, {clip.size[0]}x{clip.size[1]}", quiet or as_json)
     if (voice or "auto").strip().lower() == "auto" and "voice" in clip.words:
         say(f"voice: {clip.words['voice']}; --voice takes another", quiet or as_json)
+    for name in ("instruction", "not understood", "left out", "shown"):
+        if name in clip.words:
+            say(f"{name}: {clip.words[name]}", quiet or as_json)
     print_json(summary, as_json)
 
 
@@ -142,7 +146,8 @@ def motion(
             "-o",
             "--output",
             help=".csv (Live Link Face), .npz, .glb (glTF), .bvh, .a2f.json (Audio2Face), "
-            ".anim.json and .visemes.json (TalkingHead), .rhubarb.json, .tsv, .xml (Rhubarb); "
+            ".anim.json and .visemes.json (TalkingHead), .rhubarb.json, .tsv, .xml (Rhubarb), "
+            ".mp4 (the grey mesh as a video); "
             "motion.csv if none.",
         ),
     ] = None,
@@ -170,6 +175,7 @@ def motion(
     strict: a.Strict = False,
     force: a.Force = False,
     quiet: a.Quiet = False,
+    as_json: a.Json = False,
 ) -> None:
     """Write how a face moves with speech: 52 ARKit curves and the head, for 3D programs."""
     from vivavoce.media.export import MOTION_SUFFIXES, write_motion
@@ -178,38 +184,54 @@ def motion(
     from vivavoce.media.provenance import Provenance
     from vivavoce.media.sound import sound_file
     from vivavoce.systems.heard import Heard
+    from vivavoce.systems.mesh_video import SUFFIXES, mesh_clip
     from vivavoce.systems.options import parsed
+    from vivavoce.systems.portrait.talker import SoundQueue
 
     if to is not None and output is not None:
         raise RequestError("Give -o or --to, not both.")
     address = Address.parse(to) if to is not None else None
     output = output or Path("motion.csv")
     if address is None:
-        check_output(output, force, MOTION_SUFFIXES)
+        check_output(output, force, (*MOTION_SUFFIXES, *SUFFIXES))
     followed = a.recording(speech, text, text_file)
     if strict:
         a.check_whole(followed)
     talker = a.load(system, device)
-    made_by = Provenance(talker.about.name, seed)
+    made_by, sound = Provenance(talker.about.name, seed), SoundQueue()
     with ExitStack() as stack:
-        heard = Heard(stack.enter_context(sound_file(wav, made_by, force)) if wav else None)
+        written_wav = stack.enter_context(sound_file(wav, made_by, force)) if wav else None
+        film = output.suffix.lower() in SUFFIXES and address is None
+        heard = Heard(*(each for each in (written_wav, sound.hear if film else None) if each))
         moves = talker.motion(
             a.words(text, text_file), followed, voice=voice, instruction=instruction,
             emotion=emotion, seed=seed, still=still, lively=lively, rate=rate, fps=fps, heard=heard,
             **parsed(own or ()),
         )  # fmt: skip
-        moves = told(moves, stack.enter_context(seconds_bar("moving", quiet))(None))
+        made_by = replace(made_by, instruction=heard.words.get("instruction", ""),
+                          shown=heard.words.get("shown", ""))  # fmt: skip
+        moves = told(moves, stack.enter_context(seconds_bar("moving", quiet or as_json))(None))
         if address is not None:
             sent = send_motion(moves, address, heard)
             line = f"{to}: {sent.seconds:.1f} s, {sent.frames} frames"
             line += f", the latest {1000 * sent.latest_s:.0f} ms late"
+        elif film:
+            saved = mesh_clip(moves, sound, talker.face_model(), made_by, fps=fps).save(
+                output, force
+            )
+            line = f"{saved.path}: {saved.seconds:.1f} s, {saved.frames} frames"
         else:
             written = write_motion(
                 moves, output, talker.face_model(), provenance=made_by, force=force, said=heard,
                 sound=str(wav or speech or ""),
             )  # fmt: skip
             line = f"{written.path}: {written.seconds:.1f} s, {written.frames} frames"
-    say(line, quiet)
+    say(line, quiet or as_json)
+    for name, text_told in heard.words.items():
+        say(f"{name}: {text_told}", quiet or as_json)
+    target = str(to or output)
+    print_json({"output": target, "seed": seed, "system": talker.about.name,
+                "words": heard.words}, as_json)  # fmt: skip
 
 
 @app.command()

@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from vivavoce.data import annotate
+from vivavoce.data.flame_fits import flame_fit
 from vivavoce.data.folder import claim, failure, write_json
 from vivavoce.data.layouts import find_layout
 from vivavoce.data.layouts.base import Found
@@ -217,10 +219,18 @@ def make_sample(clip: Found, rules: Rules, split: str) -> Sample:
         },
         "attributes": clip.attributes,
     }
+    tracks = _tracks(points, seen)
+    fit = flame_fit(clip.video, round(clip.start_s * FPS), len(landmarks))
+    if fit is not None:
+        tracks["flame"] = fit
+    if clip.instruction is None and rules.set in annotate.SETS:
+        about["instruction"] = annotate.annotate(
+            clip.key, clip.emotion, clip.intensity, tracks["expression"]
+        )
     if clip.words:
         end = len(landmarks) / FPS
         about["words"] = [[w, a, min(b, end)] for w, a, b in clip.words if a < end]
-    return Sample(clip.key, about, sound, pictures, _tracks(points, seen))
+    return Sample(clip.key, about, sound, pictures, tracks)
 
 
 def _frames(clip: Found, longest_s: float) -> Iterator[Bytes]:

@@ -31,6 +31,10 @@ class Provenance:
     """Version of vivavoce that made the clip."""
     voice: str = ""
     """Name of the voice that was heard; "" for a recording."""
+    instruction: str = ""
+    """What the face was asked to do, in words; "" where nothing was asked."""
+    shown: str = ""
+    """What the face was found to do of it; "" where that is not known."""
     imagined: bool = False
     """Whether the person that is seen was imagined, and does not exist."""
     composed: bool = False
@@ -62,6 +66,10 @@ class Provenance:
         }
         if self.voice:
             tags["vivavoce-voice"] = self.voice
+        if self.instruction:
+            tags["vivavoce-instruction"] = self.instruction
+        if self.shown:
+            tags["vivavoce-shown"] = self.shown
         return tags if self.seed is None else tags | {"vivavoce-seed": str(self.seed)}
 
 

@@ -8,7 +8,11 @@ from torch import Tensor
 
 
 def info_nce(
-    queries: Tensor, keys: Tensor, temperature: float = 0.07, both: bool = False
+    queries: Tensor,
+    keys: Tensor,
+    temperature: float = 0.07,
+    both: bool = False,
+    same: Tensor | None = None,
 ) -> Tensor:
     """InfoNCE (van den Oord et al. 2018, eq. 4) over a batch: row i of one belongs to row i of the
     other; all other rows are negatives.
@@ -18,9 +22,14 @@ def info_nce(
         keys: [B, S].
         temperature: Divides the cosines.
         both: Mean of both directions (CLIP's form; Radford et al. 2021).
+        same: Bool [B, B]: rows that belong together though they are not the same row, such as items
+            with the same text; they are no negatives.
     """
     cosines = F.normalize(queries, dim=1) @ F.normalize(keys, dim=1).T / temperature
     own = torch.arange(len(cosines), device=cosines.device)
+    if same is not None:
+        others = same & ~torch.eye(len(own), dtype=torch.bool, device=own.device)
+        cosines = cosines.masked_fill(others, float("-inf"))
     loss = F.cross_entropy(cosines, own)
     return (loss + F.cross_entropy(cosines.T, own)) / 2 if both else loss
 

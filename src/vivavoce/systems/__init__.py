@@ -21,6 +21,7 @@ SYSTEMS = {
     "drawn": "vivavoce.systems.drawn",
     "sdm": "vivavoce.systems.sdm",
     "ttsf": "vivavoce.systems.ttsf",
+    "avi-talking": "vivavoce.systems.avi_talking",
 }
 """Systems that ship: the name of each, and the package that it lives in."""
 

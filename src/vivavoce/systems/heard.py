@@ -21,9 +21,11 @@ class Heard:
     the likeliest sound of each video frame, as the system itself heard it.
     """
 
-    def __init__(self, samples: Callable[[Float], None] | None = None) -> None:
-        """`samples` is called with the sound [n], mono at 16 kHz, piece by piece."""
+    def __init__(self, *samples: Callable[[Float], None]) -> None:
+        """Each of `samples` is called with the sound [n], mono at 16 kHz, piece by piece."""
         self._samples = samples
+        self.words: dict[str, str] = {}
+        """Texts about the motion that were written while it was made, as `Clip.words`."""
         self._exact: list[Phone] = []
         self._guessed: list[Phone] = []
         self._frames = self._count = 0
@@ -35,8 +37,8 @@ class Heard:
             self._count += len(piece.samples)
             for phone in piece.phones or ():
                 self._exact.append(Phone(phone.symbol, start + phone.start_s, start + phone.end_s))
-            if self._samples is not None:
-                self._samples(piece.samples)
+            for take in self._samples:
+                take(piece.samples)
             yield piece
 
     def cues(self, heard: Iterable[Cues]) -> Iterator[Cues]:

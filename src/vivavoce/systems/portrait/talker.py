@@ -161,6 +161,10 @@ class SoundQueue:
             self._waiting.append(samples)
             yield cues
 
+    def hear(self, samples: Float) -> None:
+        """Keep samples [n]."""
+        self._waiting.append(samples)
+
     def take(self, frames: int, fps: int = FPS) -> Float:
         """The samples of the next `frames` at `fps` a second; silence once the sound has ended."""
         self._frames += frames
