@@ -15,13 +15,13 @@ FLOOR = 1e-9
 
 
 @cache
-def mel_filters(fft: int, mels: int = MELS) -> Float:
-    """Triangular filters [fft / 2 + 1, mels] from 0 to 8 kHz, of equal area.
+def mel_filters(fft: int, mels: int = MELS, rate: int = RATE) -> Float:
+    """Triangular filters [fft / 2 + 1, mels] from 0 to 8 kHz, of equal area, for sound at `rate`.
 
     The scale is Slaney's (Auditory Toolbox, 1998): linear to 1 kHz, then logarithmic.
     """
     hertz = _to_hertz(np.linspace(0, _to_mel(RATE / 2), mels + 2))
-    bins = np.linspace(0, RATE / 2, fft // 2 + 1)[:, None]
+    bins = np.linspace(0, rate / 2, fft // 2 + 1)[:, None]
     rising = (bins - hertz[:-2]) / np.diff(hertz)[:-1]
     falling = (hertz[2:] - bins) / np.diff(hertz)[1:]
     area = 2 / (hertz[2:] - hertz[:-2])
