@@ -35,6 +35,7 @@ LINE = "My mum bakes bread, and Bob eats it all."
 SHORT = "Hi there."
 MAKES = {
     "pictures": Talker.make,
+    "face": Talker.make_face,
     "motion": Talker.make_motion,
     "speech": Talker.make_speech,
     "words": Talker.make_words,

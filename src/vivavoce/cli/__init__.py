@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vivavoce.cli import data, measure, speak, train
+from vivavoce.cli import data, imagine, measure, speak, train
 from vivavoce.errors import MediaWarning, VivavoceError, VoiceWarning
 
 STOPPED = 130
@@ -27,7 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (speak, train, measure, data):
+for part in (speak, imagine, train, measure, data):
     app.add_typer(part.app)
 
 

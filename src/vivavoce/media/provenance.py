@@ -25,14 +25,17 @@ class Provenance:
     """Version of vivavoce that made the clip."""
     voice: str = ""
     """Name of the voice that was heard; "" for a recording."""
+    imagined: bool = False
+    """Whether the person that is seen was imagined, and does not exist."""
 
     def tags(self) -> dict[str, str]:
         """The metadata of a file: plain words for people, keys for programs."""
         drawn = "" if self.seed is None else f", seed {self.seed}"
+        nobody = " The person does not exist." if self.imagined else ""
         tags = {
             "title": "Synthetic media made with vivavoce",
             "comment": f"Synthetic media: made by vivavoce {self.version} with the model "
-            f"{self.model}{drawn}. It is not a recording.",
+            f"{self.model}{drawn}. It is not a recording.{nobody}",
             "synthetic-media": "yes",
             "digital-source-type": SOURCE_TYPE,
             "vivavoce-version": self.version,

@@ -27,10 +27,10 @@ class HalloSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
+    latents: int = 4
+    """Channels of the latents."""
     channels: tuple[int, ...] = (320, 640, 1280, 1280)
-    """Of the feature maps, from the largest to the smallest."""
-    attended: tuple[bool, ...] = (True, True, True, False)
-    """Which sizes have attention."""
+    """Of the feature maps, from the largest to the smallest; all but the last have attention."""
     layers: int = 2
     """Layers at each size on the way down; one more on the way up."""
     groups: int = 32
@@ -62,7 +62,7 @@ class HalloSettings(BaseModel):
     @property
     def slots(self) -> tuple[int, ...]:
         """Width of each layer with attention, in the order that they are run."""
-        down = [c for c, a in zip(self.channels, self.attended, strict=True) if a]
+        down = self.channels[:-1]
         up = [c for c in reversed(down) for _ in range(self.layers + 1)]
         return (*(c for c in down for _ in range(self.layers)), self.channels[-1], *up)
 
@@ -97,11 +97,12 @@ def base_unet(s: HalloSettings) -> Any:
     """Stable Diffusion's U-Net in these sizes."""
     from diffusers import UNet2DConditionModel
 
-    with_attention = [("CrossAttn" if a else "") for a in s.attended]
+    seeing = len(s.channels) - 1
     return UNet2DConditionModel(
-        in_channels=4, out_channels=4, block_out_channels=s.channels, layers_per_block=s.layers,
-        down_block_types=tuple(f"{a}DownBlock2D" for a in with_attention),
-        up_block_types=tuple(f"{a}UpBlock2D" for a in reversed(with_attention)),
+        in_channels=s.latents, out_channels=s.latents,
+        block_out_channels=s.channels, layers_per_block=s.layers,
+        down_block_types=("CrossAttnDownBlock2D",) * seeing + ("DownBlock2D",),
+        up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * seeing,
         cross_attention_dim=s.context, attention_head_dim=s.heads, norm_num_groups=s.groups,
     )  # fmt: skip
 

@@ -89,6 +89,7 @@ KINDS: Mapping[str, Callable[[str, Any], Any]] = {
     "text": _words,
     "voice": _voice,
     "instruction": _words,
+    "prompt": _words,
     "pose": _pose,
     "emotion": _emotion,
     "still": _yes_or_no,

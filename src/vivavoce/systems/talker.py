@@ -37,6 +37,7 @@ from vivavoce.media.held import is_path
 from vivavoce.media.picture import Picturelike, read_picture
 from vivavoce.media.provenance import Provenance
 from vivavoce.media.speech import Speechlike, heard
+from vivavoce.media.still import Still, kept_face
 from vivavoce.move.rate import at_rate
 from vivavoce.nn.forks import piece_of_work
 from vivavoce.nn.threads import one_thread, one_threaded
@@ -66,6 +67,7 @@ Input = Literal[
     "voice",
     "voice_sample",
     "instruction",
+    "prompt",
     "pose",
     "emotion",
     "rate",
@@ -74,8 +76,9 @@ Input = Literal[
     "lively",
 ]
 """What a system can be given; the names are those of the fields of `Request`."""
-Output = Literal["pictures", "motion", "speech", "words"]
-"""What a system can make: a video, a movement without a picture, a voice alone, a written text."""
+Output = Literal["pictures", "face", "motion", "speech", "words"]
+"""What a system can make: a video, the face alone that it imagines, a movement without a picture, a
+voice alone, a written text."""
 
 INPUTS: tuple[Input, ...] = get_args(Input)
 OUTPUTS: tuple[Output, ...] = get_args(Output)
@@ -87,6 +90,7 @@ ASKED: Mapping[Input, str] = {
     "voice": "a voice (--voice)",
     "voice_sample": "a sample of the voice (--voice-sample)",
     "instruction": "an instruction in words (--instruction)",
+    "prompt": "a description of the person in words (--prompt)",
     "pose": "a picture or video to take the head's pose from (--pose)",
     "emotion": "an emotion (--emotion)",
     "rate": "a speaking rate (--rate)",
@@ -98,6 +102,7 @@ ASKED: Mapping[Input, str] = {
 
 MADE: Mapping[Output, str] = {
     "pictures": "a video (vivavoce speak)",
+    "face": "a face alone (vivavoce imagine -o face.png)",
     "motion": "motion without a picture (vivavoce motion)",
     "speech": "a voice alone (vivavoce voice)",
     "words": "a written text (vivavoce describe)",
@@ -127,6 +132,8 @@ class Request:
     """A recording of the voice that `text` is to be said in."""
     instruction: str | None = None
     """What the face is to do, in words, e.g. "She smiles broadly and raises her brows."."""
+    prompt: str | None = None
+    """What the person looks like, in words, e.g. "round glasses, long grey hair"."""
     pose: PathLike | Bytes | Face | None = None
     """A picture or a video whose head pose and movement are taken instead of drawn ones."""
     emotion: Emotion = field(default_factory=Emotion)
@@ -242,6 +249,7 @@ class Talker(ABC, Generic[OptionsOf]):
         voice: Voicelike | None = None,
         voice_sample: Speechlike | None = None,
         instruction: str | None = None,
+        prompt: str | None = None,
         pose: Portraitlike | None = None,
         emotion: str | Emotion | None = "neutral",
         still: bool = False,
@@ -265,6 +273,7 @@ class Talker(ABC, Generic[OptionsOf]):
                 "emma:0.6+sarah:0.4", or a piper file; None or "auto": it is chosen.
             voice_sample: A recording of the voice that the text is to be said in.
             instruction: What the face is to do, in words.
+            prompt: What the person looks like, in words, for systems that imagine one.
             pose: A picture or video whose head pose and movement are taken.
             emotion: "happy" or "happy:0.7"; the eight of `types.EMOTIONS`; None is neutral.
             still: Keep the head still.
@@ -281,9 +290,9 @@ class Talker(ABC, Generic[OptionsOf]):
         """
         asked, chosen = self._asked(
             "pictures", portrait=portrait, text=text, speech=speech, voice=voice,
-            voice_sample=voice_sample, instruction=instruction, pose=pose, emotion=emotion,
-            still=still, lively=lively, face=face, seed=seed, size=size, rate=rate, fps=fps,
-            **options,
+            voice_sample=voice_sample, instruction=instruction, prompt=prompt, pose=pose,
+            emotion=emotion, still=still, lively=lively, face=face, seed=seed, size=size,
+            rate=rate, fps=fps, **options,
         )  # fmt: skip
         # One thread as later, when chunks are made: sums are the same in every thread.
         with one_thread(), piece_of_work():
@@ -291,6 +300,17 @@ class Talker(ABC, Generic[OptionsOf]):
         if isinstance(speech, str | Path):
             clip.recording = speech
         return clip
+
+    def imagine(self, speech: Speechlike | None = None, **asked: Any) -> Still:
+        """The face alone that the system imagines for a voice: who might this be?
+
+        `asked` are further inputs and options by the names that `__call__` has.
+
+        Raises: as `__call__`; RequestError: this system imagines nobody.
+        """
+        request, options = self._asked("face", speech=speech, **asked)
+        with one_thread(), piece_of_work():
+            return self.make_face(request, options, Clock())
 
     def motion(
         self, text: str | None = None, speech: Speechlike | None = None, **asked: Any
@@ -331,13 +351,15 @@ class Talker(ABC, Generic[OptionsOf]):
         """Find and measure the person; do it once to make many clips of one picture.
 
         Args:
-            portrait: A picture as `__call__` takes it.
+            portrait: A picture as `__call__` takes it, or a folder that keeps an imagined person.
             face: Which face, from 1, the largest first; None is the largest.
 
         Raises: BadMedia, NoFace, RequestError: see their messages.
         """
         if isinstance(portrait, Face):
             return portrait
+        if is_path(portrait) and Path(portrait).is_dir():
+            portrait = kept_face(Path(portrait))
         face = settled({"face": face})["face"]
         with one_thread(), piece_of_work():
             name = str(portrait) if is_path(portrait) else "the picture"
@@ -353,6 +375,10 @@ class Talker(ABC, Generic[OptionsOf]):
 
     def make(self, request: Request, options: OptionsOf, clock: Clock) -> Clip:
         """The clip; needed where `gives` names "pictures"."""
+        raise NotImplementedError
+
+    def make_face(self, request: Request, options: OptionsOf, clock: Clock) -> Still:
+        """The face alone; needed where `gives` names "face"."""
         raise NotImplementedError
 
     def make_motion(
@@ -383,11 +409,15 @@ class Talker(ABC, Generic[OptionsOf]):
         found: frozenset[Input] = frozenset().union(*cls.needs_for(output)) | cls.takes
         if output == "motion":  # it is brought to another frame rate when it is made
             return found | {"fps"}
+        if output == "face":  # it does not move
+            return found - {"still", "fps", "lively"}
         return found - {"pose", "still", "fps"} if output in ("speech", "words") else found
 
     def provenance(self, request: Request) -> Provenance:
-        """What is written into the files of this request: the checkpoint and the seed."""
-        return Provenance(self.about.name, request.seed)
+        """What is written into the files of this request: the checkpoint, the seed, and that the
+        person does not exist, where the system imagined one."""
+        imagined = "face" in self.gives and request.portrait is None
+        return Provenance(self.about.name, request.seed, imagined=imagined)
 
     def _asked(self, output: Output, **asked: Any) -> tuple[Request, OptionsOf]:
         names = {f.name for f in fields(Request)}

@@ -130,10 +130,10 @@ class ImageFront(nn.Module):
 
     def __init__(self, settings: StfmSettings) -> None:
         super().__init__()
-        self.project = nn.Linear(6, settings.width)
+        self.project = nn.Linear(settings.latent.latent_channels + 2, settings.width)
 
     def forward(self, latents: Tensor, lips: Tensor, face: Tensor) -> Tensor:
-        """Tokens [B, h w, D] of the VAE's latents [B, 4, h, w] and masks [B, 1, S, S] of any
+        """Tokens [B, h w, D] of the VAE's latents [B, C, h, w] and masks [B, 1, S, S] of any
         size."""
         masks = [F.adaptive_avg_pool2d(mask, latents.shape[-2:]) for mask in (lips, face)]
         rows = torch.cat([latents, *masks], 1).flatten(2).transpose(1, 2)

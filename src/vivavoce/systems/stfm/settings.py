@@ -9,11 +9,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from vivavoce.nn.latent import TINY as LATENT_TINY
+from vivavoce.nn.latent import LatentSettings
 from vivavoce.render.hallo import HalloSettings
 from vivavoce.speak.code_gpt import CodeGptSettings
 from vivavoce.speak.hifigan import PRESETS as VOCODERS
 from vivavoce.speak.hifigan import HifiganSettings
 from vivavoce.speak.mel_codec import MelCodecSettings
+from vivavoce.speak.tokens import COUNT
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 Stream = Literal["audio", "video"]
@@ -102,13 +105,9 @@ class StfmSettings(BaseModel):
     """Of `voicing="mel"`; XTTS's own is fixed."""
     mel_width: int = 160
     """Channels of the network of `voicing="mel"` that makes the spectrogram."""
+    latent: LatentSettings = LatentSettings()
+    """The base whose VAE makes latents of pictures: Stable Diffusion 1.5's, or `latent-tiny`'s."""
     hallo: HalloSettings = HalloSettings()
-    vae: tuple[int, ...] = (128, 256, 512, 512)
-    """Channels of the VAE, from pictures to latents."""
-    vae_groups: int = 32
-    """Groups of its norms."""
-    vae_scale: float = 0.18215
-    """Factor on the VAE's latents that brings them to a deviation of about 1."""
     filmed: bool = True
     """Whether the checkpoint has a trained video half; false: render=own is refused."""
     learning: Learning = Learning()
@@ -128,18 +127,19 @@ PRESETS = {
     "tiny": StfmSettings(
         size=128, image_side=128, width=128, heads=8, hearing="small", voicing="mel",
         gpt=CodeGptSettings(
-            width=160, layers=5, heads=5, text_ids=54, text_start=-1, text_stop=-1,
+            width=160, layers=5, heads=5, text_ids=COUNT, text_start=-1, text_stop=-1,
             audio_ids=514, start=512, stop=513, longest_text=402, longest_audio=700, latents=8,
             perceiver_depth=1, perceiver_heads=4, perceiver_head=32, speaker=128, guided=True,
         ),
         codec=MelCodecSettings(
             mels=82, width=96, blocks=2, dim=3, levels=(8, 8, 8), ids=512, mean_free=80,
         ),
+        latent=LATENT_TINY,
         hallo=HalloSettings(
-            channels=(48, 96, 144), attended=(False, True, True), groups=16, heads=4, context=96,
-            layers=1, audio_layers=1, audio_width=160, audio_hidden=96, audio_tokens=8, face=40,
-            locator=(8, 16, 24, 32),
+            latents=LATENT_TINY.latent_channels, channels=LATENT_TINY.unet_channels, groups=16,
+            heads=4, context=LATENT_TINY.text_width, layers=1, audio_layers=1, audio_width=128,
+            audio_hidden=96, audio_tokens=8, face=40, locator=(8, 16, 24, 32),
         ),
-        vae=(32, 48, 64, 64), vae_groups=16, filmed=False,
+        filmed=False,
     ),
 }  # fmt: skip

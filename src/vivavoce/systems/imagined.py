@@ -1,0 +1,34 @@
+"""What systems share that imagine a person: the still that portrait's renderer moves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from vivavoce.media.clip import Clip
+from vivavoce.media.clock import Clock
+from vivavoce.media.provenance import Provenance
+from vivavoce.systems import load_system
+from vivavoce.systems.talker import NoOptions, Request, Talker
+from vivavoce.types import Bytes
+
+
+@lru_cache(maxsize=1)
+def _portrait() -> Talker[Any]:
+    return load_system("portrait")
+
+
+def moved(picture: Bytes, request: Request, clock: Clock, made_by: Provenance) -> Clip:
+    """The clip in which an imagined person, uint8 RGB [H, W, 3], says what the request asks for:
+    the system portrait moves the still, at the request's size.
+
+    Raises: NoFace: no face was found in the picture. Others: as `Talker.__call__`.
+    """
+    portrait = _portrait()
+    with clock("look"):
+        person = portrait.look(picture)
+    asked = replace(request, portrait=person, pose=None, prompt=None, face=None)
+    clip = portrait.make(asked, NoOptions(), clock)
+    clip.provenance = replace(made_by, voice=clip.provenance.voice)
+    return clip
