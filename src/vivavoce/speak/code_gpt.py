@@ -165,8 +165,10 @@ class CodeGpt(nn.Module):
 
     def _coded(self, codes: Tensor, start: int, told: Tensor | None) -> Tensor:
         """Codes [B, L] with their places from `start` on, and what they are told [B, L, W]."""
-        x: Tensor = self.mel_embedding(codes) + self.mel_pos_embedding(start, codes.shape[1])
-        return x if told is None else x + told
+        x: Tensor = self.mel_embedding(codes)
+        # What a guided step is told says where it is; places further on than any that was learnt
+        # would only be noise.
+        return x + self.mel_pos_embedding(start, codes.shape[1]) if told is None else x + told
 
     def forward(
         self, voice: Tensor, ids: Tensor, mask: Tensor, codes: Tensor, told: Tensor | None = None
@@ -272,7 +274,7 @@ def _gpt2(s: CodeGptSettings) -> nn.Module:
     model: Any = GPT2Model(
         GPT2Config(
             vocab_size=1, n_positions=1, n_embd=s.width, n_layer=s.layers, n_head=s.heads,
-            resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
+            resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, bos_token_id=None, eos_token_id=None,
         )
     )  # fmt: skip
     model.wte, model.wpe = nn.Identity(), _NoPositions(s.width)

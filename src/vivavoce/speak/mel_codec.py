@@ -36,9 +36,6 @@ class MelCodecSettings(BaseModel):
     """Number of different codes."""
     levels: tuple[int, ...] = ()
     """Values that each of the `dim` numbers is rounded to; empty: a code book is searched."""
-    mean_free: int = 0
-    """Rows, from the first, that are coded less their mean over the utterance, so that codes say
-    what is spoken and not by whom; 0: none."""
 
 
 class _Block(nn.Module):
@@ -132,29 +129,23 @@ class MelCodec(nn.Module):
             nn.Conv1d(s.width, s.mels, 1),
         )  # fmt: skip
 
-    def _freed(self, mel: Tensor) -> Tensor:
-        """The rows less what of their mean is not to be coded."""
-        free = self.settings.mean_free
-        mean = mel[..., :free].mean(1, keepdim=True)
-        return torch.cat([mel[..., :free] - mean, mel[..., free:]], -1)
-
     def encode(self, mel: Tensor) -> Tensor:
         """Codes [B, ceil(T / 4)] of a spectrogram [B, T, mels] that is about standard normal."""
         ids: Tensor = self.codebook.ids(self._coded(mel))
         return ids
 
     def _coded(self, mel: Tensor) -> Tensor:
-        out: Tensor = self.encoder(self._freed(mel).transpose(1, 2)).transpose(1, 2)
+        out: Tensor = self.encoder(mel.transpose(1, 2)).transpose(1, 2)
         return out
 
     def decode(self, codes: Tensor) -> Tensor:
-        """The rows [B, 4 L, mels] that codes [B, L] stand for, less the means that are not coded."""
+        """The rows [B, 4 L, mels] that codes [B, L] stand for."""
         return self._decoded(self.codebook.vectors(codes))
 
     def _decoded(self, vectors: Tensor) -> Tensor:
         out: Tensor = self.decoder(vectors.transpose(1, 2)).transpose(1, 2)
         return out
 
-    def forward(self, mel: Tensor) -> tuple[Tensor, Tensor]:
-        """What is coded of a spectrogram [B, T, mels], T a multiple of 4, and its copy."""
-        return self._freed(mel), self._decoded(self.codebook(self._coded(mel)))
+    def forward(self, mel: Tensor) -> Tensor:
+        """The copy of a spectrogram [B, T, mels], T a multiple of 4, that its codes keep."""
+        return self._decoded(self.codebook(self._coded(mel)))

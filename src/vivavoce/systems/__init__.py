@@ -20,6 +20,7 @@ SYSTEMS = {
     "portrait": "vivavoce.systems.portrait",
     "sdm": "vivavoce.systems.sdm",
     "ttsf": "vivavoce.systems.ttsf",
+    "stfm": "vivavoce.systems.stfm",
 }
 """Systems that ship: the name of each, and the package that it lives in."""
 

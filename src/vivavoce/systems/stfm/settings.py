@@ -108,6 +108,8 @@ class StfmSettings(BaseModel):
     latent: LatentSettings = LatentSettings()
     """The base whose VAE makes latents of pictures: Stable Diffusion 1.5's, or `latent-tiny`'s."""
     hallo: HalloSettings = HalloSettings()
+    piece: int = 400
+    """Most tokens of a text that are spoken in one go; longer sentences are cut between words."""
     filmed: bool = True
     """Whether the checkpoint has a trained video half; false: render=own is refused."""
     learning: Learning = Learning()
@@ -132,7 +134,7 @@ PRESETS = {
             perceiver_depth=1, perceiver_heads=4, perceiver_head=32, speaker=128, guided=True,
         ),
         codec=MelCodecSettings(
-            mels=82, width=96, blocks=2, dim=3, levels=(8, 8, 8), ids=512, mean_free=80,
+            mels=82, width=96, blocks=2, dim=3, levels=(8, 8, 8), ids=512,
         ),
         latent=LATENT_TINY,
         hallo=HalloSettings(
@@ -140,6 +142,6 @@ PRESETS = {
             heads=4, context=LATENT_TINY.text_width, layers=1, audio_layers=1, audio_width=128,
             audio_hidden=96, audio_tokens=8, face=40, locator=(8, 16, 24, 32),
         ),
-        filmed=False,
+        piece=72, filmed=False,
     ),
 }  # fmt: skip

@@ -1,0 +1,104 @@
+"""STFM's network: two halves, and the entangled space between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from vivavoce.errors import BadCheckpoint
+from vivavoce.nn.weights import read_settings, read_weights
+from vivavoce.speak.code_gpt import Voice
+from vivavoce.systems.stfm.entangle import Entangle, joined
+from vivavoce.systems.stfm.film import FilmHalf
+from vivavoce.systems.stfm.settings import StfmSettings
+from vivavoce.systems.stfm.voice import VoiceHalf
+
+PARTS = ("voice", "entangle", "film")
+"""Parts of the network, by the names of their files."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """L(f_a ⊕ f_s)."""
+
+    tokens: Tensor
+    """[B, N, D]."""
+    counts: list[int]
+    """Tokens of each part."""
+    names: list[str]
+    """"a" and "s", those that there are."""
+
+
+class StfmNet(nn.Module):
+    """Front ends, both encoders, GPT-2 and vocoder, U-Net. The paper's symbols are in comments."""
+
+    def __init__(self, settings: StfmSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.voice = VoiceHalf(settings)
+        self.entangle = Entangle(settings)
+        self.film = FilmHalf(settings) if settings.filmed else None
+
+    def hear(self, mel: Tensor, wave: Tensor) -> Heard:
+        """Audio tokens of what the front ends are fed of a voice sample, see `fronts.heard`."""
+        parts, names = self.voice.front(mel, wave)  # f_a, f_s
+        tokens, counts = joined(parts)
+        return Heard(tokens, counts, names)
+
+    def tell(self, heard: Heard, ids: Tensor, real: Tensor, image: Tensor | None) -> Voice:
+        """The voice of E_a (Eq. 1), for text tokens [B, T] of which those of `real` are, and
+        picture tokens [B, N, D]; without an audio encoder the picture is not asked."""
+        e_a = heard.tokens
+        if self.entangle.audio is not None:
+            assert image is not None
+            e_a = self.entangle.hear(heard.tokens, image, self.voice.text(ids), real)
+        return self.voice.voice(e_a, heard.counts, heard.names)
+
+    def show(self, heard: Heard, ids: Tensor, real: Tensor, image: Tensor) -> Tensor:
+        """E_v [B, N, D] (Eq. 2)."""
+        return self.entangle.see(heard.tokens, image, self.voice.text(ids), real)
+
+
+def load_net(folder: Path) -> StfmNet:
+    """The network of the checkpoint in `folder`, with the official weights that its settings name.
+
+    Raises: BadCheckpoint: not there, incomplete, damaged, or its weights are another preset's.
+    """
+    if not folder.is_dir():
+        raise BadCheckpoint(
+            f"No {folder.name} ships with this version. Train one with `vivavoce train stfm --data "
+            "SHARDS -o FOLDER` and give its folder: --system FOLDER."
+        )
+    from vivavoce.systems.stfm.official import fill
+
+    net = StfmNet(read_settings(folder, "stfm", StfmSettings))
+    from_users = fill(net)
+    for part in PARTS:
+        module: nn.Module | None = getattr(net, part)
+        if module is None or not any(True for _ in module.state_dict()):
+            continue
+        weights, _ = read_weights(folder / f"{part}.safetensors", f"stfm-{part}")
+        _fill(module, {k: v.float() for k, v in weights.items()}, from_users, part, folder)
+    return net.eval().requires_grad_(False)
+
+
+def _fill(
+    module: nn.Module, weights: dict[str, Tensor], elsewhere: frozenset[str], part: str, folder: Path
+) -> None:  # fmt: skip
+    try:
+        missing, unknown = module.load_state_dict(weights, strict=False)
+    except RuntimeError:
+        missing, unknown = ["sizes"], []
+    if unknown or any(f"{part}.{name}" not in elsewhere for name in missing):
+        raise BadCheckpoint(
+            f"{folder / part}.safetensors does not fit the settings in config.json beside it: it "
+            "was trained for another preset. Copy all files from one checkpoint."
+        )
+
+
+def real_tokens(counts: Tensor, most: int) -> Tensor:
+    """Which of `most` tokens are real [B, most], for `counts` [B] of them."""
+    return torch.arange(most, device=counts.device) < counts[:, None]

@@ -1,0 +1,358 @@
+"""STFM, as people call it: a picture, a sample of a voice and a text become a clip.
+
+    sample, picture, text ─entangled─▶ voice, sentence by sentence ─▶ frames, block by block
+
+`render=portrait` shows the speech by the renderer of the system portrait, at any size; the paper's
+own frames, `render=own`, need a checkpoint whose video half is trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from vivavoce.errors import RequestError
+from vivavoce.listen.heard_voice import check_voice
+from vivavoce.listen.prosody import prosody
+from vivavoce.look.crop import cropped, moved, squares
+from vivavoce.media.clip import Clip
+from vivavoce.media.clock import Clock
+from vivavoce.media.held import is_path
+from vivavoce.media.speech import heard as pieces_of
+from vivavoce.nn.devices import pick
+from vivavoce.nn.latent import LatentBase
+from vivavoce.nn.pictures import as_pictures, as_tensor
+from vivavoce.nn.threads import one_threaded
+from vivavoce.render.paste import paste
+from vivavoce.speak.acoustic import english
+from vivavoce.speak.code_gpt import Voice
+from vivavoce.speak.normalise import pieces
+from vivavoce.speak.text import Piece
+from vivavoce.systems.options import NoOptions, Options
+from vivavoce.systems.stfm.film import Scene, frames_heard, windowed
+from vivavoce.systems.stfm.fronts import at_rate, fitted, heard, masks_of
+from vivavoce.systems.stfm.net import Heard, StfmNet, load_net
+from vivavoce.systems.stfm.official import base_of, check_given, face_embedding
+from vivavoce.systems.stfm.script import BpeReader, PhoneReader, Reader, Script
+from vivavoce.systems.stfm.voice import MEL_RATE, Said
+from vivavoce.systems.talker import About, Request, Talker
+from vivavoce.types import (
+    FPS,
+    RATE,
+    SAMPLES_PER_FRAME,
+    Chunk,
+    Face,
+    Float,
+    Phone,
+    Speech,
+)
+
+CROP = "portrait"
+"""What of a picture the video half sees, see `look.crop`."""
+LISTENED_S = 30.0
+"""Seconds of a voice sample in which the best moment is looked for."""
+LOUDNESS = 0.1
+"""Root mean square of the voiced part that a voice sample is brought to."""
+
+
+class StfmOptions(Options):
+    """What only stfm can be asked."""
+
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.75
+    """How freely codes of the voice are drawn; 0 takes the likeliest one each time."""
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.85
+    """Codes are drawn among the likeliest that together have this probability."""
+    render: Literal["own", "portrait"] = "own"
+    """Who draws: "own" is the paper's denoising U-Net; "portrait" moves the picture by the renderer
+    of the system portrait, driven by the speech that was made."""
+    steps: Annotated[int, Field(ge=1, le=1000)] = 40
+    """Denoising steps of a block of frames, for render=own."""
+    guidance: Annotated[float, Field(ge=1, le=20)] = 3.5
+    """Scale of classifier-free guidance, for render=own; 1 is none."""
+
+
+@dataclass(frozen=True)
+class Sitter:
+    """The person as the network is shown them."""
+
+    face: Face
+    square: Float
+    """Left, top and side in picture pixels [3]."""
+    heard: Heard
+    """Tokens of the voice sample."""
+    image: Tensor | None
+    """Tokens of the picture [1, N, D]; None: this network asks no picture."""
+    source: Tensor | None = None
+    """Latents of the picture [1, C, h, w]."""
+    lips: Tensor | None = None
+    head: Tensor | None = None
+    """Masks of lips and face [1, 1, S, S]."""
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A piece of text, spoken."""
+
+    speech: Speech
+    script: Script
+    voice: Voice
+    said: Said
+    pause_s: float
+
+
+class Stfm(Talker[StfmOptions]):
+    """The system; loaded once, used for many clips."""
+
+    name = "stfm"
+    needs = (frozenset({"portrait"}), frozenset({"text"}), frozenset({"voice_sample"}))
+    takes = frozenset({"rate", "still", "lively", "fps"})
+    gives = frozenset({"pictures", "speech"})
+    options_type = StfmOptions
+
+    def __init__(self, about: About, net: StfmNet, base: LatentBase | None, reader: Reader) -> None:
+        """With its network, the base whose VAE sees pictures (None: it needs none), and who reads
+        texts."""
+        super().__init__(about)
+        self.net, self.base, self.reader = net, base, reader
+
+    @classmethod
+    def load(cls, folder: Path, device: str = "cpu") -> Stfm:
+        """The system with the checkpoint in `folder`; see `Talker.load`."""
+        net = load_net(folder).to(pick(device))
+        s = net.settings
+        check_given(s)
+        sees = s.filmed or "audio" in s.streams
+        base = base_of(s).to(pick(device)) if sees else None
+        official = Path(s.official.xtts) / "vocab.json"
+        reader = PhoneReader() if s.gpt.guided else BpeReader(official, s.gpt)
+        return cls(About.read(folder), net, base, reader)
+
+    def make(self, request: Request, options: StfmOptions, clock: Clock) -> Clip:
+        """The person says the text in the voice of the sample."""
+        if options.render == "own":
+            self._check_own(request)
+        sitter = self._sitter(request, clock)
+        if options.render == "portrait":
+            return self._by_portrait(sitter, request, options, clock)
+        height, width = sitter.face.picture.shape[:2]
+        shape = (width, height) if request.size is None else (request.size, request.size)
+        chunks = self._chunks(sitter, request, options, clock)
+        return Clip(one_threaded(chunks), shape, self.provenance(request), clock=clock)
+
+    def make_speech(
+        self, request: Request, options: StfmOptions, clock: Clock
+    ) -> Iterator[Speech]:  # fmt: skip
+        """The voice alone, sentence by sentence."""
+        sitter = self._sitter(request, clock)
+        for sentence in clock.watch("speak", self._sentences(sitter, request, options)):
+            yield _with_pause(sentence.speech, sentence.pause_s)
+
+    def _check_own(self, request: Request) -> None:
+        if self.net.film is None:
+            raise RequestError(
+                f"The checkpoint {self.about.name} has no trained video half, so it cannot draw "
+                "frames of its own: use --set render=portrait."
+            )
+        if request.still or request.lively != 1 or request.fps != FPS:
+            raise RequestError(
+                "The denoiser of stfm draws the head as it comes, 25 times a second: leave out "
+                "--still, --lively and --fps, or use --set render=portrait."
+            )
+
+    def _by_portrait(
+        self, sitter: Sitter, request: Request, options: StfmOptions, clock: Clock
+    ) -> Clip:
+        from vivavoce.systems import load_system
+
+        portrait = load_system("portrait")
+        sentences = clock.watch("speak", self._sentences(sitter, request, options))
+        speech = (_with_pause(s.speech, s.pause_s) for s in sentences)
+        asked = replace(
+            request, portrait=sitter.face, speech=speech, text=None, voice_sample=None, face=None,
+            rate=1.0,
+        )  # fmt: skip
+        clip = portrait.make(asked, NoOptions(), clock)
+        clip.provenance = self.provenance(request)
+        return clip
+
+    @torch.no_grad()
+    def _sitter(self, request: Request, clock: Clock) -> Sitter:
+        assert request.portrait is not None
+        with clock("look"):
+            face = self.look(request.portrait, request.face)
+        with clock("listen"):
+            sample = _sample(request.voice_sample, self.net.settings.reference_s)
+            fed = heard(sample, self.net.settings)
+            rows = {k: torch.from_numpy(v)[None].to(self._device) for k, v in fed.items()}
+            audio = self.net.hear(rows["mel"], rows["wave"])
+        height, width = face.picture.shape[:2]
+        places = squares(face.landmarks[None], width, height, CROP)
+        if self.base is None:
+            return Sitter(face, places[0], audio, None)
+        with clock("see"):
+            return self._seen(face, places, audio)
+
+    def _seen(self, face: Face, places: Float, audio: Heard) -> Sitter:
+        s, base = self.net.settings, self.base
+        assert base is not None
+        assert self.net.film is not None
+        picture = next(iter(cropped([face.picture], places, s.size)))
+        pixels = as_tensor(picture[None]).to(self._device)
+        points = moved(face.landmarks[None], places, s.size)[0]
+        lips, head = (torch.from_numpy(m)[None].to(self._device) for m in masks_of(points, s.size))
+        small = torch.nn.functional.interpolate(pixels, s.image_side, mode="area")
+        image = self.net.film.image_front(base.encode(small), lips, head)
+        return Sitter(face, places[0], audio, image, base.encode(pixels), lips, head)
+
+    def _sentences(
+        self, sitter: Sitter, request: Request, options: StfmOptions
+    ) -> Iterator[Sentence]:
+        rng = torch.Generator().manual_seed(request.seed)
+        for piece in pieces(english(request.text or ""), "en"):
+            for part in _cut(piece, self.reader, self.net.settings.piece):
+                yield self._speak(sitter, part, request.rate, options, rng)
+
+    @torch.no_grad()
+    def _speak(
+        self, sitter: Sitter, piece: Piece, rate: float, options: StfmOptions, rng: torch.Generator
+    ) -> Sentence:
+        half, script = self.net.voice, self.reader(piece.text)
+        ids = torch.tensor([script.ids], device=self._device)
+        real = torch.ones_like(ids, dtype=torch.bool)
+        voice = self.net.tell(sitter.heard, ids, real, sitter.image)
+        said = half.write(voice, ids, rng, options.temperature, options.top_p, rate)
+        speech = self._voiced(said, said.latents, voice, script, piece.text)
+        return Sentence(speech, script, voice, said, piece.pause_s)
+
+    def _voiced(
+        self, said: Said, latents: Tensor, voice: Voice, script: Script, text: str
+    ) -> Speech:
+        half = self.net.voice
+        sound = half.sound(latents, said.sounds, voice.speaker)[0].clamp(-1, 1).cpu().numpy()
+        samples = sound if half.rate == RATE else at_rate(sound, half.rate, RATE)
+        return Speech(samples, text, phones=_phones(said, script))
+
+    def _chunks(
+        self, sitter: Sitter, request: Request, options: StfmOptions, clock: Clock
+    ) -> Iterator[Chunk]:
+        for sentence in clock.watch("speak", self._sentences(sitter, request, options)):
+            with clock("render"):
+                made, speech = self._filmed(sitter, sentence, request, options)
+            sound = _with_pause(speech, sentence.pause_s).samples
+            sound = np.resize(np.pad(sound, (0, SAMPLES_PER_FRAME)), len(made) * SAMPLES_PER_FRAME)
+            yield Chunk(made, sound)
+
+    @torch.no_grad()
+    def _filmed(
+        self, sitter: Sitter, sentence: Sentence, request: Request, options: StfmOptions
+    ) -> tuple[np.ndarray, Speech]:
+        """Frames of a sentence, and its sound once more, refined by what the denoiser saw."""
+        net, half, film, base = self.net, self.net.voice, self.net.film, self.base
+        assert film is not None
+        assert base is not None
+        assert sitter.source is not None
+        assert sitter.lips is not None
+        assert sitter.head is not None
+        assert sitter.image is not None
+        ids = torch.tensor([sentence.script.ids], device=self._device)
+        e_v = net.show(sitter.heard, ids, torch.ones_like(ids, dtype=torch.bool), sitter.image)
+        embedding = torch.from_numpy(face_embedding(sitter.face, net.settings))[None]
+        scene = Scene(
+            sitter.source, embedding.to(self._device), sitter.lips, sitter.head, e_v
+        )  # fmt: skip
+        speech = _with_pause(sentence.speech, sentence.pause_s)
+        frames = max(1, round(FPS * len(speech.samples) / RATE))
+        fed = heard(speech.samples, net.settings)
+        rows = {k: torch.from_numpy(v)[None].to(self._device) for k, v in fed.items()}
+        layers = frames_heard(half.front, rows["mel"], rows["wave"], frames)
+        sound = windowed(layers, net.settings.hallo.audio_window)
+        latents = sentence.said.latents
+        blocks = list(film.blocks(
+            scene, sound, latents, half.codes_per_s, frames, request.seed, options.steps,
+            options.guidance,
+        ))  # fmt: skip
+        pictures = torch.cat([base.decode(x[0].transpose(0, 1)) for x, _ in blocks])
+        middle = torch.cat([m for _, m in blocks], 1)
+        refined = film.links.refine(latents, middle, half.codes_per_s)
+        voiced = self._voiced(
+            sentence.said, refined, sentence.voice, sentence.script, sentence.speech.text or ""
+        )
+        return _placed(as_pictures(pictures), sitter, request.size), voiced
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.net.parameters()).device
+
+
+def _sample(given: object, seconds: float) -> Float:
+    """The most voiced moment of a voice sample, so many seconds long, at a set loudness.
+
+    Raises: BadMedia: it cannot be read, or nobody speaks in it.
+    """
+    name = f"The voice sample {given}" if is_path(given) else "The voice sample"
+    parts, _ = pieces_of(given)  # type: ignore[arg-type]
+    kept: list[Float] = []
+    for piece in parts:
+        kept.append(piece.samples)
+        if sum(map(len, kept)) >= LISTENED_S * RATE:
+            break
+    samples = np.concatenate([*kept, np.zeros(0, np.float32)]).astype(np.float32)
+    check_voice(samples, name)
+    voiced = prosody(samples)[:, 2]
+    window = round(seconds * FPS)
+    sums = np.convolve(voiced, np.ones(min(window, len(voiced))), "valid")
+    part = fitted(samples, seconds, int(sums.argmax()) * SAMPLES_PER_FRAME)
+    level = float(np.sqrt(np.mean(part**2))) + 1e-6
+    return (part * LOUDNESS / level).astype(np.float32)
+
+
+def _cut(piece: Piece, reader: Reader, most: int) -> Iterable[Piece]:
+    """The piece, or its halves, cut between words, until none has more tokens than `most`."""
+    words = piece.text.split()
+    if len(words) < 2 or len(reader(piece.text).ids) <= most:
+        return [piece]
+    middle = len(words) // 2
+    first = Piece(" ".join(words[:middle]), 0.0)
+    last = Piece(" ".join(words[middle:]), piece.pause_s)
+    return [*_cut(first, reader, most), *_cut(last, reader, most)]
+
+
+def _with_pause(speech: Speech, pause_s: float) -> Speech:
+    """The speech, a whole number of video frames long, with the pause that follows."""
+    wanted = len(speech.samples) + round(pause_s * RATE)
+    whole = -(-wanted // SAMPLES_PER_FRAME) * SAMPLES_PER_FRAME
+    samples = np.pad(speech.samples, (0, whole - len(speech.samples)))
+    return replace(speech, samples=samples)
+
+
+def _phones(said: Said, script: Script) -> tuple[Phone, ...] | None:
+    """When each phone is heard, where durations were predicted."""
+    if said.sounds is None:
+        return None
+    ends = said.sounds.durations[0].cumsum(0).cpu().numpy() / MEL_RATE
+    found, start = [], 0.0
+    for number, symbol in enumerate(script.symbols):
+        last = max(i for i, phone in enumerate(script.phones) if phone == number)
+        if ends[last] > start:
+            found.append(Phone(symbol, start, float(ends[last])))
+        start = float(ends[last])
+    return tuple(found)
+
+
+def _placed(made: np.ndarray, sitter: Sitter, size: int | None) -> np.ndarray:
+    """Frames at the size that was asked for, or in the whole picture."""
+    import cv2
+
+    if size is None:
+        return np.stack([paste(sitter.face.picture, sitter.square, picture) for picture in made])
+    if size == made.shape[1]:
+        return made
+    how = cv2.INTER_AREA if size < made.shape[1] else cv2.INTER_CUBIC
+    return np.stack([cv2.resize(p, (size, size), interpolation=how) for p in made])
