@@ -86,8 +86,12 @@ def load_net(folder: Path) -> StfmNet:
 
 
 def _fill(
-    module: nn.Module, weights: dict[str, Tensor], elsewhere: frozenset[str], part: str, folder: Path
-) -> None:  # fmt: skip
+    module: nn.Module,
+    weights: dict[str, Tensor],
+    elsewhere: frozenset[str],
+    part: str,
+    folder: Path,
+) -> None:
     try:
         missing, unknown = module.load_state_dict(weights, strict=False)
     except RuntimeError:

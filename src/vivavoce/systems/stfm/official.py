@@ -31,9 +31,10 @@ from vivavoce.nn.weights import SHIPPED
 from vivavoce.speak.hifigan import normed_conv
 from vivavoce.speak.latent_vocoder import LatentVocoder, ours
 from vivavoce.speak.natural.graph import open_graph
+from vivavoce.systems.stfm.fronts import FFT, HIFIGAN_RATE, HOP, at_rate
 from vivavoce.systems.stfm.net import StfmNet
 from vivavoce.systems.stfm.settings import Official, StfmSettings
-from vivavoce.types import Face, Float
+from vivavoce.types import RATE, Bytes, Float
 
 HALLO = ("reference_unet", "denoising_unet", "face_locator", "imageproj", "audioproj")
 """Networks of `net.pth`, by the first part of their names."""
@@ -189,14 +190,14 @@ def base_of(settings: StfmSettings) -> LatentBase:
     return base
 
 
-def face_embedding(face: Face, settings: StfmSettings) -> Float:
-    """What Hallo's image projection reads of a face [E]: InsightFace's embedding, or, in `tiny`,
-    the shape of the head in 40 numbers."""
+def face_embedding(picture: Bytes, landmarks: Float, settings: StfmSettings) -> Float:
+    """What Hallo's image projection reads [E] of a picture [H, W, 3] with the tracker's points
+    [478, 3] px: InsightFace's embedding, or, in `tiny`, the shape of the head in 40 numbers."""
     if settings.hearing == "small":
-        return fit(face.landmarks[None]).identity
-    points = np.ascontiguousarray(face.landmarks[list(POINTS), :2], np.float32)
+        return fit(landmarks[None]).identity
+    points = np.ascontiguousarray(landmarks[list(POINTS), :2], np.float32)
     matrix, _ = cv2.estimateAffinePartial2D(points, PLACES, method=cv2.LMEDS)
-    crop = cv2.warpAffine(face.picture, matrix, (SIDE, SIDE)).astype(np.float32)
+    crop = cv2.warpAffine(picture, matrix, (SIDE, SIDE)).astype(np.float32)
     rows = ((crop - 127.5) / 127.5).transpose(2, 0, 1)[None]
     session = _session(settings.official.arcface)
     found: Float = session.run(None, {session.get_inputs()[0].name: rows})[0][0]
@@ -230,3 +231,44 @@ def released_tokens(
     image = [x.reshape(len(x), -1, 512) for x in (picture, region, face)]
     audio = [x.reshape(len(x), -1, 512) for x in (conditioning, speaker)]
     return torch.cat(image, 1), torch.cat(audio, 1), ids[:, None].to(picture.dtype)
+
+
+def coder_of(codec: nn.Module, folder: Path) -> Tensor:
+    """Read XTTS's `dvae.pth` into the encoder of the codec; the deviations of its spectrograms
+    [80] of `mel_stats.pth`.
+
+    Raises: BadCheckpoint: a file is missing, damaged, or of other sizes.
+    """
+    held = published(str(folder / "dvae.pth"))
+    found = {k: v for k, v in held.items() if k.startswith(("encoder.", "codebook.embed"))}
+    try:
+        missing, _ = codec.load_state_dict(found, strict=False)
+    except RuntimeError as error:
+        raise BadCheckpoint(f"{folder}/dvae.pth does not fit: {str(error)[:160]}") from None
+    if any(not name.startswith("decoder.") for name in missing):
+        raise BadCheckpoint(f"{folder}/dvae.pth lacks {missing[0]}.")
+    stats = torch.load(folder / "mel_stats.pth", map_location="cpu", weights_only=True)
+    if not isinstance(stats, Tensor) or stats.shape != (80,):
+        raise BadCheckpoint(f"{folder}/mel_stats.pth does not hold 80 numbers.")
+    return stats
+
+
+def xtts_rows(sound: Tensor, stats: Tensor) -> Tensor:
+    """The spectrogram [B, T, 80] that XTTS's codes are made of, for sound [B, n] at 16 kHz; as
+    torchaudio makes it: power, HTK's scale, bands of equal area."""
+    at = torch.from_numpy(at_rate(sound.cpu().numpy().T, RATE, HIFIGAN_RATE).T.copy())
+    window = torch.hann_window(FFT)
+    found = torch.stft(at, FFT, HOP, window=window, return_complex=True).abs().square()
+    mel = (found.transpose(1, 2) @ _htk_bank()).clamp(min=1e-5).log() / stats
+    return mel.to(sound.device)
+
+
+@cache
+def _htk_bank() -> Tensor:
+    """Filters [513, 80] from 0 to 8 kHz."""
+    edges = 700 * (10 ** (np.linspace(0, 2595 * np.log10(1 + 8000 / 700), 82) / 2595) - 1)
+    bins = np.linspace(0, HIFIGAN_RATE / 2, FFT // 2 + 1)[:, None]
+    rising = (bins - edges[:-2]) / np.diff(edges)[:-1]
+    falling = (edges[2:] - bins) / np.diff(edges)[1:]
+    bank = np.clip(np.minimum(rising, falling), 0, None) * 2 / (edges[2:] - edges[:-2])
+    return torch.from_numpy(bank.astype(np.float32))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -87,4 +88,4 @@ def lengths_of(script: Script, ends: list[float], frames: int, rate: int) -> lis
         start = end
     marks = [min(round(rate * cut), frames) for cut in cuts[:-1]]
     edges = [0, *marks, frames]
-    return [max(b - a, 0) for a, b in zip(edges, edges[1:], strict=False)]
+    return [max(b - a, 0) for a, b in pairwise(edges)]

@@ -34,11 +34,11 @@ class Official(BaseModel):
     wav2vec: str = ""
     """Folder of wav2vec2-base-960h."""
     xtts: str = ""
-    """Folder of XTTS v2: `model.pth`, `vocab.json`, and `dvae.pth` with `mel_stats.pth` to train."""
+    """Folder of XTTS v2: `model.pth`, `vocab.json`; to train, `dvae.pth` and `mel_stats.pth` too."""
     hifigan: str = ""
     """HiFi-GAN's published generator V1; its first convolution makes f_a."""
     arcface: str = ""
-    """An IResNet of arcface_torch, whose face embedding Hallo's image projection reads."""
+    """InsightFace's `glintr100.onnx`, whose face embedding Hallo's image projection reads."""
     released: str = ""
     """The authors' `latest.pth`."""
 
@@ -142,6 +142,6 @@ PRESETS = {
             heads=4, context=LATENT_TINY.text_width, layers=1, audio_layers=1, audio_width=128,
             audio_hidden=96, audio_tokens=8, face=40, locator=(8, 16, 24, 32),
         ),
-        piece=72, filmed=False,
+        piece=72,
     ),
 }  # fmt: skip

@@ -263,7 +263,10 @@ class Stfm(Talker[StfmOptions]):
         assert sitter.image is not None
         ids = torch.tensor([sentence.script.ids], device=self._device)
         e_v = net.show(sitter.heard, ids, torch.ones_like(ids, dtype=torch.bool), sitter.image)
-        embedding = torch.from_numpy(face_embedding(sitter.face, net.settings))[None]
+        face = sitter.face
+        embedding = torch.from_numpy(face_embedding(face.picture, face.landmarks, net.settings))[
+            None
+        ]
         scene = Scene(
             sitter.source, embedding.to(self._device), sitter.lips, sitter.head, e_v
         )  # fmt: skip

@@ -151,4 +151,3 @@ class VoiceHalf(nn.Module):
         pitch = rows[..., -2], (rows[..., -1] > 0).to(rows.dtype)
         out: Tensor = self.vocoder(mel, pitch)
         return out
-

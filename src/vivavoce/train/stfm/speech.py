@@ -46,8 +46,8 @@ class Talks:
         self.numbers = [n for n in usable if str(about[n]["person"]) in several]
         if not self.numbers:
             raise RequestError(
-                f"No clip of {run.data} ({split}) can teach a voice: it needs phones with times, at "
-                f"most {LONGEST / 25:g} s, and a second clip of the same person."
+                f"No clip of {run.data} ({split}) can teach a voice: it needs phones with times, "
+                f"at most {LONGEST / 25:g} s, and a second clip of the same person."
             )
         self._pitches: dict[int, tuple[Float, Float]] = {}
 
@@ -97,7 +97,8 @@ def sample_of(clip: Clip, settings: StfmSettings, rng: np.random.Generator) -> d
     spare = len(samples) - round(settings.reference_s * RATE)
     part = fitted(samples, settings.reference_s, int(rng.integers(max(spare, 0) + 1)))
     gain = 10 ** (rng.uniform(-GAIN_DB, GAIN_DB) / 20)
-    return {k: torch.from_numpy(v) for k, v in heard((gain * part).astype(np.float32), settings).items()}
+    fed = heard((gain * part).astype(np.float32), settings)
+    return {name: torch.from_numpy(track) for name, track in fed.items()}
 
 
 def coded(mel: Tensor, octaves: Tensor, voiced: Tensor) -> Tensor:
@@ -121,6 +122,6 @@ def together(samples: list[Sample]) -> Sample:
     """A batch: clips of several lengths are filled up, spectrograms with NaN, tokens with 0."""
     names = samples[0].keys()
     filled = {"mel": torch.nan, "octaves": torch.nan, "voiced": torch.nan}
-    return {
-        n: pad_sequence([s[n] for s in samples], True, filled.get(n, 0)) for n in names
-    } | {"tokens": torch.tensor([len(s["ids"]) for s in samples])}
+    return {n: pad_sequence([s[n] for s in samples], True, filled.get(n, 0)) for n in names} | {
+        "tokens": torch.tensor([len(s["ids"]) for s in samples])
+    }

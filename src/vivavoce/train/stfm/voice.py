@@ -115,7 +115,8 @@ class VoiceTraining(Trainable):
         for _ in range(HELD_OUT // 8):
             batch = together([self.others.draw(rng) for _ in range(8)])
             batch = {k: v.to(self.device) for k, v in batch.items()}
-            for name, loss in self.losses(stage, batch, Turn("", 0, {}, torch.arange(8), 0)).items():
+            turn = Turn("", 0, {}, torch.arange(8), 0)
+            for name, loss in self.losses(stage, batch, turn).items():
                 found.setdefault(f"held-out {name}", []).append(float(loss))
         return {name: float(np.mean(values)) for name, values in found.items()}
 
