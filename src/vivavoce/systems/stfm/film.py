@@ -213,4 +213,4 @@ def windowed(heard: Tensor, window: int) -> Tensor:
     repeated."""
     count = heard.shape[1]
     at = torch.arange(count)[:, None] + torch.arange(window) - window // 2
-    return heard[:, at.clamp(0, count - 1)]
+    return heard[:, at.clamp(0, count - 1).to(heard.device)]

@@ -75,7 +75,8 @@ class Links(nn.Module):
         if self.voiced is None:
             return latents
         at = ((torch.arange(latents.shape[1]) + 0.5) / rate * FPS).long()
-        rows = middle[:, at.clamp(max=middle.shape[1] - 1)].flatten(3).transpose(2, 3)
+        at = at.clamp(max=middle.shape[1] - 1).to(middle.device)
+        rows = middle[:, at].flatten(3).transpose(2, 3)
         found = self.voiced(latents.flatten(0, 1)[:, None], rows.flatten(0, 1))
         out: Tensor = found.view_as(latents)
         return out
@@ -87,4 +88,4 @@ def nearby(latents: Tensor, rate: float, first: int, frames: int) -> Tensor:
     moments = (first + torch.arange(frames) + 0.5) / FPS
     middle = (moments * rate).long()
     at = middle[:, None] + torch.arange(-NEAR, NEAR + 1)
-    return latents[:, at.clamp(0, latents.shape[1] - 1)]
+    return latents[:, at.clamp(0, latents.shape[1] - 1).to(latents.device)]

@@ -15,7 +15,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vivavoce.errors import RequestError
 from vivavoce.nn.latent import LatentBase
 from vivavoce.nn.pictures import as_pictures
 from vivavoce.speak.code_gpt import Voice, Written
@@ -55,6 +54,20 @@ class Spoken:
     sounds: Sounds | None
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """What is left to chance in a scene."""
+
+    noise: Tensor
+    """[1, C, F, h, w]."""
+    t: Tensor
+    """Step of the noise [1]."""
+    order: Tensor
+    """Frames in the order in which they are decoded [F]."""
+    free: bool
+    """Whether it is denoised without conditions."""
+
+
 class JointTraining(Trainable):
     """Stages film (`tiny`), A and B; a part of STFM's training."""
 
@@ -88,19 +101,31 @@ class JointTraining(Trainable):
         return self.scenes.draw(rng)
 
     def collate(self, stage: Stage, samples: list[Sample]) -> Sample:
-        """One scene as a batch.
-
-        Raises: RequestError: there are several, which differ in length.
-        """
-        if len(samples) > 1:
-            raise RequestError(
-                f"Stage {stage.name} takes one clip at a time: leave batch at 1 and set "
-                "accumulate instead."
-            )
-        return {name: value[None] for name, value in samples[0].items()}
+        """Scenes side by side, since they differ in length: "0 source", "1 source", ..."""
+        return {
+            f"{number} {name}": value[None]
+            for number, sample in enumerate(samples)
+            for name, value in sample.items()
+        }
 
     def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
         """L_video, L_audio, L_v and the codes' cross-entropy, those that the stage weighs."""
+        s = self.settings
+        side = s.size // 2 ** (len(s.latent.vae_channels) - 1)
+        noise = turn.normal(s.latent.latent_channels, s.frames, side, side)
+        times = (turn.uniform() * TRAINED_STEPS).long()
+        orders, chances = turn.uniform(s.frames), turn.uniform()
+        found: dict[str, list[Tensor]] = {name: [] for name in stage.losses}
+        for n in range(len(times)):
+            free = float(chances[n]) < s.learning.forget
+            drawn = Drawn(noise[n : n + 1], times[n : n + 1], orders[n].argsort(), free)
+            of_one = self.of_scene(moved(batch, str(n)), drawn)
+            for name, kept_here in found.items():
+                kept_here.append(of_one[name])
+        return {name: torch.stack(values).mean() for name, values in found.items()}
+
+    def of_scene(self, batch: Sample, drawn: Drawn) -> dict[str, Tensor]:
+        """All four losses of one scene."""
         s, base = self.settings, self.base
         assert base is not None
         assert self.net.film is not None
@@ -117,20 +142,18 @@ class JointTraining(Trainable):
         scene = Scene(source, batch["face"], batch["lips"], batch["head"], e_v)
         block = self.block(batch, clean, spoken)
         new = clean[:, :, s.motion_frames :]
-        noise = turn.normal(*new.shape[1:])
-        t = (turn.uniform() * TRAINED_STEPS).long()
-        noisy = noised(new, noise, t)
+        noisy = noised(new, drawn.noise, drawn.t)
         shown = self.net.film.shown(scene, block)
-        if float(turn.uniform()) < s.learning.forget:
+        if drawn.free:
             shown = self.net.film.unconditional(shown, scene, block)
-        v, middle = self.net.film(noisy, t, shown)
-        found = {
-            "denoising": (v - velocity(new, noise, t)).square().mean(),
-            "video": self.seen(batch, clean_estimate(noisy, v, t), t, turn),
+        v, middle = self.net.film(noisy, drawn.t, shown)
+        estimate = clean_estimate(noisy, v, drawn.t)
+        return {
+            "denoising": (v - velocity(new, drawn.noise, drawn.t)).square().mean(),
+            "video": self.seen(batch, estimate, drawn),
             "audio": self.sounded(batch, spoken, middle),
             "codes": self.coded(spoken),
         }
-        return {name: found[name] for name in stage.losses}
 
     def spoken(self, batch: Sample, voice: Voice, real: Tensor) -> Spoken:
         """GPT-2 on the true codes."""
@@ -171,15 +194,15 @@ class JointTraining(Trainable):
         near = nearby(rows, half.codes_per_s, int(batch["first"]), s.frames)
         return Block(clean[:, :, : s.motion_frames].transpose(1, 2), heard, near)
 
-    def seen(self, batch: Sample, estimate: Tensor, t: Tensor, turn: Turn) -> Tensor:
+    def seen(self, batch: Sample, estimate: Tensor, drawn: Drawn) -> Tensor:
         """L_video of a few frames of the clean estimate."""
         s, learning = self.settings, self.settings.learning
         assert self.base is not None
-        order = turn.uniform(s.frames)[0].argsort()[: learning.decoded]
+        order = drawn.order[: learning.decoded]
         made = self.base.decode(estimate[0].transpose(0, 1)[order])
         apart = (made - batch["frames"][0, s.motion_frames :][order]).abs()
         loss = apart.sum() if learning.sums else apart.mean()
-        return loss * kept(t, loss.view(1))[0] if learning.by_noise else loss
+        return loss * kept(drawn.t, loss.view(1))[0] if learning.by_noise else loss
 
     def sounded(self, batch: Sample, spoken: Spoken, middle: Tensor) -> Tensor:
         """L_audio of the segment: latents that have asked the U-Net's middle, voiced."""
@@ -214,7 +237,7 @@ class JointTraining(Trainable):
         """The segment, and its copy by the VAE."""
         if self.base is None:
             return None
-        frames = batch["frames"][0, ::4]
+        frames = batch["0 frames"][0, ::4]
         copies = self.base.decode(self.base.encode(frames))
         return np.concatenate([np.concatenate([*as_pictures(x)], 1) for x in (frames, copies)])
 
