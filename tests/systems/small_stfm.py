@@ -14,6 +14,7 @@ from vivavoce.nn.latent import LatentBase, LatentSettings
 from vivavoce.render.hallo import HalloSettings
 from vivavoce.speak.code_gpt import CodeGptSettings
 from vivavoce.speak.hifigan import HifiganSettings
+from vivavoce.speak.matcha import MatchaSettings
 from vivavoce.speak.mel_codec import MelCodecSettings
 from vivavoce.speak.tokens import COUNT
 from vivavoce.systems.stfm.net import PARTS, StfmNet
@@ -30,7 +31,11 @@ SMALL = StfmSettings(
     gpt=CodeGptSettings(
         width=16, layers=1, heads=2, text_ids=COUNT, text_start=-1, text_stop=-1, audio_ids=29,
         start=27, stop=28, longest_text=200, longest_audio=200, latents=3, perceiver_depth=1,
-        perceiver_heads=2, perceiver_head=8, speaker=16, guided=True,
+        perceiver_heads=2, perceiver_head=8, speaker=16, told=80,
+    ),
+    guide=MatchaSettings(
+        code=24, width=16, voice=8, layers=1, filter=16, duration_width=16, decoder_width=16,
+        decoder_middle=1,
     ),
     codec=MelCodecSettings(mels=82, width=8, blocks=1, dim=3, levels=(3, 3, 3), ids=27),
     vocoder=HifiganSettings(
@@ -46,7 +51,8 @@ SMALL = StfmSettings(
 )  # fmt: skip
 OFFICIAL = SMALL.model_copy(update={
     "hearing": "official", "voicing": "latents",
-    "gpt": SMALL.gpt.model_copy(update={"guided": False, "text_start": 1, "text_stop": 2}),
+    "gpt": SMALL.gpt.model_copy(update={"told": 0, "text_start": 1, "text_stop": 2}),
+    "guide": None,
     "codec": MelCodecSettings(width=8, blocks=1, dim=4, ids=27),
     "hallo": SMALL.hallo.model_copy(update={
         "audio_layers": 12, "audio_width": 768, "face": 512,
@@ -61,6 +67,9 @@ def small_net(settings: StfmSettings = SMALL, awake: bool = True) -> StfmNet:
     net = StfmNet(settings)
     if awake:
         wake(net)
+    if net.voice.guide is not None:
+        with torch.no_grad():  # durations of about 4 mel frames a token
+            net.voice.guide.durations.last.bias += 1.4
     return net.eval()
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from vivavoce.speak.code_gpt import CodeGpt, sampled
 from vivavoce.speak.mel_codec import Levels, MelCodec
+from vivavoce.speak.tokens import tokens_of
 from vivavoce.systems.stfm.entangle import Encoder, Entangle, joined, split
 from vivavoce.systems.stfm.film import (
     Block,
@@ -100,9 +101,9 @@ def test_each_stream_asks_the_others() -> None:
     a2, v2 = entangle(audio, image, tokens(5, 4), REAL)  # another text
     assert not torch.allclose(e_a, a2)
     assert not torch.allclose(e_v, v2)
-    a3, v3 = entangle(audio, tokens(9, 5), text, REAL)  # another picture
+    a3, _ = entangle(audio, tokens(9, 5), text, REAL)  # another picture
     assert not torch.allclose(e_a, a3)
-    a4, v4 = entangle(tokens(7, 6), image, text, REAL)  # another voice
+    _, v4 = entangle(tokens(7, 6), image, text, REAL)  # another voice
     assert not torch.allclose(e_v, v4)
 
 
@@ -145,10 +146,12 @@ def test_two_seconds_are_172_and_99_tokens() -> None:
     fed = heard(samples, PRESETS["paper"])
     assert fed["mel"].shape == (172, 80)
     with torch.device("meta"):
-        front = AudioFront(PRESETS["paper"])
-        parts, names = front(torch.zeros(1, 172, 80), torch.zeros(1, len(fed["wave"])))
-    assert names == ["a", "s"]
-    assert [tuple(p.shape) for p in parts] == [(1, 172, 512), (1, 99, 512)]
+        front = AudioFront(PRESETS["paper"]).eval()
+        features = front.semantic.feature_extractor(torch.zeros(1, len(fed["wave"])))
+        acoustic = front.to_a(front.hifigan(torch.zeros(1, 80, 172)).transpose(1, 2))
+        semantic = front.to_s(torch.zeros(1, features.shape[2], 768))
+    assert tuple(acoustic.shape) == (1, 172, 512)
+    assert tuple(semantic.shape) == (1, 99, 512)
 
 
 @pytest.mark.parametrize("side", [448, 512, 300])
@@ -166,7 +169,11 @@ def test_the_parts_of_a_code_come_apart_as_they_were() -> None:
 
 def test_masks_and_latents_each_change_the_picture_tokens() -> None:
     front = ImageFront(SMALL)
-    latents, lips, head = torch.randn(1, 4, 8, 8), torch.rand(1, 1, 64, 64), torch.rand(1, 1, 64, 64)
+    latents, lips, head = (
+        torch.randn(1, 4, 8, 8),
+        torch.rand(1, 1, 64, 64),
+        torch.rand(1, 1, 64, 64),
+    )
     plain = front(latents, lips, head)
     assert not torch.allclose(plain, front(latents + 1, lips, head))
     assert not torch.allclose(plain, front(latents, 1 - lips, head))
@@ -200,7 +207,7 @@ def test_a_short_sample_is_repeated() -> None:
 
 def gpt(guided: bool) -> CodeGpt:
     torch.manual_seed(0)
-    return CodeGpt(SMALL.gpt.model_copy(update={"guided": guided})).eval()
+    return CodeGpt(SMALL.gpt.model_copy(update={"told": 16 if guided else 0})).eval()
 
 
 @pytest.mark.parametrize("guided", [False, True])
@@ -245,9 +252,9 @@ def test_voice_text_and_sounds_each_change_the_codes() -> None:
     mask, codes = torch.ones(1, 6, dtype=torch.bool), torch.randint(0, 27, (1, 9))
     voice, told = torch.randn(1, 3, 16), torch.randn(1, 10, 16)
     plain = net(voice, ids, mask, codes, told).logits
-    assert not torch.allclose(plain, net(voice + 1, ids, mask, codes, told).logits)
+    assert not torch.allclose(plain, net(torch.randn(1, 3, 16), ids, mask, codes, told).logits)
     assert not torch.allclose(plain, net(voice, ids + 1, mask, codes, told).logits)
-    assert not torch.allclose(plain, net(voice, ids, mask, codes, told + 1).logits)
+    assert not torch.allclose(plain, net(voice, ids, mask, codes, torch.randn(1, 10, 16)).logits)
 
 
 def test_the_likeliest_codes_are_drawn() -> None:
@@ -322,7 +329,10 @@ def v_of(settings: StfmSettings, scene: Scene, block: Block, net: object = None)
 
 
 def test_with_shut_gates_the_denoiser_is_hallos() -> None:
-    net, bare = small_net(), SMALL.model_copy(update={"embedding_attention": False, "exchange": False})
+    net, bare = (
+        small_net(),
+        SMALL.model_copy(update={"embedding_attention": False, "exchange": False}),
+    )
     for name, parameter in net.named_parameters():
         if name.endswith("gate"):
             nn.init.zeros_(parameter)
@@ -332,7 +342,9 @@ def test_with_shut_gates_the_denoiser_is_hallos() -> None:
     assert torch.equal(v_of(SMALL, scene, block, net), v_of(bare, scene, block, hallo))
 
 
-@pytest.mark.parametrize("what", ["source", "face", "lips", "head", "e_v", "before", "sound", "near"])
+@pytest.mark.parametrize(
+    "what", ["source", "face", "lips", "head", "e_v", "before", "sound", "near"]
+)
 def test_everything_that_the_denoiser_is_shown_changes_v(what: str) -> None:
     from dataclasses import replace
 
@@ -434,7 +446,8 @@ def test_every_variant_speaks_and_films_by_settings_alone(name: str) -> None:
     audio, ids = net.hear(fed["mel"], fed["wave"]), torch.tensor([[1, 5, 9, 1]])
     real, image = torch.ones_like(ids, dtype=torch.bool), torch.randn(1, 64, 16)
     voice = net.tell(audio, ids, real, image)
-    said = net.voice.write(voice, ids, torch.Generator().manual_seed(0), 0.7, 0.9)
+    sounds = net.voice.timed(tokens_of(["h", "aɪ"]))
+    said = net.voice.write(voice, ids, torch.Generator().manual_seed(0), 0.7, 0.9, sounds)
     assert net.voice.sound(said.latents, said.sounds, voice.speaker).shape[1] > 0
     scene, block = scene_of()
     from dataclasses import replace
@@ -471,12 +484,20 @@ def test_xtts_voices_latents_that_have_not_seen_their_code() -> None:
 
 
 def test_speaking_faster_is_shorter() -> None:
-    half, ids = VoiceHalf(SMALL).eval(), torch.randint(1, 20, (1, 30))
-    slow, fast = (half.timed(ids, torch.zeros(1, 16), speed) for speed in (0.5, 2.0))
-    assert slow is not None
-    assert fast is not None
-    assert int(slow.sum()) > 2 * int(fast.sum())
-    assert int(slow.sum()) % 4 == 0
+    half, spelt = small_net().voice, tokens_of(["h", "aɪ", "ð", "ɛ", "ɹ"])
+    slow, fast = (half.timed(spelt, speed) for speed in (0.5, 2.0))
+    assert int(slow.durations.sum()) > 2 * int(fast.durations.sum())
+    assert slow.frames.shape == (1, int(slow.durations.sum()), 80)
+    assert slow.told.shape[1] == slow.frames.shape[1] // 4 + 1
+
+
+def test_the_guide_tells_each_step_its_own_moment() -> None:
+    half = small_net().voice
+    sounds = half.timed(tokens_of(["h", "aɪ", "ð", "ɛ", "ɹ"]))
+    assert torch.allclose(sounds.told[0, 1], sounds.frames[0, 4:8].mean(0))
+    part = sounds.part(1, 3)
+    assert torch.equal(part.frames, sounds.frames[:, 4:12])
+    assert part.told.shape[1] == 3
 
 
 def test_the_small_base_sees_pictures() -> None:

@@ -7,9 +7,8 @@ transformers' GPT-2.
 
     voice tokens ─Perceiver─▶ [32 latents][text][start, code, code, ...] ─GPT-2─▶ next code, latent
 
-`guided` adds what a small network on little data needs, which has not the time to find out by
-itself where in the text it is: the sounds' durations are predicted, and each step is told the
-sounds of its moment.
+`told` adds what a small network on little data needs, which has not the time to find out by itself
+where in the text it is: each step is told what is to be heard at its moment, on average.
 """
 
 from __future__ import annotations
@@ -23,8 +22,6 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from vivavoce.speak.alignment import expand
-from vivavoce.speak.mel_codec import STRIDE
 from vivavoce.speak.perceiver import Perceiver
 
 
@@ -62,8 +59,8 @@ class CodeGptSettings(BaseModel):
     perceiver_head: int = 64
     speaker: int = 512
     """Length of the speaker vector that the vocoder is given."""
-    guided: bool = False
-    """Durations are predicted, and each step is told the sounds of its moment."""
+    told: int = 0
+    """Numbers that each step is told of its moment; 0: it finds its place in the text itself."""
 
 
 class _Positions(nn.Module):
@@ -88,31 +85,6 @@ class _NoPositions(nn.Module):
 
     def forward(self, places: Tensor) -> Tensor:
         return torch.zeros(*places.shape, self.width, device=places.device)
-
-
-class Guide(nn.Module):
-    """Tokens of a text → how long each is, and what is to be heard at each moment."""
-
-    def __init__(self, s: CodeGptSettings) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(s.text_ids, s.width)
-        self.layers = nn.ModuleList(nn.Conv1d(s.width, s.width, 5, padding=2) for _ in range(3))
-        self.norms = nn.ModuleList(nn.LayerNorm(s.width) for _ in range(3))
-        self.who = nn.Linear(s.speaker, s.width)
-        self.durations = nn.Sequential(
-            nn.Linear(s.width, s.width), nn.GELU(), nn.Linear(s.width, 1)
-        )
-
-    def forward(self, ids: Tensor, mask: Tensor, speaker: Tensor) -> tuple[Tensor, Tensor]:
-        """Sounds [B, T, W] and their log-durations in frames of the spectrogram [B, T], for tokens
-        [B, T] of which those of `mask` [B, T] are real, said by `speaker` [B, S]."""
-        real = mask[..., None].to(speaker.dtype)
-        x = self.embedding(ids) * real
-        for layer, norm in zip(self.layers, self.norms, strict=True):
-            y = layer(x.transpose(1, 2)).transpose(1, 2)
-            x = (x + F.gelu(norm(y))) * real
-        seen = x + self.who(speaker)[:, None]
-        return x, self.durations(seen)[..., 0]
 
 
 @dataclass(frozen=True)
@@ -154,7 +126,7 @@ class CodeGpt(nn.Module):
         self.conditioning_perceiver = Perceiver(
             s.width, s.latents, s.perceiver_depth, s.perceiver_heads, s.perceiver_head
         )
-        self.guide = Guide(s) if s.guided else None
+        self.guide = nn.Linear(s.told, s.width) if s.told else None
         for embedding in (self.text_embedding, self.mel_embedding):
             nn.init.normal_(embedding.weight, 0, 0.02)
 
@@ -164,11 +136,13 @@ class CodeGpt(nn.Module):
         return out
 
     def _coded(self, codes: Tensor, start: int, told: Tensor | None) -> Tensor:
-        """Codes [B, L] with their places from `start` on, and what they are told [B, L, W]."""
+        """Codes [B, L] with their places from `start` on, or with what they are told [B, L, M]."""
         x: Tensor = self.mel_embedding(codes)
-        # What a guided step is told says where it is; places further on than any that was learnt
-        # would only be noise.
-        return x + self.mel_pos_embedding(start, codes.shape[1]) if told is None else x + told
+        # What a step is told says where it is; places further on than any that was learnt would
+        # only be noise.
+        if self.guide is None or told is None:
+            return x + self.mel_pos_embedding(start, codes.shape[1])
+        return x + self.guide(told)
 
     def forward(
         self, voice: Tensor, ids: Tensor, mask: Tensor, codes: Tensor, told: Tensor | None = None
@@ -180,7 +154,7 @@ class CodeGpt(nn.Module):
             ids: Text tokens [B, T], those of `mask` [B, T] real.
             mask: True for real tokens.
             codes: Codes [B, L].
-            told: The sounds of each step [B, L + 1, W], see `told`; None: it is not guided.
+            told: What each step is told [B, L + 1, M]; None: nothing.
         """
         begun = F.pad(codes, (1, 0), value=self.settings.start)
         rows = torch.cat([voice, self.read(ids), self._coded(begun, 0, told)], 1)
@@ -200,20 +174,13 @@ class CodeGpt(nn.Module):
         ones = mask.new_ones(len(mask), voice.shape[1]), mask.new_ones(len(mask), codes)
         return torch.cat([ones[0], mask, ones[1]], 1).long()
 
-    def told(self, sounds: Tensor, durations: Tensor, steps: int) -> tuple[Tensor, Tensor]:
-        """What is to be heard [B, 4 steps, W] in each frame of the spectrogram, and at each step
-        and one after the last [B, steps + 1, W], for sounds [B, T, W] that last `durations` frames
-        [B, T]."""
-        frames = expand(sounds, durations, STRIDE * (steps + 1))
-        return frames[:, : STRIDE * steps], frames.unflatten(1, (-1, STRIDE)).mean(2)
-
     @torch.no_grad()
     def write(
         self, voice: Tensor, ids: Tensor, rng: torch.Generator, temperature: float, top_p: float,
         told: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:  # fmt: skip
         """Codes [1, L] and latents [1, L + 1, W], sampled until the code that stops, or, where
-        `told` [1, L + 1, W] says what each step is to be, for as many steps as it has."""
+        `told` [1, L + 1, M] says what each step is to be, for as many steps as it has."""
         s = self.settings
         most = s.longest_audio if told is None else told.shape[1] - 1
         codes: list[int] = []

@@ -79,27 +79,28 @@ def ours(theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
 class MelMaker(nn.Module):
     """Latents at 25 a second → normalised log-mel at 100, with pitch and voicing.
 
-    Of a code of four frames the latent knows what is heard; `told`, the sounds of each frame, when.
+    It begins as the spectrogram of average speech that `told` is, and learns what to add.
     """
 
     def __init__(self, latent: int, speaker: int, width: int, mels: int = 80) -> None:
         super().__init__()
         self.grow = nn.Linear(latent, STRIDE * width)
-        self.told = nn.Linear(latent, width)
+        self.told = nn.Linear(mels, width)
         self.who = nn.Linear(speaker, 2 * width)
         self.layers = nn.ModuleList(
             nn.Conv1d(width, width, 5, dilation=d, padding=2 * d) for d in (1, 2, 1, 4, 1)
         )
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in self.layers)
         self.last = nn.Linear(width, mels + 2)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
 
     def forward(self, latents: Tensor, told: Tensor, speaker: Tensor) -> Tensor:
         """Rows [B, 4 L, 82]: mel bands, octaves of the pitch, logit of voicing; of latents
-        [B, L, W], sounds [B, 4 L, W] and a speaker [B, S]."""
+        [B, L, W], average speech [B, 4 L, 80] and a speaker [B, S]."""
         x = self.grow(latents).unflatten(-1, (STRIDE, -1)).flatten(1, 2) + self.told(told)
         gain, shift = self.who(speaker)[:, None].chunk(2, -1)
         x = x * (1 + gain) + shift
         for layer, norm in zip(self.layers, self.norms, strict=True):
             x = x + F.gelu(norm(layer(x.transpose(1, 2)).transpose(1, 2)))
-        out: Tensor = self.last(x)
-        return out
+        return F.pad(told, (0, 2)) + self.last(x)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from vivavoce.errors import BadCheckpoint, RequestError
 from vivavoce.speak.acoustic import phones_of
 from vivavoce.speak.code_gpt import CodeGptSettings
-from vivavoce.speak.tokens import tokens_of
+from vivavoce.speak.tokens import Tokens, tokens_of
 
 LANGUAGE, SPACE = "[en]", "[SPACE]"
 """XTTS's marks of an English text, and of a space in it."""
@@ -22,11 +24,11 @@ class Script:
     """About a sentence, as tokens."""
 
     ids: tuple[int, ...]
-    """Numbers of the tokens."""
+    """Numbers of the tokens that GPT-2 reads."""
     symbols: tuple[str, ...] = ()
     """Phones, where tokens are their characters."""
-    phones: tuple[int, ...] = ()
-    """Which phone each token belongs to."""
+    spelt: Tokens | None = None
+    """The same with blanks between them, as the acoustic model of the guide reads them."""
 
 
 class Reader(Protocol):
@@ -72,20 +74,10 @@ def script_of(symbols: list[str], text: str = "") -> Script:
 
     Raises: RequestError: as `speak.tokens.tokens_of`.
     """
-    found = tokens_of(symbols, text)  # at even places are blanks, which GPT-2 does not need
-    ids, phones = found.ids[1::2], found.phones[1::2]
-    return Script(tuple(ids.tolist()), tuple(symbols), tuple(phones.tolist()))
+    found = tokens_of(symbols, text)
+    return Script(tuple(bare(found).tolist()), tuple(symbols), found)
 
 
-def lengths_of(script: Script, ends: list[float], frames: int, rate: int) -> list[int]:
-    """Frames of each token, `rate` a second and `frames` in all, for phones that end at `ends` s;
-    the characters of a phone share its time."""
-    of = [script.phones.count(n) for n in range(len(script.symbols))]
-    cuts: list[float] = []
-    start = 0.0
-    for count, end in zip(of, ends, strict=True):
-        cuts += [start + (end - start) * (k + 1) / count for k in range(count)]
-        start = end
-    marks = [min(round(rate * cut), frames) for cut in cuts[:-1]]
-    edges = [0, *marks, frames]
-    return [max(b - a, 0) for a, b in pairwise(edges)]
+def bare(tokens: Tokens) -> NDArray[np.int64]:
+    """The tokens without the blanks at even places, which GPT-2 does not need."""
+    return tokens.ids[1::2]

@@ -15,6 +15,8 @@ from vivavoce.render.hallo import HalloSettings
 from vivavoce.speak.code_gpt import CodeGptSettings
 from vivavoce.speak.hifigan import PRESETS as VOCODERS
 from vivavoce.speak.hifigan import HifiganSettings
+from vivavoce.speak.matcha import PRESETS as MATCHA
+from vivavoce.speak.matcha import MatchaSettings
 from vivavoce.speak.mel_codec import MelCodecSettings
 from vivavoce.speak.tokens import COUNT
 
@@ -98,12 +100,15 @@ class StfmSettings(BaseModel):
     """Frames before them that the reference net sees beside the picture."""
     gpt: CodeGptSettings = CodeGptSettings()
     codec: MelCodecSettings = MelCodecSettings()
+    guide: MatchaSettings | None = None
+    """An acoustic model of average speech, frozen, which tells each step of GPT-2 what is to be
+    heard: where in the text it is need not be learnt then. None: none, as in the paper."""
     voicing: Literal["latents", "mel"] = "latents"
     """What the vocoder is fed: GPT-2's latents, as in XTTS; or a spectrogram that a small network
     makes of them, as section 3.3 says in words."""
     vocoder: HifiganSettings = VOCODERS["tiny"]
     """Of `voicing="mel"`; XTTS's own is fixed."""
-    mel_width: int = 160
+    mel_width: int = 128
     """Channels of the network of `voicing="mel"` that makes the spectrogram."""
     latent: LatentSettings = LatentSettings()
     """The base whose VAE makes latents of pictures: Stable Diffusion 1.5's, or `latent-tiny`'s."""
@@ -129,10 +134,11 @@ PRESETS = {
     "tiny": StfmSettings(
         size=128, image_side=128, width=128, heads=8, hearing="small", voicing="mel",
         gpt=CodeGptSettings(
-            width=160, layers=5, heads=5, text_ids=COUNT, text_start=-1, text_stop=-1,
+            width=128, layers=4, heads=4, text_ids=COUNT, text_start=-1, text_stop=-1,
             audio_ids=514, start=512, stop=513, longest_text=402, longest_audio=700, latents=8,
-            perceiver_depth=1, perceiver_heads=4, perceiver_head=32, speaker=128, guided=True,
+            perceiver_depth=1, perceiver_heads=4, perceiver_head=32, speaker=128, told=80,
         ),
+        guide=MATCHA["tiny"],
         codec=MelCodecSettings(
             mels=82, width=96, blocks=2, dim=3, levels=(8, 8, 8), ids=512,
         ),

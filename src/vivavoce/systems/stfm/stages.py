@@ -52,7 +52,7 @@ _FILM = Optimiser(("film",), 5e-4, **_SMALL)
 _TINY = (
     Stage("codec", {"rows": 1.0}, 1200, 16,
           {"codec": Optimiser(("codec",), 2e-3, **_SMALL)}, ema=0.995),
-    Stage("voice", {"codes": 0.3, "mel": 1.0, "pitch": 0.5, "duration": 0.3, "contrast": 0.1},
+    Stage("voice", {"codes": 0.3, "mel": 1.0, "pitch": 0.5, "contrast": 0.1},
           4000, 8, {"voice": Optimiser(_VOICE, 1e-3, **_SMALL)}, ema=0.998),
     Stage("film", {DENOISING: 1.0}, 6000, 1, {"film": _FILM}, accumulate=4, ema=0.999),
     *_small_joint(2000, 1000),

@@ -31,7 +31,7 @@ from vivavoce.nn.latent import LatentBase
 from vivavoce.nn.pictures import as_pictures, as_tensor
 from vivavoce.nn.threads import one_threaded
 from vivavoce.render.paste import paste
-from vivavoce.speak.acoustic import english
+from vivavoce.speak.acoustic import english, timed
 from vivavoce.speak.code_gpt import Voice
 from vivavoce.speak.normalise import pieces
 from vivavoce.speak.text import Piece
@@ -41,7 +41,7 @@ from vivavoce.systems.stfm.fronts import at_rate, fitted, heard, masks_of
 from vivavoce.systems.stfm.net import Heard, StfmNet, load_net
 from vivavoce.systems.stfm.official import base_of, check_given, face_embedding
 from vivavoce.systems.stfm.script import BpeReader, PhoneReader, Reader, Script
-from vivavoce.systems.stfm.voice import MEL_RATE, Said
+from vivavoce.systems.stfm.voice import Said
 from vivavoce.systems.talker import About, Request, Talker
 from vivavoce.types import (
     FPS,
@@ -131,7 +131,7 @@ class Stfm(Talker[StfmOptions]):
         sees = s.filmed or "audio" in s.streams
         base = base_of(s).to(pick(device)) if sees else None
         official = Path(s.official.xtts) / "vocab.json"
-        reader = PhoneReader() if s.gpt.guided else BpeReader(official, s.gpt)
+        reader: Reader = PhoneReader() if s.guide else BpeReader(official, s.gpt)
         return cls(About.read(folder), net, base, reader)
 
     def make(self, request: Request, options: StfmOptions, clock: Clock) -> Clip:
@@ -227,7 +227,8 @@ class Stfm(Talker[StfmOptions]):
         ids = torch.tensor([script.ids], device=self._device)
         real = torch.ones_like(ids, dtype=torch.bool)
         voice = self.net.tell(sitter.heard, ids, real, sitter.image)
-        said = half.write(voice, ids, rng, options.temperature, options.top_p, rate)
+        sounds = None if script.spelt is None else half.timed(script.spelt, rate)
+        said = half.write(voice, ids, rng, options.temperature, options.top_p, sounds)
         speech = self._voiced(said, said.latents, voice, script, piece.text)
         return Sentence(speech, script, voice, said, piece.pause_s)
 
@@ -337,16 +338,9 @@ def _with_pause(speech: Speech, pause_s: float) -> Speech:
 
 def _phones(said: Said, script: Script) -> tuple[Phone, ...] | None:
     """When each phone is heard, where durations were predicted."""
-    if said.sounds is None:
+    if said.sounds is None or script.spelt is None:
         return None
-    ends = said.sounds.durations[0].cumsum(0).cpu().numpy() / MEL_RATE
-    found, start = [], 0.0
-    for number, symbol in enumerate(script.symbols):
-        last = max(i for i, phone in enumerate(script.phones) if phone == number)
-        if ends[last] > start:
-            found.append(Phone(symbol, start, float(ends[last])))
-        start = float(ends[last])
-    return tuple(found)
+    return timed(list(script.symbols), script.spelt, said.sounds.durations[0].cpu().numpy())
 
 
 def _placed(made: np.ndarray, sitter: Sitter, size: int | None) -> np.ndarray:

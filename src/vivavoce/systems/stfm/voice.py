@@ -7,10 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from vivavoce.speak.acoustic import rounded
+from vivavoce.speak.alignment import expand
 from vivavoce.speak.code_gpt import CodeGpt, Voice
 from vivavoce.speak.hifigan import MIDDLE, SPREAD, Hifigan
 from vivavoce.speak.latent_vocoder import CODES_PER_S, SOUND_RATE, LatentVocoder, MelMaker
+from vivavoce.speak.matcha import Matcha, MatchaSettings, lay_along
 from vivavoce.speak.mel_codec import STRIDE
+from vivavoce.speak.tokens import Tokens
 from vivavoce.systems.stfm.entangle import split
 from vivavoce.systems.stfm.fronts import AudioFront
 from vivavoce.systems.stfm.settings import StfmSettings
@@ -22,14 +26,19 @@ MEL_RATE = RATE // HOP
 
 @dataclass(frozen=True)
 class Sounds:
-    """What a small decoder is told of a text."""
+    """What the guide says of a text."""
 
     told: Tensor
-    """Sounds of each step, one after the last too [B, L + 1, W]."""
+    """Average speech at each step, and one after the last [B, L + 1, 80], normalised log-mel."""
     frames: Tensor
-    """Sounds of each frame of the spectrogram [B, 4 L, W]."""
+    """Average speech in each frame of the spectrogram [B, 4 L, 80]."""
     durations: Tensor
-    """Frames of each token [B, T]."""
+    """Frames of each token, blanks included [B, T]."""
+
+    def part(self, begin: int, end: int) -> Sounds:
+        """That of codes `begin` to `end`."""
+        frames = self.frames[:, STRIDE * begin : STRIDE * end]
+        return Sounds(self.told[:, begin : end + 1], frames, self.durations)
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,7 @@ class VoiceHalf(nn.Module):
         self.to_speaker = nn.Identity() if s.width == s.gpt.speaker else nn.Linear(
             s.width, s.gpt.speaker
         )  # fmt: skip
+        self.guide = None if s.guide is None else _guide(s.guide)
         self.maker: MelMaker | None = None
         if s.voicing == "mel":
             self.maker = MelMaker(s.gpt.width, s.gpt.speaker, s.mel_width)
@@ -92,40 +102,39 @@ class VoiceHalf(nn.Module):
         own code; ours have, since a spectrogram that is made of them lives on what codes know."""
         return latents[:, 1:] if self.maker is not None else latents[:, :-1]
 
-    def sounds(self, ids: Tensor, real: Tensor, speaker: Tensor, durations: Tensor, steps: int) -> (
-        Sounds
-    ):  # fmt: skip
-        """What is to be heard at each of `steps` codes, when tokens [B, T] last `durations` frames
-        [B, T]."""
-        assert self.gpt.guide is not None
-        of_tokens, _ = self.gpt.guide(ids, real, speaker)
-        frames, told = self.gpt.told(of_tokens, durations, steps)
-        return Sounds(told, frames, durations)
+    def laid(self, spelt: Tensor, counts: Tensor, mel: Tensor, lengths: Tensor) -> Sounds:
+        """The guide's words for a recording: tokens [B, T], `counts` [B] of them real, laid along
+        its normalised log-mel [B, 4 L, 80], `lengths` [B] rows of it real."""
+        assert self.guide is not None
+        rows = self.guide.normalised(mel * SPREAD + MIDDLE)
+        found = lay_along(self.guide, spelt, counts, rows, lengths, None)
+        return self._sounds(found.feature, found.durations)
+
+    def _sounds(self, feature: Tensor, durations: Tensor) -> Sounds:
+        """For the guide's normalised log-mel [B, 4 L, 80]."""
+        assert self.guide is not None
+        frames = (feature * self.guide.spread + self.guide.level - MIDDLE) / SPREAD
+        steps = frames.unflatten(1, (-1, STRIDE)).mean(2)
+        return Sounds(torch.cat([steps, steps[:, -1:]], 1), frames, durations)
 
     @torch.no_grad()
-    def timed(self, ids: Tensor, speaker: Tensor, speed: float = 1.0) -> Tensor | None:
-        """Frames of each token [1, T], a multiple of 4 in all; None: it is not guided."""
-        if self.gpt.guide is None:
-            return None
-        real = torch.ones_like(ids, dtype=torch.bool)
-        _, logs = self.gpt.guide(ids, real, speaker)
-        ends = (logs[0].exp().clamp(max=60) / speed).cumsum(0)
-        ends[-1] = STRIDE * (ends[-1] / STRIDE).ceil().clamp(min=1)
-        edges = ends.round().long()
-        return torch.diff(edges, prepend=edges.new_zeros(1))[None]
+    def timed(self, spelt: Tokens, speed: float = 1.0) -> Sounds:
+        """The guide's words for a text that is still to be spoken, `speed` times as fast."""
+        assert self.guide is not None
+        ids = torch.from_numpy(spelt.ids)[None].to(self.guide.level.device)
+        read = self.guide.read(ids)
+        durations = rounded(read.log_durations[0], spelt, speed)
+        durations[-1] += -int(durations.sum()) % STRIDE
+        return self._sounds(
+            expand(read.mean, durations[None], int(durations.sum())), durations[None]
+        )
 
     @torch.no_grad()
     def write(
         self, voice: Voice, ids: Tensor, rng: torch.Generator, temperature: float, top_p: float,
-        speed: float = 1.0,
+        sounds: Sounds | None = None,
     ) -> Said:  # fmt: skip
         """GPT-2's latents of text tokens [1, T] in a voice."""
-        durations = self.timed(ids, voice.speaker, speed)
-        sounds = None
-        if durations is not None:
-            real = torch.ones_like(ids, dtype=torch.bool)
-            steps = int(durations.sum()) // STRIDE
-            sounds = self.sounds(ids, real, voice.speaker, durations, steps)
         told = None if sounds is None else sounds.told
         _, latents = self.gpt.write(voice.latents, ids, rng, temperature, top_p, told)
         return Said(self.voiced_rows(latents), sounds)
@@ -151,3 +160,10 @@ class VoiceHalf(nn.Module):
         pitch = rows[..., -2], (rows[..., -1] > 0).to(rows.dtype)
         out: Tensor = self.vocoder(mel, pitch)
         return out
+
+
+def _guide(settings: MatchaSettings) -> Matcha:
+    """An acoustic model without its decoder: it says what a text sounds like on average."""
+    guide = Matcha(settings)
+    guide.field = nn.Identity()  # type: ignore[assignment]
+    return guide

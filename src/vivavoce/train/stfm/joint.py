@@ -85,13 +85,13 @@ class JointTraining(Trainable):
     def begin(self, stage: Stage, run: Run) -> None:
         """Open the shards; the film stage begins with the base's U-Net."""
         self.scenes = Scenes(run, "train", self.settings, self._reader())
-        if not self.settings.gpt.guided:
+        if not self.settings.guide:
             self.mel_stats = coder_of(self.codec, Path(self.settings.official.xtts))
         if stage.name == "film" and not run.resumed:
             take_unet(self.net)
 
     def _reader(self) -> Reader:
-        if self.settings.gpt.guided:
+        if self.settings.guide:
             return PhoneReader()
         return BpeReader(Path(self.settings.official.xtts) / "vocab.json", self.settings.gpt)
 
@@ -159,10 +159,13 @@ class JointTraining(Trainable):
         """GPT-2 on the true codes."""
         codes = self.codes(batch)
         sounds = None
-        if "lengths" in batch:
-            sounds = self.net.voice.sounds(
-                batch["ids"], real, voice.speaker, batch["lengths"], codes.shape[1]
+        if "spelt" in batch:
+            mel = (batch["mel"] - MIDDLE) / SPREAD
+            count, length = (
+                torch.tensor([x.shape[1]], device=mel.device) for x in (batch["spelt"], mel)
             )
+            with torch.no_grad():
+                sounds = self.net.voice.laid(batch["spelt"], count, mel, length)
         told = None if sounds is None else sounds.told
         written = self.net.voice.gpt(voice.latents, batch["ids"], real, codes, told)
         return Spoken(written, codes, voice, sounds)
@@ -213,10 +216,7 @@ class JointTraining(Trainable):
         end = begin + int(s.frames / FPS * rate)
         rows = half.voiced_rows(spoken.written.latents)[:, begin:end]
         rows = self.net.film.links.refine(rows, middle, rate)
-        sounds = spoken.sounds and Sounds(
-            spoken.sounds.told[:, begin:end], spoken.sounds.frames[:, 4 * begin : 4 * end],
-            spoken.sounds.durations,
-        )  # fmt: skip
+        sounds = spoken.sounds and spoken.sounds.part(begin, end)
         made = half.sound(rows, sounds, spoken.voice.speaker)
         true = self._true_sound(batch, half.rate, begin / rate, made.shape[1])
         apart = (magnitudes(made) - magnitudes(true)).square()

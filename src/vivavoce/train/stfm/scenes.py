@@ -16,11 +16,11 @@ from vivavoce.nn.pictures import as_tensor
 from vivavoce.systems.stage import Run, Sample
 from vivavoce.systems.stfm.fronts import fitted, heard, masks_of
 from vivavoce.systems.stfm.official import face_embedding
-from vivavoce.systems.stfm.script import Reader
+from vivavoce.systems.stfm.script import Reader, bare
 from vivavoce.systems.stfm.settings import StfmSettings
 from vivavoce.train.read.square import Sight
 from vivavoce.train.read.windows import Clip, Windows
-from vivavoce.train.stfm.speech import said_in
+from vivavoce.train.ttsf.script import script_of
 from vivavoce.train.ttsf.vocoder import pitch_of
 from vivavoce.types import FPS, MELS_PER_FRAME, RATE, SAMPLES_PER_FRAME, Float
 
@@ -90,13 +90,14 @@ class Scenes:
         )
 
     def _words(self, about: Mapping[str, Any], stretch: tuple[int, int]) -> Sample | None:
-        """Tokens of what is said in the stretch; where they are phones, the frames of each."""
-        if self.settings.gpt.guided:
+        """Tokens of what is said in the stretch; None: that is not known."""
+        if self.settings.guide:
             whole = stretch == (0, int(about["frames"]))
-            if not about.get("phones") or not whole:
+            script = script_of(about, "a clip") if whole else None
+            if script is None:
                 return None
-            script, lengths = said_in(about)
-            return {"ids": torch.tensor(script.ids), "lengths": torch.tensor(lengths)}
+            ids = bare(script.tokens).copy()
+            return {"ids": torch.from_numpy(ids), "spelt": torch.from_numpy(script.tokens.ids)}
         start, end = (frame / FPS for frame in stretch)
         if "words" in about:
             text = " ".join(w for w, a, b in about["words"] if start <= (a + b) / 2 < end)
@@ -117,7 +118,7 @@ class Scenes:
         found |= {
             f"around {k}": torch.from_numpy(v) for k, v in heard(around, self.settings).items()
         }
-        if self.settings.gpt.guided:
+        if self.settings.guide:
             rows = slice(stretch[0] * MELS_PER_FRAME, stretch[1] * MELS_PER_FRAME)
             octaves, voiced = pitch_of(samples)
             for name, track in (("mel", clip.mel), ("octaves", octaves), ("voiced", voiced)):

@@ -3,9 +3,6 @@ same voice."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,11 +13,12 @@ from vivavoce.errors import RequestError
 from vivavoce.speak.hifigan import MIDDLE, SPREAD
 from vivavoce.systems.stage import Run, Sample
 from vivavoce.systems.stfm.fronts import fitted, heard
-from vivavoce.systems.stfm.script import Script, lengths_of, script_of
+from vivavoce.systems.stfm.script import bare
 from vivavoce.systems.stfm.settings import StfmSettings
 from vivavoce.train.read.windows import Clip, Windows
+from vivavoce.train.ttsf.script import script_of
 from vivavoce.train.ttsf.vocoder import pitch_of
-from vivavoce.types import MELS_PER_FRAME, RATE, Float
+from vivavoce.types import RATE, Float
 
 LONGEST = 150
 """Frames of the longest clip that is learnt from, 6 s; longer ones are left out."""
@@ -31,7 +29,7 @@ TRIES = 200
 
 
 class Talks:
-    """Clips of a split that say what is spoken in them, of people with a second clip."""
+    """Clips of a split, of people with a second clip."""
 
     def __init__(self, run: Run, split: str, settings: StfmSettings) -> None:
         """Raises: RequestError: no data was given, or no clip of it can be used."""
@@ -41,38 +39,53 @@ class Talks:
         self.settings, self.splits = settings, shards.splits
         self.windows = Windows(shards, split, 1, ("wav",))
         about = self.windows.about
-        usable = [n for n, a in enumerate(about) if a.get("phones") and a["frames"] <= LONGEST]
         several = {p for p, own in self.windows.people.items() if len(own) > 1}
-        self.numbers = [n for n in usable if str(about[n]["person"]) in several]
+        self.numbers = [
+            n for n, a in enumerate(about) if a["frames"] <= LONGEST and str(a["person"]) in several
+        ]
         if not self.numbers:
             raise RequestError(
-                f"No clip of {run.data} ({split}) can teach a voice: it needs phones with times, "
-                f"at most {LONGEST / 25:g} s, and a second clip of the same person."
+                f"No clip of {run.data} ({split}) can teach a voice: it needs clips of at most "
+                f"{LONGEST / 25:g} s, two or more of each person."
             )
         self._pitches: dict[int, tuple[Float, Float]] = {}
 
     def draw(self, rng: np.random.Generator) -> Sample:
-        """A clip's spectrogram, pitch and tokens, and two samples of the same voice elsewhere."""
-        number = self.numbers[int(rng.integers(len(self.numbers)))]
-        clip = self.windows.clip(number)
-        others = [n for n in self.windows.people[str(clip.sample.about["person"])] if n != number]
-        found = self.target(number)
+        """A clip's spectrogram, pitch and tokens, and two samples of the same voice elsewhere.
+
+        Raises: RequestError: no clip says what is spoken in it.
+        """
+        for _ in range(TRIES):
+            number = self.numbers[int(rng.integers(len(self.numbers)))]
+            found = self.target(number)
+            if found is not None:
+                return found | self._samples(number, rng)
+        raise RequestError(
+            f"None of {TRIES} clips says what is spoken in it: prepare a set with texts or words."
+        )
+
+    def _samples(self, number: int, rng: np.random.Generator) -> Sample:
+        own = self.windows.people[str(self.windows.about[number]["person"])]
+        others, found = [n for n in own if n != number], {}
         for name in ("one", "two"):
             chosen = self.windows.clip(others[int(rng.integers(len(others)))])
-            found |= {f"{name} {k}": v for k, v in sample_of(chosen, self.settings, rng).items()}
+            fed = sample_of(chosen, self.settings, rng)
+            found |= {f"{name} {k}": v for k, v in fed.items()}
         return found
 
-    def target(self, number: int) -> Sample:
-        """Spectrogram rows [4 T, 82] and tokens of a clip."""
+    def target(self, number: int) -> Sample | None:
+        """Spectrogram [4 T, 80], pitch and tokens of a clip; None: its words are not known."""
+        script = script_of(self.windows.about[number], str(number))
+        if script is None:
+            return None
         clip = self.windows.clip(number)
-        script, lengths = said_in(clip.sample.about)
         octaves, voiced = self._pitch(number, clip)
         return {
             "mel": torch.from_numpy((clip.mel - MIDDLE) / SPREAD),
             "octaves": torch.from_numpy(octaves),
             "voiced": torch.from_numpy(voiced),
-            "ids": torch.tensor(script.ids),
-            "lengths": torch.tensor(lengths),
+            "ids": torch.from_numpy(bare(script.tokens).copy()),
+            "spelt": torch.from_numpy(script.tokens.ids),
         }
 
     def _pitch(self, number: int, clip: Clip) -> tuple[Float, Float]:
@@ -80,14 +93,6 @@ class Talks:
             assert clip.sample.samples is not None
             self._pitches[number] = pitch_of(clip.sample.samples)
         return self._pitches[number]
-
-
-def said_in(about: Mapping[str, Any]) -> tuple[Script, list[int]]:
-    """The tokens of a clip whose phones are known, and the mel frames of each."""
-    phones = about["phones"]
-    script = script_of([p[0] for p in phones])
-    frames = MELS_PER_FRAME * int(about["frames"])
-    return script, lengths_of(script, [p[2] for p in phones], frames, 100)
 
 
 def sample_of(clip: Clip, settings: StfmSettings, rng: np.random.Generator) -> dict[str, Tensor]:

@@ -3,9 +3,10 @@
 | stage | learns | losses |
 |---|---|---|
 | codec | the codes of a spectrogram | rows: its copy |
-| voice | front end, GPT-2, spectrogram | codes, mel, pitch, duration, contrast |
+| voice | front end, GPT-2, spectrogram | codes, mel, pitch, contrast |
 
-The vocoder, and with it the first convolution that makes f_a, is ttsf-tiny's as it ships.
+The vocoder, with it the first convolution that makes f_a, and the guide, which says what a text
+sounds like on average and how long, are ttsf-tiny's as it ships; they stay frozen.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ from vivavoce.speak.code_gpt import Voice
 from vivavoce.speak.mel_codec import MelCodec
 from vivavoce.systems.stage import Run, Sample, Stage, Trainable, Turn
 from vivavoce.systems.stfm.entangle import joined
+from vivavoce.systems.stfm.net import real_tokens
 from vivavoce.systems.stfm.settings import StfmSettings
 from vivavoce.systems.stfm.voice import VoiceHalf
 from vivavoce.train.stfm.speech import Talks, coded, together
 
-VOCODER = SHIPPED / "ttsf-tiny" / "vocoder.safetensors"
-"""The vocoder that ships with TTSF; it learnt from voices of the corpus."""
+TTSF = SHIPPED / "ttsf-tiny"
+"""The checkpoint whose vocoder and acoustic model learnt from voices of the corpus."""
 HELD_OUT = 40
 """Clips of people who were held out, on which the stage is measured."""
 
@@ -50,7 +52,7 @@ class VoiceTraining(Trainable):
         held = next((split for split in ("val", "test") if split in self.talks.splits), None)
         self.others = None if held is None else Talks(run, held, self.settings)
         if not run.resumed and not run.done:
-            take_vocoder(self.voice)
+            take_ttsf(self.voice)
 
     def draw(self, stage: Stage, rng: np.random.Generator) -> Sample:
         """A clip and two samples of its voice."""
@@ -76,22 +78,18 @@ class VoiceTraining(Trainable):
         voice, real = self.voice, ~batch["octaves"].isnan()
         codes = self.codes(batch)
         who = self.heard(batch, "one")
-        ids, steps = batch["ids"], codes.shape[1]
-        mask = torch.arange(ids.shape[1], device=ids.device) < batch["tokens"][:, None]
-        assert voice.gpt.guide is not None
-        of_tokens, logs = voice.gpt.guide(ids, mask, who.speaker)
-        frames, told = voice.gpt.told(of_tokens, batch["lengths"], steps)
-        written = voice.gpt(who.latents, ids, mask, codes, told)
-        assert voice.maker is not None
-        rows = voice.maker(voice.voiced_rows(written.latents), frames, who.speaker)
-        true = batch["mel"].nan_to_num()
+        ids = batch["ids"]
+        mask = real_tokens(batch["tokens"], ids.shape[1])
+        true, lengths = batch["mel"].nan_to_num(), real.sum(1)
+        with torch.no_grad():
+            sounds = voice.laid(batch["spelt"], 2 * batch["tokens"] + 1, true, lengths)
+        written = voice.gpt(who.latents, ids, mask, codes, sounds.told)
+        rows = voice.spectrogram(voice.voiced_rows(written.latents), sounds, who.speaker)
         step_real = real[:, ::4]
-        wanted = batch["lengths"].clamp(min=1).float().log()
         return {
             "codes": F.cross_entropy(written.logits[:, :-1][step_real], codes[step_real]),
             "mel": (rows[..., :-2] - true)[real].abs().mean(),
             "pitch": pitch_loss(rows, batch, real),
-            "duration": (logs - wanted)[mask].square().mean(),
             "contrast": info_nce(who.speaker, self.heard(batch, "two").speaker, 0.1, both=True),
         }
 
@@ -130,9 +128,14 @@ def pitch_loss(rows: Tensor, batch: Sample, real: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def take_vocoder(voice: VoiceHalf) -> None:
-    """Read the vocoder that ships with TTSF; its first convolution is the front end of f_a too."""
-    weights, _ = read_weights(VOCODER, "ttsf-vocoder")
+def take_ttsf(voice: VoiceHalf) -> None:
+    """Read what ships with TTSF: its vocoder, whose first convolution is the front end of f_a too,
+    and the part of its acoustic model that reads."""
+    weights, _ = read_weights(TTSF / "vocoder.safetensors", "ttsf-vocoder")
     voice.vocoder.load_state_dict({k: v.float() for k, v in weights.items()})
     front, first = voice.front.hifigan, voice.vocoder.first
     front.load_state_dict({k: v.clone() for k, v in first.state_dict().items()})  # type: ignore
+    assert voice.guide is not None
+    weights, _ = read_weights(TTSF / "acoustic.safetensors", "ttsf-acoustic")
+    reading = {k: v.float() for k, v in weights.items() if not k.startswith("field.")}
+    voice.guide.load_state_dict(reading)
