@@ -50,7 +50,7 @@ SMALL = StfmSettings(
     piece=60,
 )  # fmt: skip
 OFFICIAL = SMALL.model_copy(update={
-    "hearing": "official", "voicing": "latents",
+    "hearing": "official", "voicing": "latents", "latent_vocoder": 16,
     "gpt": SMALL.gpt.model_copy(update={"told": 0, "text_start": 1, "text_stop": 2}),
     "guide": None,
     "codec": MelCodecSettings(width=8, blocks=1, dim=4, ids=27),

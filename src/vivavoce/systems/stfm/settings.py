@@ -36,11 +36,11 @@ class Official(BaseModel):
     wav2vec: str = ""
     """Folder of wav2vec2-base-960h."""
     xtts: str = ""
-    """Folder of XTTS v2: `model.pth`, `vocab.json`; to train, `dvae.pth` and `mel_stats.pth` too."""
+    """Folder of XTTS v2: `model.pth`, `vocab.json`; to train `dvae.pth`, `mel_stats.pth` too."""
     hifigan: str = ""
     """HiFi-GAN's published generator V1; its first convolution makes f_a."""
     arcface: str = ""
-    """InsightFace's `glintr100.onnx`, whose face embedding Hallo's image projection reads."""
+    """InsightFace's `glintr100.onnx`, whose embedding Hallo's image projection reads."""
     released: str = ""
     """The authors' `latest.pth`."""
 
@@ -107,7 +107,9 @@ class StfmSettings(BaseModel):
     """What the vocoder is fed: GPT-2's latents, as in XTTS; or a spectrogram that a small network
     makes of them, as section 3.3 says in words."""
     vocoder: HifiganSettings = VOCODERS["tiny"]
-    """Of `voicing="mel"`; XTTS's own is fixed."""
+    """Of `voicing="mel"`."""
+    latent_vocoder: int = 512
+    """Channels of XTTS's vocoder, of `voicing="latents"`."""
     mel_width: int = 128
     """Channels of the network of `voicing="mel"` that makes the spectrogram."""
     latent: LatentSettings = LatentSettings()

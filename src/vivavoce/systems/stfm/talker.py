@@ -25,6 +25,7 @@ from vivavoce.look.crop import cropped, moved, squares
 from vivavoce.media.clip import Clip
 from vivavoce.media.clock import Clock
 from vivavoce.media.held import is_path
+from vivavoce.media.speech import Speechlike
 from vivavoce.media.speech import heard as pieces_of
 from vivavoce.nn.devices import pick
 from vivavoce.nn.latent import LatentBase
@@ -151,7 +152,9 @@ class Stfm(Talker[StfmOptions]):
     ) -> Iterator[Speech]:  # fmt: skip
         """The voice alone, sentence by sentence."""
         sitter = self._sitter(request, clock)
-        for sentence in clock.watch("speak", self._sentences(sitter, request, options)):
+        for sentence in clock.watch(
+            "speak", self.spoken(sitter.heard, request, options, sitter.image)
+        ):
             yield _with_pause(sentence.speech, sentence.pause_s)
 
     def _check_own(self, request: Request) -> None:
@@ -172,7 +175,7 @@ class Stfm(Talker[StfmOptions]):
         from vivavoce.systems import load_system
 
         portrait = load_system("portrait")
-        sentences = clock.watch("speak", self._sentences(sitter, request, options))
+        sentences = clock.watch("speak", self.spoken(sitter.heard, request, options, sitter.image))
         speech = (_with_pause(s.speech, s.pause_s) for s in sentences)
         asked = replace(
             request, portrait=sitter.face, speech=speech, text=None, voice_sample=None, face=None,
@@ -188,16 +191,24 @@ class Stfm(Talker[StfmOptions]):
         with clock("look"):
             face = self.look(request.portrait, request.face)
         with clock("listen"):
-            sample = _sample(request.voice_sample, self.net.settings.reference_s)
-            fed = heard(sample, self.net.settings)
-            rows = {k: torch.from_numpy(v)[None].to(self._device) for k, v in fed.items()}
-            audio = self.net.hear(rows["mel"], rows["wave"])
+            assert request.voice_sample is not None
+            audio = self.heard(request.voice_sample)
         height, width = face.picture.shape[:2]
         places = squares(face.landmarks[None], width, height, CROP)
         if self.base is None:
             return Sitter(face, places[0], audio, None)
         with clock("see"):
             return self._seen(face, places, audio)
+
+    @torch.no_grad()
+    def heard(self, sample: Speechlike) -> Heard:
+        """Audio tokens of a voice sample.
+
+        Raises: BadMedia: it cannot be read, or nobody speaks in it.
+        """
+        fed = heard(_sample(sample, self.net.settings.reference_s), self.net.settings)
+        rows = {k: torch.from_numpy(v)[None].to(self._device) for k, v in fed.items()}
+        return self.net.hear(rows["mel"], rows["wave"])
 
     def _seen(self, face: Face, places: Float, audio: Heard) -> Sitter:
         s, base = self.net.settings, self.base
@@ -211,22 +222,25 @@ class Stfm(Talker[StfmOptions]):
         image = self.net.film.image_front(base.encode(small), lips, head)
         return Sitter(face, places[0], audio, image, base.encode(pixels), lips, head)
 
-    def _sentences(
-        self, sitter: Sitter, request: Request, options: StfmOptions
+    def spoken(
+        self, audio: Heard, request: Request, options: StfmOptions, image: Tensor | None = None
     ) -> Iterator[Sentence]:
+        """The text of a request in the voice of `heard`, sentence by sentence; `image` are picture
+        tokens [1, N, D], which a network with an audio encoder asks."""
         rng = torch.Generator().manual_seed(request.seed)
         for piece in pieces(english(request.text or ""), "en"):
             for part in _cut(piece, self.reader, self.net.settings.piece):
-                yield self._speak(sitter, part, request.rate, options, rng)
+                yield self._speak(audio, image, part, request.rate, options, rng)
 
     @torch.no_grad()
     def _speak(
-        self, sitter: Sitter, piece: Piece, rate: float, options: StfmOptions, rng: torch.Generator
-    ) -> Sentence:
+        self, audio: Heard, image: Tensor | None, piece: Piece, rate: float,
+        options: StfmOptions, rng: torch.Generator,
+    ) -> Sentence:  # fmt: skip
         half, script = self.net.voice, self.reader(piece.text)
         ids = torch.tensor([script.ids], device=self._device)
         real = torch.ones_like(ids, dtype=torch.bool)
-        voice = self.net.tell(sitter.heard, ids, real, sitter.image)
+        voice = self.net.tell(audio, ids, real, image)
         sounds = None if script.spelt is None else half.timed(script.spelt, rate)
         said = half.write(voice, ids, rng, options.temperature, options.top_p, sounds)
         speech = self._voiced(said, said.latents, voice, script, piece.text)
@@ -243,7 +257,9 @@ class Stfm(Talker[StfmOptions]):
     def _chunks(
         self, sitter: Sitter, request: Request, options: StfmOptions, clock: Clock
     ) -> Iterator[Chunk]:
-        for sentence in clock.watch("speak", self._sentences(sitter, request, options)):
+        for sentence in clock.watch(
+            "speak", self.spoken(sitter.heard, request, options, sitter.image)
+        ):
             with clock("render"):
                 made, speech = self._filmed(sitter, sentence, request, options)
             sound = _with_pause(speech, sentence.pause_s).samples
@@ -295,13 +311,13 @@ class Stfm(Talker[StfmOptions]):
         return next(self.net.parameters()).device
 
 
-def _sample(given: object, seconds: float) -> Float:
+def _sample(given: Speechlike, seconds: float) -> Float:
     """The most voiced moment of a voice sample, so many seconds long, at a set loudness.
 
     Raises: BadMedia: it cannot be read, or nobody speaks in it.
     """
     name = f"The voice sample {given}" if is_path(given) else "The voice sample"
-    parts, _ = pieces_of(given)  # type: ignore[arg-type]
+    parts, _ = pieces_of(given)
     kept: list[Float] = []
     for piece in parts:
         kept.append(piece.samples)

@@ -70,7 +70,7 @@ class VoiceHalf(nn.Module):
             self.maker = MelMaker(s.gpt.width, s.gpt.speaker, s.mel_width)
             self.vocoder: nn.Module = Hifigan(s.vocoder).folded()
         else:
-            self.vocoder = LatentVocoder(s.gpt.width, s.gpt.speaker)
+            self.vocoder = LatentVocoder(s.gpt.width, s.gpt.speaker, s.latent_vocoder)
 
     @property
     def rate(self) -> int:
