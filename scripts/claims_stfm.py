@@ -120,7 +120,7 @@ def _rows(name: str, cosines: np.ndarray) -> Iterator[str]:
 
 def _interval(values: np.ndarray) -> str:
     found = bootstrap([np.array([value]) for value in values], lambda drawn: float(drawn.mean()))
-    told = "" if found is None else f" ({found.low:.3f} to {found.high:.3f})"
+    told = "" if found is None else f" ({found[0]:.3f} to {found[1]:.3f})"
     return f"{values.mean():.3f}{told}"
 
 
@@ -175,10 +175,15 @@ def report(system: Stfm, title: str, cases: list[Case], seed: int) -> None:
     """Print all figures of some cases."""
     pace = say(system, cases, seed)
     print(f"\n## {title}: {len(cases)} voices\n")
-    print(
-        "| voice | to its sample | to others' samples | difference | nearest is its own, % | nearer than others, % |"
+    columns = (
+        "voice",
+        "to its sample",
+        "to others' samples",
+        "difference",
+        "its own is nearest, %",
+        "others that are further, %",
     )
-    print("|---|---|---|---|---|---|")
+    print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
     for row in similarity(cases):
         print(row)
     print(f"\n{words(cases)}.")
