@@ -39,6 +39,8 @@ from vivavoce.types import Float
 
 SENTENCE = "The boats were moving slowly along the river in the morning."
 """Said in the voices of real people."""
+LEAST_S = 2.0
+"""Clips of the corpus that say a single word are left out."""
 
 
 @dataclass
@@ -58,6 +60,8 @@ def corpus_cases(folder: Path, people: int) -> list[Case]:
     clips: dict[str, list[tuple[str, Float]]] = {}
     for sample in open_set(folder).samples("test", ("wav",)):
         assert sample.samples is not None
+        if sample.seconds < LEAST_S:
+            continue
         about = sample.about
         clips.setdefault(str(about["person"]), []).append((str(about["text"]), sample.samples))
     return [

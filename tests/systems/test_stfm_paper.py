@@ -203,7 +203,7 @@ def test_a_users_files_fill_the_network(tmp_path: Path) -> None:
     stats = coder_of(fresh, tmp_path / "xtts")
     assert float(stats[0]) == 2.0
     assert torch.equal(
-        fresh.state_dict()["encoder.3.weight"], codec.state_dict()["encoder.5.weight"]
+        fresh.state_dict()["encoder.3.weight"], codec.state_dict()["encoder.3.weight"]
     )
     rows = xtts_rows(torch.randn(1, 16_000), stats)
     assert rows.shape == (1, 87, 80)
