@@ -33,9 +33,9 @@ TRAINED_STEPS = 1000
 """Steps of noise that the denoiser is trained on."""
 
 
-@cache
 def noise_schedule() -> DDIMScheduler:
-    """Hallo's: linear from 0.00085 to 0.012, zero terminal signal, v, trailing steps."""
+    """A fresh one of Hallo's: linear from 0.00085 to 0.012, zero terminal signal, v, trailing
+    steps."""
     from diffusers import DDIMScheduler
 
     return DDIMScheduler(
@@ -45,9 +45,16 @@ def noise_schedule() -> DDIMScheduler:
     )  # fmt: skip
 
 
+@cache
+def _kept() -> Tensor:
+    """ᾱ of all steps [1000]."""
+    found: Tensor = noise_schedule().alphas_cumprod
+    return found
+
+
 def kept(t: Tensor, like: Tensor) -> Tensor:
     """ᾱ_t of steps t [B], shaped to multiply `like`."""
-    found = noise_schedule().alphas_cumprod.to(like.device)[t]
+    found = _kept().to(like.device)[t]
     return found.view(-1, *[1] * (like.dim() - 1))
 
 

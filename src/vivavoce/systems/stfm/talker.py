@@ -36,7 +36,8 @@ from vivavoce.speak.acoustic import english, timed
 from vivavoce.speak.code_gpt import Voice
 from vivavoce.speak.normalise import pieces
 from vivavoce.speak.text import Piece
-from vivavoce.systems.options import NoOptions, Options
+from vivavoce.systems.imagined import moved as moved_picture
+from vivavoce.systems.options import Options
 from vivavoce.systems.stfm.film import Scene, frames_heard, windowed
 from vivavoce.systems.stfm.fronts import at_rate, fitted, heard, masks_of
 from vivavoce.systems.stfm.net import Heard, StfmNet, load_net
@@ -172,18 +173,12 @@ class Stfm(Talker[StfmOptions]):
     def _by_portrait(
         self, sitter: Sitter, request: Request, options: StfmOptions, clock: Clock
     ) -> Clip:
-        from vivavoce.systems import load_system
-
-        portrait = load_system("portrait")
-        sentences = clock.watch("speak", self.spoken(sitter.heard, request, options, sitter.image))
-        speech = (_with_pause(s.speech, s.pause_s) for s in sentences)
-        asked = replace(
-            request, portrait=sitter.face, speech=speech, text=None, voice_sample=None, face=None,
-            rate=1.0,
+        sentences = self.spoken(sitter.heard, request, options, sitter.image)
+        speech = (
+            _with_pause(s.speech, s.pause_s) for s in clock.watch("speak", sentences)
         )  # fmt: skip
-        clip = portrait.make(asked, NoOptions(), clock)
-        clip.provenance = self.provenance(request)
-        return clip
+        asked = replace(request, speech=speech, text=None, voice_sample=None, rate=1.0)
+        return moved_picture(sitter.face, asked, clock, self.provenance(request))
 
     @torch.no_grad()
     def _sitter(self, request: Request, clock: Clock) -> Sitter:
@@ -263,7 +258,8 @@ class Stfm(Talker[StfmOptions]):
             with clock("render"):
                 made, speech = self._filmed(sitter, sentence, request, options)
             sound = _with_pause(speech, sentence.pause_s).samples
-            sound = np.resize(np.pad(sound, (0, SAMPLES_PER_FRAME)), len(made) * SAMPLES_PER_FRAME)
+            wanted = SAMPLES_PER_FRAME * len(made)
+            sound = np.pad(sound, (0, max(wanted - len(sound), 0)))[:wanted]
             yield Chunk(made, sound)
 
     @torch.no_grad()

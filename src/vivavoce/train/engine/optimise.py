@@ -15,7 +15,6 @@ from vivavoce.systems.stage import Optimiser, is_part
 from vivavoce.train.engine.freezing import trained_by
 from vivavoce.train.engine.sharding import like
 
-
 HALVED = 1000
 """Steps after which the schedule "halving" halves the rate."""
 
