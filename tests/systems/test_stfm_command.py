@@ -169,7 +169,7 @@ def test_what_the_denoiser_saw_changes_the_voice(filming: Stfm, person: Face) ->
     from vivavoce.media.clock import Clock
 
     sitter = filming._sitter(request, Clock())
-    sentence = next(filming.spoken(sitter.heard, request, options, sitter.image))
+    sentence = next(filming.spoken(sitter.sample, request, options, sitter.image))
     _, refined = filming._filmed(sitter, sentence, request, options)
     assert len(refined.samples) == len(sentence.speech.samples)
     assert not np.allclose(refined.samples, sentence.speech.samples)

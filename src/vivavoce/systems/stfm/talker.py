@@ -43,7 +43,7 @@ from vivavoce.systems.stfm.fronts import at_rate, fitted, heard, masks_of
 from vivavoce.systems.stfm.net import Heard, StfmNet, load_net
 from vivavoce.systems.stfm.official import base_of, check_given, face_embedding
 from vivavoce.systems.stfm.script import BpeReader, PhoneReader, Reader, Script
-from vivavoce.systems.stfm.voice import Said
+from vivavoce.systems.stfm.voice import Likeness, Said
 from vivavoce.systems.talker import About, Request, Talker
 from vivavoce.types import (
     FPS,
@@ -74,10 +74,24 @@ class StfmOptions(Options):
     render: Literal["own", "portrait"] = "own"
     """Who draws: "own" is the paper's denoising U-Net; "portrait" moves the picture by the renderer
     of the system portrait, driven by the speech that was made."""
+    likeness: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """How far the voice is brought to the sample's own mean spectrum and middle pitch, which are
+    measured, beyond what the network makes of it; 0 not at all. Only where a spectrogram is made,
+    as in tiny."""
     steps: Annotated[int, Field(ge=1, le=1000)] = 40
     """Denoising steps of a block of frames, for render=own."""
     guidance: Annotated[float, Field(ge=1, le=20)] = 3.5
     """Scale of classifier-free guidance, for render=own; 1 is none."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A voice sample, heard."""
+
+    tokens: Heard
+    """Its audio tokens."""
+    sound: Float
+    """Its best moment [n], at a set loudness."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +101,8 @@ class Sitter:
     face: Face
     square: Float
     """Left, top and side in picture pixels [3]."""
-    heard: Heard
-    """Tokens of the voice sample."""
+    sample: Sample
+    """The voice."""
     image: Tensor | None
     """Tokens of the picture [1, N, D]; None: this network asks no picture."""
     source: Tensor | None = None
@@ -107,6 +121,7 @@ class Sentence:
     voice: Voice
     said: Said
     pause_s: float
+    like: Likeness
 
 
 class Stfm(Talker[StfmOptions]):
@@ -154,7 +169,7 @@ class Stfm(Talker[StfmOptions]):
         """The voice alone, sentence by sentence."""
         sitter = self._sitter(request, clock)
         for sentence in clock.watch(
-            "speak", self.spoken(sitter.heard, request, options, sitter.image)
+            "speak", self.spoken(sitter.sample, request, options, sitter.image)
         ):
             yield _with_pause(sentence.speech, sentence.pause_s)
 
@@ -173,7 +188,7 @@ class Stfm(Talker[StfmOptions]):
     def _by_portrait(
         self, sitter: Sitter, request: Request, options: StfmOptions, clock: Clock
     ) -> Clip:
-        sentences = self.spoken(sitter.heard, request, options, sitter.image)
+        sentences = self.spoken(sitter.sample, request, options, sitter.image)
         speech = (
             _with_pause(s.speech, s.pause_s) for s in clock.watch("speak", sentences)
         )  # fmt: skip
@@ -196,16 +211,17 @@ class Stfm(Talker[StfmOptions]):
             return self._seen(face, places, audio)
 
     @torch.no_grad()
-    def heard(self, sample: Speechlike) -> Heard:
-        """Audio tokens of a voice sample.
+    def heard(self, sample: Speechlike) -> Sample:
+        """A voice sample as the network hears it.
 
         Raises: BadMedia: it cannot be read, or nobody speaks in it.
         """
-        fed = heard(_sample(sample, self.net.settings.reference_s), self.net.settings)
+        sound = _sample(sample, self.net.settings.reference_s)
+        fed = heard(sound, self.net.settings)
         rows = {k: torch.from_numpy(v)[None].to(self._device) for k, v in fed.items()}
-        return self.net.hear(rows["mel"], rows["wave"])
+        return Sample(self.net.hear(rows["mel"], rows["wave"]), sound)
 
-    def _seen(self, face: Face, places: Float, audio: Heard) -> Sitter:
+    def _seen(self, face: Face, places: Float, audio: Sample) -> Sitter:
         s, base = self.net.settings, self.base
         assert base is not None
         assert self.net.film is not None
@@ -218,42 +234,44 @@ class Stfm(Talker[StfmOptions]):
         return Sitter(face, places[0], audio, image, base.encode(pixels), lips, head)
 
     def spoken(
-        self, audio: Heard, request: Request, options: StfmOptions, image: Tensor | None = None
+        self, sample: Sample, request: Request, options: StfmOptions, image: Tensor | None = None
     ) -> Iterator[Sentence]:
-        """The text of a request in the voice of `heard`, sentence by sentence; `image` are picture
+        """The text of a request in the voice of a sample, sentence by sentence; `image` are picture
         tokens [1, N, D], which a network with an audio encoder asks."""
         rng = torch.Generator().manual_seed(request.seed)
         for piece in pieces(english(request.text or ""), "en"):
             for part in _cut(piece, self.reader, self.net.settings.piece):
-                yield self._speak(audio, image, part, request.rate, options, rng)
+                yield self._speak(sample, image, part, request.rate, options, rng)
 
     @torch.no_grad()
     def _speak(
-        self, audio: Heard, image: Tensor | None, piece: Piece, rate: float,
+        self, sample: Sample, image: Tensor | None, piece: Piece, rate: float,
         options: StfmOptions, rng: torch.Generator,
     ) -> Sentence:  # fmt: skip
         half, script = self.net.voice, self.reader(piece.text)
         ids = torch.tensor([script.ids], device=self._device)
         real = torch.ones_like(ids, dtype=torch.bool)
-        voice = self.net.tell(audio, ids, real, image)
+        voice = self.net.tell(sample.tokens, ids, real, image)
         sounds = None if script.spelt is None else half.timed(script.spelt, rate)
         said = half.write(voice, ids, rng, options.temperature, options.top_p, sounds)
-        speech = self._voiced(said, said.latents, voice, script, piece.text)
-        return Sentence(speech, script, voice, said, piece.pause_s)
+        like = Likeness.of(sample.sound, options.likeness)
+        made = Sentence(Speech(np.zeros(0, np.float32), piece.text), script, voice, said,
+                        piece.pause_s, like)  # fmt: skip
+        return replace(made, speech=self._voiced(made, said.latents))
 
-    def _voiced(
-        self, said: Said, latents: Tensor, voice: Voice, script: Script, text: str
-    ) -> Speech:
+    def _voiced(self, made: Sentence, latents: Tensor) -> Speech:
+        """The sound of a sentence's latents [1, L, W]."""
         half = self.net.voice
-        sound = half.sound(latents, said.sounds, voice.speaker)[0].clamp(-1, 1).cpu().numpy()
-        samples = sound if half.rate == RATE else at_rate(sound, half.rate, RATE)
-        return Speech(samples, text, phones=_phones(said, script))
+        sound = half.sound(latents, made.said.sounds, made.voice.speaker, made.like)
+        found = sound[0].clamp(-1, 1).cpu().numpy()
+        samples = found if half.rate == RATE else at_rate(found, half.rate, RATE)
+        return replace(made.speech, samples=samples, phones=_phones(made.said, made.script))
 
     def _chunks(
         self, sitter: Sitter, request: Request, options: StfmOptions, clock: Clock
     ) -> Iterator[Chunk]:
         for sentence in clock.watch(
-            "speak", self.spoken(sitter.heard, request, options, sitter.image)
+            "speak", self.spoken(sitter.sample, request, options, sitter.image)
         ):
             with clock("render"):
                 made, speech = self._filmed(sitter, sentence, request, options)
@@ -275,7 +293,9 @@ class Stfm(Talker[StfmOptions]):
         assert sitter.head is not None
         assert sitter.image is not None
         ids = torch.tensor([sentence.script.ids], device=self._device)
-        e_v = net.show(sitter.heard, ids, torch.ones_like(ids, dtype=torch.bool), sitter.image)
+        e_v = net.show(
+            sitter.sample.tokens, ids, torch.ones_like(ids, dtype=torch.bool), sitter.image
+        )
         face = sitter.face
         embedding = torch.from_numpy(face_embedding(face.picture, face.landmarks, net.settings))[
             None
@@ -297,9 +317,7 @@ class Stfm(Talker[StfmOptions]):
         pictures = torch.cat([base.decode(x[0].transpose(0, 1)) for x, _ in blocks])
         middle = torch.cat([m for _, m in blocks], 1)
         refined = film.links.refine(latents, middle, half.codes_per_s)
-        voiced = self._voiced(
-            sentence.said, refined, sentence.voice, sentence.script, sentence.speech.text or ""
-        )
+        voiced = self._voiced(sentence, refined)
         return _placed(as_pictures(pictures), sitter, request.size), voiced
 
     @property

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import log2
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vivavoce.listen.heard_voice import HeardVoice
+from vivavoce.listen.mel import log_mel
 from vivavoce.speak.acoustic import rounded
 from vivavoce.speak.alignment import expand
 from vivavoce.speak.code_gpt import CodeGpt, Voice
+from vivavoce.speak.excitation import MIDDLE_HZ
 from vivavoce.speak.hifigan import MIDDLE, SPREAD, Hifigan
 from vivavoce.speak.latent_vocoder import CODES_PER_S, SOUND_RATE, LatentVocoder, MelMaker
 from vivavoce.speak.matcha import Matcha, MatchaSettings, lay_along
@@ -18,7 +23,7 @@ from vivavoce.speak.tokens import Tokens
 from vivavoce.systems.stfm.entangle import split
 from vivavoce.systems.stfm.fronts import AudioFront
 from vivavoce.systems.stfm.settings import StfmSettings
-from vivavoce.types import HOP, RATE
+from vivavoce.types import HOP, RATE, Float
 
 MEL_RATE = RATE // HOP
 """Rows of our log-mel a second."""
@@ -39,6 +44,52 @@ class Sounds:
         """That of codes `begin` to `end`."""
         frames = self.frames[:, STRIDE * begin : STRIDE * end]
         return Sounds(self.told[:, begin : end + 1], frames, self.durations)
+
+
+LOUD = 0.4
+"""Share of the quieter frames that do not count for a mean spectrum."""
+SMOOTH = 5
+"""Bands over which the difference of two mean spectra is smoothed: it is to be of the tract, not of
+single harmonics."""
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """What is measured on a voice sample, and a small network need not guess."""
+
+    spectrum: Tensor
+    """Mean of the louder frames of its normalised log-mel [80]."""
+    octaves: float | None
+    """Its middle pitch in octaves above `excitation.MIDDLE_HZ`; None: none was found."""
+    strength: float
+    """Share of the way there, 0 to 1."""
+
+    @classmethod
+    def of(cls, samples: Float, strength: float) -> Likeness:
+        """That of a voice sample [n] at 16 kHz."""
+        mel = torch.from_numpy((log_mel(samples) - MIDDLE) / SPREAD)
+        hertz = HeardVoice(samples).median_hz
+        octaves = None if hertz is None else log2(hertz / MIDDLE_HZ)
+        return cls(_mean_spectrum(mel), octaves, strength)
+
+    def given_to(self, rows: Tensor) -> Tensor:
+        """The rows [T, 82] of `VoiceHalf.spectrogram`, with the sample's colour and pitch; they
+        stay as loud."""
+        shift = self.spectrum.to(rows) - _mean_spectrum(rows[:, :-2])
+        ends = F.pad(shift[None, None], (SMOOTH // 2,) * 2, mode="replicate")
+        shift = F.avg_pool1d(ends, SMOOTH, 1)[0, 0]
+        colour = self.strength * (shift - shift.mean())
+        raised = rows.new_zeros(())
+        voiced = rows[:, -1] > 0
+        if self.octaves is not None and voiced.any():
+            raised = self.strength * (self.octaves - rows[voiced, -2].median()).clamp(-1, 1)
+        return rows + torch.cat([colour, raised[None], rows.new_zeros(1)])
+
+
+def _mean_spectrum(mel: Tensor) -> Tensor:
+    """Mean [80] of the louder frames of [T, 80]."""
+    loud = mel.mean(1)
+    return mel[loud >= loud.quantile(LOUD)].mean(0)
 
 
 @dataclass(frozen=True)
@@ -145,13 +196,17 @@ class VoiceHalf(nn.Module):
         rows: Tensor = self.maker(latents, sounds.frames, speaker)
         return rows
 
-    def sound(self, latents: Tensor, sounds: Sounds | None, speaker: Tensor) -> Tensor:
-        """The sound [B, n] of latents [B, L, W], at `rate`."""
+    def sound(
+        self, latents: Tensor, sounds: Sounds | None, speaker: Tensor, like: Likeness | None = None
+    ) -> Tensor:  # fmt: skip
+        """The sound [B, n] of latents [B, L, W], at `rate`; of a spectrogram, made `like` a sample."""
         if self.maker is None:
             out: Tensor = self.vocoder(latents, speaker)
             return out
         assert sounds is not None
         rows = self.spectrogram(latents, sounds, speaker)
+        if like is not None:
+            rows = torch.stack([like.given_to(row) for row in rows])
         return self.voiced(rows)
 
     def voiced(self, rows: Tensor) -> Tensor:
