@@ -1,6 +1,6 @@
 """STFM's voices and costs: is a voice like its sample, are words understood, what does it cost?
 
-    python scripts/claims_stfm.py CHECKPOINT --corpus SHARDS [--real FOLDER] [--people 40]
+    python scripts/claims_stfm.py CHECKPOINT --corpus SHARDS [--real FOLDER] [--people 40] [--likeness 0]
 
 For each person of the test split one clip is the sample, and the sentence of another is said in its
 voice. Speaker similarity is the cosine of the corpus voice judge, to the sample and to the samples
@@ -16,7 +16,7 @@ prints parameters and multiply-adds of the paper's encoders beside its 5.39 GFLO
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -86,9 +86,11 @@ def real_cases(folder: Path, people: int) -> list[Case]:
 
 
 @torch.no_grad()
-def say(system: Stfm, cases: Sequence[Case], seed: int) -> float:
-    """Make each case's sound; seconds of work for a second of it."""
-    options = system.options_type.chosen("stfm", {}, system.about.options)
+def say(
+    system: Stfm, cases: Sequence[Case], seed: int, given: Mapping[str, float] | None = None
+) -> float:
+    """Make each case's sound, with options that are `given`; seconds of work for a second of it."""
+    options = system.options_type.chosen("stfm", given or {}, system.about.options)
     work = seconds = 0.0
     for case in cases:
         started = perf_counter()
@@ -175,9 +177,10 @@ def cost() -> None:
         print(f"| {text} | {plain / 1e9:.2f} | {(plain + products) / 1e9:.2f} |")
 
 
-def report(system: Stfm, title: str, cases: list[Case], seed: int) -> None:
+def report(system: Stfm, title: str, cases: list[Case], asked: argparse.Namespace) -> None:
     """Print all figures of some cases."""
-    pace = say(system, cases, seed)
+    given = {} if asked.likeness is None else {"likeness": asked.likeness}
+    pace = say(system, cases, asked.seed, given)
     print(f"\n## {title}: {len(cases)} voices\n")
     columns = (
         "voice",
@@ -204,6 +207,7 @@ def main() -> None:
     parser.add_argument("--real", type=Path)
     parser.add_argument("--people", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--likeness", type=float, help="instead of the checkpoint's default")
     parser.add_argument("--cost", action="store_true")
     asked = parser.parse_args()
     torch.set_num_threads(1)
@@ -212,9 +216,9 @@ def main() -> None:
         return
     system = Stfm.load(asked.checkpoint)
     if asked.corpus:
-        report(system, "Corpus", corpus_cases(asked.corpus, asked.people), asked.seed)
+        report(system, "Corpus", corpus_cases(asked.corpus, asked.people), asked)
     if asked.real:
-        report(system, "Real recordings", real_cases(asked.real, asked.people), asked.seed)
+        report(system, "Real recordings", real_cases(asked.real, asked.people), asked)
 
 
 if __name__ == "__main__":

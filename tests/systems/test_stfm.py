@@ -32,7 +32,7 @@ from vivavoce.systems.stfm.fronts import (
 )
 from vivavoce.systems.stfm.links import Links, nearby
 from vivavoce.systems.stfm.settings import PRESETS, StfmSettings
-from vivavoce.systems.stfm.voice import VoiceHalf
+from vivavoce.systems.stfm.voice import Likeness, VoiceHalf
 from vivavoce.types import RATE
 
 
@@ -498,6 +498,32 @@ def test_the_guide_tells_each_step_its_own_moment() -> None:
     part = sounds.part(1, 3)
     assert torch.equal(part.frames, sounds.frames[:, 4:12])
     assert part.told.shape[1] == 3
+
+
+def buzz(hertz: float, tilt: float) -> np.ndarray:
+    time = np.arange(2 * RATE) / RATE
+    phase = 2 * np.pi * hertz * (time + 0.02 * np.sin(2 * np.pi * 1.3 * time))
+    tones = [np.sin(k * phase) * k**-tilt for k in range(1, 30)]
+    return (0.05 * np.sum(tones, 0) * (0.6 + 0.4 * np.sin(20 * time))).astype(np.float32)
+
+
+def test_a_voice_takes_the_samples_colour_and_pitch() -> None:
+    rows = torch.cat([torch.randn(200, 80), torch.zeros(200, 1), torch.ones(200, 1)], 1)
+    like = Likeness.of(buzz(240, 0.5), 1.0)
+    made = like.given_to(rows)
+    assert 160 * 2 ** float(made[:, -2].median()) == pytest.approx(240, rel=0.03)
+    assert torch.equal(made[:, -1], rows[:, -1])
+    assert float(made[:, :80].mean()) == pytest.approx(float(rows[:, :80].mean()), abs=0.05)
+
+    def apart(x: Tensor, of: Likeness) -> float:
+        shift = of.spectrum - x[:, :80].mean(0)
+        return float((shift - shift.mean()).abs().mean())
+
+    assert apart(made, like) < 0.5 * apart(rows, like)
+    assert torch.equal(Likeness.of(buzz(240, 0.5), 0.0).given_to(rows), rows)
+    other = Likeness.of(buzz(120, 2.0), 1.0).given_to(rows)
+    assert float(other[:, -2].median()) < float(made[:, -2].median())
+    assert not torch.allclose(other[:, :80], made[:, :80])
 
 
 def test_the_small_base_sees_pictures() -> None:
