@@ -1,6 +1,6 @@
 """STFM's voices and costs: is a voice like its sample, are words understood, what does it cost?
 
-    python scripts/claims_stfm.py CHECKPOINT --corpus SHARDS [--real FOLDER] [--people 40] [--likeness 0]
+    python scripts/claims_stfm.py CHECKPOINT --corpus SHARDS [--real FOLDER] [--likeness 0]
 
 For each person of the test split one clip is the sample, and the sentence of another is said in its
 voice. Speaker similarity is the cosine of the corpus voice judge, to the sample and to the samples

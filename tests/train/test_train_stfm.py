@@ -320,7 +320,6 @@ def test_the_codes_are_those_of_the_clip(
     wrong = torch.full_like(oracle, -20.0)
     wrong[:, :-1].scatter_(2, (spoken.codes[..., None] + 1) % 27, 20.0)
     others = replace(spoken, written=replace(spoken.written, logits=wrong))
-    assert len(spoken.codes.unique()) > 1
     assert float(part.coded(right)) < 1e-3
     assert float(part.coded(others)) > 1.0
 

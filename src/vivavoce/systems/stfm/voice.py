@@ -199,7 +199,7 @@ class VoiceHalf(nn.Module):
     def sound(
         self, latents: Tensor, sounds: Sounds | None, speaker: Tensor, like: Likeness | None = None
     ) -> Tensor:  # fmt: skip
-        """The sound [B, n] of latents [B, L, W], at `rate`; a spectrogram is made `like` a sample."""
+        """The sound [B, n] of latents [B, L, W], at `rate`; its spectrogram is made `like` one."""
         if self.maker is None:
             out: Tensor = self.vocoder(latents, speaker)
             return out
