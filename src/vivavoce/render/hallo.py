@@ -162,7 +162,7 @@ def _attend(
             rows = link(rows)
         rows = block.ff(block.norm3(rows)) + rows
     made = transformer.proj_out(rows.transpose(1, 2).unflatten(-1, x.shape[-2:]))
-    return x + made  # type: ignore[no-any-return]
+    return x + made
 
 
 class ReferenceNet(_UNet):
@@ -232,7 +232,7 @@ class DenoisingUnet(_UNet):
 
         def layer(block: Any, n: int, x: Tensor, slots: Iterator[int]) -> Tensor:
             if not _has(block):
-                return block.motion_modules[n](x, frames)  # type: ignore[no-any-return]
+                return block.motion_modules[n](x, frames)
             number = next(slots)
 
             def run(x: Tensor) -> Tensor:
@@ -250,7 +250,7 @@ class DenoisingUnet(_UNet):
                 return out
 
             if self.settings.checkpointing and torch.is_grad_enabled():
-                return checkpoint(run, x, use_reentrant=False)  # type: ignore[no-any-return]
+                return checkpoint(run, x, use_reentrant=False)
             return run(x)
 
         x, middle = self._walk(x, time, layer)

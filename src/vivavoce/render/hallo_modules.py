@@ -151,7 +151,8 @@ class AudioModule(nn.Module):
 
     def forward(self, x: Tensor, sound: Tensor, masks: Masks) -> Tensor:
         """The frames; `masks` [B F, 1, S, S] of any size say which region hears for itself."""
-        small = tuple(F.adaptive_avg_pool2d(mask, x.shape[-2:]) for mask in masks)
+        height, width = x.shape[-2:]
+        small = tuple(F.adaptive_avg_pool2d(mask, (height, width)) for mask in masks)
         rows = self.proj_in(self.norm(x)).flatten(2).transpose(1, 2)
         for block in self.transformer_blocks:
             rows = block(rows, sound, small)

@@ -6,6 +6,8 @@ Jaegle et al., "Perceiver: general perception with iterative attention", ICML 20
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -71,8 +73,9 @@ class Perceiver(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         """What the latents found in the rows."""
         x = self.latents.expand(len(rows), -1, -1)
-        for attend, feed in self.layers:  # type: ignore[misc]
-            x = attend(x, rows) + x
-            x = feed(x) + x
+        layer: Any
+        for layer in self.layers:
+            x = layer[0](x, rows) + x
+            x = layer[1](x) + x
         out: Tensor = self.norm(x)
         return out

@@ -48,7 +48,8 @@ def noise_schedule() -> DDIMScheduler:
 @cache
 def _kept() -> Tensor:
     """ᾱ of all steps [1000]."""
-    found: Tensor = noise_schedule().alphas_cumprod
+    schedule: Any = noise_schedule()
+    found: Tensor = schedule.alphas_cumprod
     return found
 
 

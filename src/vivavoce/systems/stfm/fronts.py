@@ -135,7 +135,8 @@ class ImageFront(nn.Module):
     def forward(self, latents: Tensor, lips: Tensor, face: Tensor) -> Tensor:
         """Tokens [B, h w, D] of the VAE's latents [B, C, h, w] and masks [B, 1, S, S] of any
         size."""
-        masks = [F.adaptive_avg_pool2d(mask, latents.shape[-2:]) for mask in (lips, face)]
+        height, width = latents.shape[-2:]
+        masks = [F.adaptive_avg_pool2d(mask, (height, width)) for mask in (lips, face)]
         rows = torch.cat([latents, *masks], 1).flatten(2).transpose(1, 2)
         out: Tensor = self.project(rows)
         return out
@@ -147,6 +148,6 @@ def masks_of(points: Float, size: int) -> tuple[Float, Float]:
     for rows in (points[list(LIPS)], points[:468]):
         mask = np.zeros((size, size), np.uint8)
         hull = cv2.convexHull(np.ascontiguousarray(rows[:, :2], np.float32))
-        cv2.fillConvexPoly(mask, np.round(hull).astype(np.int32), 1)
+        cv2.fillConvexPoly(mask, np.round(hull).astype(np.int32), (1,))
         found.append(mask[None].astype(np.float32))
     return found[0], found[1]

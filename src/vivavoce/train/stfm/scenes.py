@@ -96,8 +96,8 @@ class Scenes:
             script = script_of(about, "a clip") if whole else None
             if script is None:
                 return None
-            ids = bare(script.tokens).copy()
-            return {"ids": torch.from_numpy(ids), "spelt": torch.from_numpy(script.tokens.ids)}
+            spelt = torch.from_numpy(script.tokens.ids)
+            return {"ids": torch.from_numpy(bare(script.tokens).copy()), "spelt": spelt}
         start, end = (frame / FPS for frame in stretch)
         if "words" in about:
             text = " ".join(w for w, a, b in about["words"] if start <= (a + b) / 2 < end)

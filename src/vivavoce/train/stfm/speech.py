@@ -66,7 +66,8 @@ class Talks:
 
     def _samples(self, number: int, rng: np.random.Generator) -> Sample:
         own = self.windows.people[str(self.windows.about[number]["person"])]
-        others, found = [n for n in own if n != number], {}
+        others = [n for n in own if n != number]
+        found: Sample = {}
         for name in ("one", "two"):
             chosen = self.windows.clip(others[int(rng.integers(len(others)))])
             fed = sample_of(chosen, self.settings, rng)
