@@ -24,7 +24,8 @@ from vivavoce.speak.code_gpt import CodeGpt
 from vivavoce.speak.hifigan import PRESETS as VOCODERS
 from vivavoce.speak.latent_vocoder import LatentVocoder, ours
 from vivavoce.speak.mel_codec import MelCodec
-from vivavoce.systems.stfm.net import StfmNet, load_net
+from vivavoce.systems.stfm.checkpoint import load_net
+from vivavoce.systems.stfm.net import StfmNet
 from vivavoce.systems.stfm.official import (
     base_of,
     check_given,

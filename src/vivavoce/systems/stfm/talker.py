@@ -38,9 +38,10 @@ from vivavoce.speak.normalise import pieces
 from vivavoce.speak.text import Piece
 from vivavoce.systems.imagined import moved as moved_picture
 from vivavoce.systems.options import Options
+from vivavoce.systems.stfm.checkpoint import load_net
 from vivavoce.systems.stfm.film import Scene, frames_heard, windowed
 from vivavoce.systems.stfm.fronts import at_rate, fitted, heard, masks_of
-from vivavoce.systems.stfm.net import Heard, StfmNet, load_net
+from vivavoce.systems.stfm.net import Heard, StfmNet
 from vivavoce.systems.stfm.official import base_of, check_given, face_embedding
 from vivavoce.systems.stfm.script import BpeReader, PhoneReader, Reader, Script
 from vivavoce.systems.stfm.voice import Likeness, Said
