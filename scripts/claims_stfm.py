@@ -86,16 +86,14 @@ def real_cases(folder: Path, people: int) -> list[Case]:
 
 
 @torch.no_grad()
-def say(
-    system: Stfm, cases: Sequence[Case], seed: int, given: Mapping[str, float] | None = None
-) -> float:
+def say(system: Stfm, cases: Sequence[Case], given: Mapping[str, float] | None = None) -> float:
     """Make each case's sound, with options that are `given`; seconds of work for a second of it."""
     options = system.options_type.chosen("stfm", given or {}, system.about.options)
     work = seconds = 0.0
     for case in cases:
         started = perf_counter()
         heard = system.heard((case.sample, 16_000))
-        request = Request(text=case.text, seed=seed)
+        request = Request(text=case.text)
         case.made = np.concatenate(
             [s.speech.samples for s in system.spoken(heard, request, options)]
         )
@@ -180,7 +178,7 @@ def cost() -> None:
 def report(system: Stfm, title: str, cases: list[Case], asked: argparse.Namespace) -> None:
     """Print all figures of some cases."""
     given = {} if asked.likeness is None else {"likeness": asked.likeness}
-    pace = say(system, cases, asked.seed, given)
+    pace = say(system, cases, given)
     print(f"\n## {title}: {len(cases)} voices\n")
     columns = (
         "voice",
@@ -206,7 +204,6 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path)
     parser.add_argument("--real", type=Path)
     parser.add_argument("--people", type=int, default=40)
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--likeness", type=float, help="instead of the checkpoint's default")
     parser.add_argument("--cost", action="store_true")
     asked = parser.parse_args()
