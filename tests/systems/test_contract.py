@@ -100,7 +100,7 @@ def needed(system: Talker, person: Face, text: str = SHORT) -> dict[str, Any]:
     """The least that makes a clip with this system."""
     at_hand = {
         "portrait": person, "text": text, "speech": Speech(said(text)),
-        "voice_sample": Speech(said(text)), "instruction": "She smiles.", "pose": person,
+        "voice_sample": Speech(said(LINE)), "instruction": "She smiles.", "pose": person,
     }  # fmt: skip
     chosen = [next(name for name in at_hand if name in choice) for choice in system.needs]
     return {name: at_hand[name] for name in chosen}

@@ -22,6 +22,7 @@ SYSTEMS = {
     "sdm": "vivavoce.systems.sdm",
     "ttsf": "vivavoce.systems.ttsf",
     "avi-talking": "vivavoce.systems.avi_talking",
+    "stfm": "vivavoce.systems.stfm",
 }
 """Systems that ship: the name of each, and the package that it lives in."""
 
