@@ -11,7 +11,8 @@ Stable Diffusion 1.5 from a user's folder. Systems that steer it keep it frozen.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 TRAIN_STEPS = 1000
 """Number of diffusion steps that the U-Net is trained on."""
 WORDS = Path(__file__).with_name("caption_words")
-"""Folder of the tokenizer (vocab.json, merges.txt) that knows the words of the corpus's captions."""
+"""Folder of the tokenizer (vocab.json, merges.txt) that knows the words of captions."""
 BEGIN, END = "<|startoftext|>", "<|endoftext|>"
 """CLIP's marks around a text; the second one also fills it up."""
 QUALITY = "a high quality portrait photo of a person talking"
@@ -134,10 +135,27 @@ class LatentBase(nn.Module):
         mean: Tensor = self.vae.encode(pictures).latent_dist.mean
         return mean * self.scale
 
-    def decode(self, latents: Tensor) -> Tensor:
-        """Pictures [B, 3, H, W], about [-1, 1], of latents [B, C, h, w]."""
-        picture: Tensor = self.vae.decode(latents / self.scale).sample
-        return picture
+    def decode(self, latents: Tensor, blend: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+        """Pictures [B, 3, H, W], about [-1, 1], of latents [B, C, h, w].
+
+        `blend` may change the decoder's features [B, F, H, W] at full size, before its last
+        convolution; F is the first of `LatentSettings.vae_channels`.
+        """
+        if blend is None:
+            picture: Tensor = self.vae.decode(latents / self.scale).sample
+            return picture
+        last = self.vae.decoder.up_blocks[-1]  # type: ignore[union-attr, index]
+        with _hooked(last, lambda _, __, found: blend(found)):  # type: ignore[arg-type]
+            return self.decode(latents)
+
+    def features(self, pictures: Tensor) -> Tensor:
+        """The encoder's features [B, F, H, W] of pictures at full size: what its first level gives
+        before the first downsampling."""
+        kept: list[Tensor] = []
+        last = self.vae.encoder.down_blocks[0].resnets[-1]  # type: ignore[union-attr, index]
+        with _hooked(last, lambda _, __, found: kept.append(found)):
+            self.vae.encode(pictures)
+        return kept[0]
 
     def ids(self, texts: Sequence[str]) -> Tensor:
         """Token ids [B, L] of texts; words beyond L - 2 tokens are dropped."""
@@ -164,10 +182,37 @@ class LatentBase(nn.Module):
         """What the U-Net is told of texts [B, L, d]."""
         return self.read(self.ids(texts))
 
-    def read(self, ids: Tensor) -> Tensor:
-        """The text encoder's answer [B, L, d] to token ids [B, L]."""
-        found: Tensor = self.text(input_ids=ids).last_hidden_state
-        return found
+    def read(self, ids: Tensor, words: Tensor | None = None, first: int = 0) -> Tensor:
+        """The text encoder's answer [B, L, d] to token ids [B, L].
+
+        `words` [B, N, d] replace the token embeddings of the places from `first` on, before
+        positions are added: words that no vocabulary has.
+        """
+        if words is None:
+            found: Tensor = self.text(input_ids=ids).last_hidden_state
+            return found
+
+        def replaced(_: Any, __: Any, rows: Tensor) -> Tensor:
+            after = rows[:, first + words.shape[1] :]
+            return torch.cat([rows[:, :first], words.to(rows), after], 1)
+
+        with _hooked(self.hidden_layer, replaced):
+            return self.read(ids)
+
+    def described(self, prompt: str, words: Tensor) -> Tensor:
+        """Context [B, L, d] of a prompt with the pseudo-words `words` [B, N, d] behind it: start,
+        prompt, pseudo-words, end, filling. The prompt keeps the tokens that there is room for."""
+        kept = self.tokenizer(prompt, add_special_tokens=False)["input_ids"][: self.room(words)]
+        begin, end = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
+        used = [begin, *kept, *[end] * words.shape[1], end]
+        filling = self.tokenizer.pad_token_id
+        ids = torch.tensor([used + [filling] * (self.settings.tokens - len(used))])
+        ids = ids.to(words.device).expand(len(words), -1)
+        return self.read(ids, words, first=1 + len(kept))
+
+    def room(self, words: Tensor) -> int:
+        """Tokens of a prompt that fit beside pseudo-words [B, N, d] and the two marks."""
+        return self.settings.tokens - words.shape[1] - 2
 
     def predict(
         self, noisy: Tensor, steps: Tensor, context: Tensor, residuals: Residuals = None
@@ -233,6 +278,16 @@ class LatentBase(nn.Module):
                 found = free + guidance * (found - free)
             z = scheduler.step(found, t, z, eta=0.0).prev_sample
         return z
+
+
+@contextmanager
+def _hooked(module: nn.Module, hook: Callable[..., Any]) -> Iterator[None]:
+    """While it lasts, `hook` is told of, or replaces, what `module` gives."""
+    handle = module.register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def _vae(s: LatentSettings) -> nn.Module:

@@ -1,8 +1,8 @@
 """A face mesh as a shaded picture: what a renderer is told of the geometry of a face.
 
 The 478 points of `face478` are drawn as a grey, softly lit surface; lips, whites and irises have
-colours of their own, and an open mouth shows its dark inside, so that a small picture still says how
-far mouth and lids are open.
+colours of their own, and an open mouth shows its dark inside, so that a small picture still says
+how far mouth and lids are open.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _fill(
     around = np.concatenate([points[list(ring)], middle])
     count = len(ring)
     fan = np.array([(i, (i + 1) % count, count) for i in range(count)], np.int32)
-    drawn, seen = rasterise(around, fan, np.ones((count + 1, 1), np.float32), size, size)
+    _, seen = rasterise(around, fan, np.ones((count + 1, 1), np.float32), size, size)
     image[(seen > FAR) & (depth <= FAR)] = colour
 
 

@@ -100,7 +100,7 @@ def hair_colour_name(colour: Sequence[float]) -> str:
         return "white" if bright > 0.66 else "grey"
     if bright < 0.2:
         return "black"
-    if strong > 0.6 and 0.4 < bright and hue < 0.075:
+    if strong > 0.6 and bright > 0.4 and hue < 0.075:
         return "red"
     return "blond" if bright > 0.58 else "brown"
 
@@ -138,8 +138,8 @@ def _parts(attributes: Mapping[str, Any], emotion: str) -> list[str]:
     known("clothes", lambda v: CLOTHES[v].format(clothes))
     known("backdrop", lambda v: BACKDROPS[v].format(backdrop))
     found += [word for key, least, word in (
-        ("lips", 0.3, "painted lips"), ("freckles", 0.3, "freckles"), ("wrinkles", 0.45, "wrinkles"),
-        ("brows", 0.7, "bushy brows"),
+        ("lips", 0.3, "painted lips"), ("freckles", 0.3, "freckles"),
+        ("wrinkles", 0.45, "wrinkles"), ("brows", 0.7, "bushy brows"),
     ) if float(attributes.get(key, 0)) > least]  # fmt: skip
     return found + ([emotion] if emotion else [])
 

@@ -3,18 +3,18 @@
 | stage | learns | from |
 |---|---|---|
 | vae | encoder and decoder: L1, more of it in mouths, perceptual, KL | pictures, and some meshes |
-| unet | U-Net and text encoder: the error of Eq. 8, text left out at times | latents with captions |
+| unet | U-Net and text encoder: the diffusion's error, text left out at times | latents, captions |
 
-The autoencoder sees squares of 64 px around faces at first, because steps on them are four times as
-fast and no time goes into backdrops, then whole pictures. Some of what it sees is the shaded mesh
-of the face, since adapters give meshes to the same encoder.
+The autoencoder sees squares of 64 px around faces at first, because steps on them are four times
+as fast and no time goes into backdrops, then whole pictures. Some of what it sees is the shaded
+mesh of the face, since adapters give meshes to the same encoder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -77,7 +77,7 @@ class LatentTraining(Trainable):
     """The base as the trainer sees it."""
 
     system = "latent"
-    presets = {"tiny": Preset(TINY, STAGES)}
+    presets: ClassVar[Mapping[str, Preset[Any]]] = {"tiny": Preset(TINY, STAGES)}
 
     def __init__(self, settings: LatentSettings, stages: Sequence[Stage]) -> None:
         self.settings, self.stages = settings, tuple(stages)
