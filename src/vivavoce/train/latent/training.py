@@ -40,6 +40,8 @@ CROP = "portrait"
 """Square around the face that the base draws; a rule of `look.crop`."""
 CLOSE = 64
 """Side in px of the squares that the autoencoder sees at first."""
+WHOLE = 6
+"""Pictures of a batch that are taken when whole ones are seen."""
 MESHES = 0.12
 """Share of the autoencoder's pictures that show a mesh."""
 UNTOLD = 0.1
@@ -51,9 +53,9 @@ SHOWN = 6
 
 STAGES = (
     Stage(
-        "vae", {"rec": 1.0, "mouth": 0.5, "perceptual": 0.3, "kl": 1e-5}, 2400, 16,
+        "vae", {"rec": 1.0, "mouth": 0.5, "perceptual": 0.3, "kl": 1e-5}, 2000, 16,
         {"vae": Optimiser(("vae",), 1e-3, (0.9, 0.99), warmup=0.02, schedule="cosine", clip=1.0)},
-        ema=0.995, curriculum={0: {"side": CLOSE}, 2250: {"side": 0}},
+        ema=0.995, curriculum={0: {"side": CLOSE}, 900: {"side": 0}},
     ),
     Stage(
         "unet", {"diffusion": 1.0}, 6000, 32,
@@ -129,7 +131,7 @@ class LatentTraining(Trainable):
         """Losses of pictures [B, 3, S, S] in [-1, 1] that go through the autoencoder; `mouths`
         [B, 1, S, S] is 1 where mouth or eyes are."""
         seen = self.network.vae.encode(pictures).latent_dist
-        noise = turn.normal(*seen.mean.shape[1:])
+        noise = turn.normal(*seen.mean.shape[1:])[: len(pictures)]
         made = self.network.vae.decode(seen.mean + seen.std * noise).sample.float()
         error = (made - pictures).abs()
         kl = 0.5 * (seen.mean.square() + seen.var - 1 - seen.logvar)
@@ -242,7 +244,8 @@ def _close(batch: Sample, side: int, turn: Turn) -> tuple[Tensor, Tensor]:
 
 
 def _whole(batch: Sample) -> tuple[Tensor, Tensor]:
-    return batch["picture"], batch["mouth"]
+    """Some of the pictures as they are: fewer, because they are larger."""
+    return batch["picture"][:WHOLE], batch["mouth"][:WHOLE]
 
 
 def _small(pictures: Tensor) -> Tensor:
