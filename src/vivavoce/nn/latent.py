@@ -63,7 +63,8 @@ class LatentSettings(BaseModel):
     heads: int = 8
     """Attention heads of every U-Net level."""
     groups: int = 32
-    """Groups of all group norms."""
+    """Groups of all group norms. With two or three channels a group a small network forgets the
+    colour of the whole picture."""
     text_width: int = 768
     """Width d of token embeddings and context."""
     text_layers: int = 12
@@ -81,8 +82,8 @@ class LatentSettings(BaseModel):
 
 
 TINY = LatentSettings(
-    size=128, latent_channels=8, scale=1.0, vae_channels=(32, 64, 96, 96), vae_layers=1,
-    vae_attention=False, unet_channels=(64, 96, 128), unet_layers=1, heads=4, groups=16,
+    size=128, latent_channels=8, scale=1.0, vae_channels=(16, 32, 64, 96), vae_layers=1,
+    vae_attention=False, unet_channels=(64, 96, 128), unet_layers=1, heads=4, groups=4,
     text_width=96, text_layers=2, text_heads=4, tokens=48, vocabulary=1024,
     prediction="v_prediction",
 )  # fmt: skip

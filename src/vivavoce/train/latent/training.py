@@ -5,9 +5,8 @@
 | vae | encoder and decoder: L1, more of it in mouths, perceptual, KL | pictures, and some meshes |
 | unet | U-Net and text encoder: the diffusion's error, text left out at times | latents, captions |
 
-The autoencoder sees squares of 64 px around faces at first, because steps on them are four times
-as fast and no time goes into backdrops, then whole pictures. Some of what it sees is the shaded
-mesh of the face, since adapters give meshes to the same encoder.
+Some of what the autoencoder sees is the shaded mesh of the face, since adapters give meshes to the
+same encoder.
 """
 
 from __future__ import annotations
@@ -27,9 +26,10 @@ from vivavoce.errors import RequestError
 from vivavoce.look.boxes import mouth_box
 from vivavoce.measure.judges.corpus import FaceJudge
 from vivavoce.measure.judges.networks import Face
+from vivavoce.measure.judges.views import FACE_PX
 from vivavoce.nn.latent import PARTS, TINY, TRAIN_STEPS, LatentBase, LatentSettings, weights_of
 from vivavoce.nn.perceptual import perceptual_distance
-from vivavoce.nn.pictures import as_pictures, as_tensor, crop
+from vivavoce.nn.pictures import as_pictures, as_tensor
 from vivavoce.nn.weights import SHIPPED
 from vivavoce.render.shaded import shaded
 from vivavoce.systems.stage import Files, Optimiser, Preset, Run, Sample, Stage, Trainable, Turn
@@ -38,28 +38,24 @@ from vivavoce.train.read.windows import Clip, Windows
 
 CROP = "portrait"
 """Square around the face that the base draws; a rule of `look.crop`."""
-CLOSE = 64
-"""Side in px of the squares that the autoencoder sees at first."""
-WHOLE = 6
-"""Pictures of a batch that are taken when whole ones are seen."""
 MESHES = 0.12
 """Share of the autoencoder's pictures that show a mesh."""
 UNTOLD = 0.1
 """Share of the pictures whose caption is left out, for classifier-free guidance."""
-PER_CLIP = 8
+PER_CLIP = 4
 """Frames of a clip whose latents the U-Net learns from."""
 SHOWN = 6
 """Pictures of a strip."""
 
 STAGES = (
     Stage(
-        "vae", {"rec": 1.0, "mouth": 0.5, "perceptual": 0.3, "kl": 1e-5}, 2000, 16,
-        {"vae": Optimiser(("vae",), 1e-3, (0.9, 0.99), warmup=0.02, schedule="cosine", clip=1.0)},
-        ema=0.995, curriculum={0: {"side": CLOSE}, 900: {"side": 0}},
+        "vae", {"rec": 1.0, "mouth": 0.5, "perceptual": 0.3, "kl": 1e-5}, 3600, 2,
+        {"vae": Optimiser(("vae",), 2e-3, (0.9, 0.99), warmup=0.02, schedule="cosine", clip=1.0)},
+        ema=0.997,
     ),
     Stage(
-        "unet", {"diffusion": 1.0}, 6000, 32,
-        {"unet": Optimiser(("unet", "text"), 5e-4, (0.9, 0.99), weight_decay=1e-2, warmup=0.02,
+        "unet", {"diffusion": 1.0}, 3000, 16,
+        {"unet": Optimiser(("unet", "text"), 1e-3, (0.9, 0.99), weight_decay=1e-2, warmup=0.02,
                            schedule="cosine", clip=1.0)}, ema=0.998,
     ),
 )  # fmt: skip
@@ -110,7 +106,7 @@ class LatentTraining(Trainable):
             self.drawn = [self._latents(n, rng) for n in range(len(self.windows))]
 
     def draw(self, stage: Stage, rng: np.random.Generator) -> Sample:
-        """A picture, its mouth and where its face is; or a latent and its caption."""
+        """A picture and where its mouth and eyes are; or a latent and its caption."""
         if stage.name == "unet":
             clip = self.drawn[int(rng.integers(len(self.drawn)))]
             latent = clip.latents[int(rng.integers(len(clip.latents)))]
@@ -124,14 +120,13 @@ class LatentTraining(Trainable):
         """The losses of a stage."""
         if stage.name == "unet":
             return {"diffusion": self.l_diffusion(batch["latent"], batch["caption"], turn)}
-        side = int(turn.setting("side", 0))
-        return self.l_vae(*(_close(batch, side, turn) if side else _whole(batch)), turn)
+        return self.l_vae(batch["picture"], batch["mouth"], turn)
 
     def l_vae(self, pictures: Tensor, mouths: Tensor, turn: Turn) -> dict[str, Tensor]:
         """Losses of pictures [B, 3, S, S] in [-1, 1] that go through the autoencoder; `mouths`
         [B, 1, S, S] is 1 where mouth or eyes are."""
         seen = self.network.vae.encode(pictures).latent_dist
-        noise = turn.normal(*seen.mean.shape[1:])[: len(pictures)]
+        noise = turn.normal(*seen.mean.shape[1:])
         made = self.network.vae.decode(seen.mean + seen.std * noise).sample.float()
         error = (made - pictures).abs()
         kl = 0.5 * (seen.mean.square() + seen.var - 1 - seen.logvar)
@@ -208,8 +203,8 @@ class LatentTraining(Trainable):
 
 
 def picture_sample(clip: Clip, frame: int, size: int, rng: np.random.Generator) -> Sample:
-    """Picture [3, S, S] in [-1, 1] of a frame, a map `mouth` [1, S, S] of mouth and eyes, and the
-    middle `face` [2] of its face in px; now and then the frame's mesh instead."""
+    """Picture [3, S, S] in [-1, 1] of a frame, and a map `mouth` [1, S, S] of mouth and eyes; now
+    and then the frame's mesh instead, and half of them mirrored."""
     sight = Sight.of(clip, frame, size, CROP)
     points = sight.points([frame])
     show_mesh = rng.random() < MESHES
@@ -218,11 +213,9 @@ def picture_sample(clip: Clip, frame: int, size: int, rng: np.random.Generator) 
     for box in (mouth_box(points)[0], _eyes(points[0])):
         left, top, right, bottom = (int(v) for v in np.round(box).clip(0, size))
         inside[:, top:bottom, left:right] = 1
-    found = {"picture": as_tensor(picture), "mouth": torch.from_numpy(inside),
-             "face": torch.from_numpy(points[0, :, :2].mean(0))}  # fmt: skip
+    found = {"picture": as_tensor(picture), "mouth": torch.from_numpy(inside)}
     if rng.random() < 0.5:
-        found = {"picture": found["picture"].flip(-1), "mouth": found["mouth"].flip(-1),
-                 "face": torch.stack([size - found["face"][0], found["face"][1]])}  # fmt: skip
+        found = {name: value.flip(-1) for name, value in found.items()}
     return found
 
 
@@ -233,25 +226,9 @@ def _eyes(points: np.ndarray) -> np.ndarray:
     return np.concatenate([eyes.min(0) - room, eyes.max(0) + room])
 
 
-def _close(batch: Sample, side: int, turn: Turn) -> tuple[Tensor, Tensor]:
-    """Squares of a side in px, each near the middle of its face, of pictures and mouths."""
-    size = batch["picture"].shape[-1]
-    reach = 0.6 * (size - side)
-    corner = batch["face"] - side / 2 + (turn.uniform(2) - 0.5) * reach
-    corner = corner.round().clamp(0, size - side)
-    boxes = torch.cat([corner, corner + side], 1)
-    return crop(batch["picture"], boxes, side), crop(batch["mouth"], boxes, side)
-
-
-def _whole(batch: Sample) -> tuple[Tensor, Tensor]:
-    """Some of the pictures as they are: fewer, because they are larger."""
-    return batch["picture"][:WHOLE], batch["mouth"][:WHOLE]
-
-
 def _small(pictures: Tensor) -> Tensor:
     """Pictures at the judge's size."""
-    factor = pictures.shape[-1] // CLOSE
-    return F.avg_pool2d(pictures, factor) if factor > 1 else pictures
+    return F.adaptive_avg_pool2d(pictures, FACE_PX)
 
 
 def _caption(about: dict[str, Any], rng: np.random.Generator) -> str:
