@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -142,12 +142,11 @@ class LatentBase(nn.Module):
         `blend` may change the decoder's features [B, F, H, W] at full size, before its last
         convolution; F is the first of `LatentSettings.vae_channels`.
         """
-        if blend is None:
-            picture: Tensor = self.vae.decode(latents / self.scale).sample
-            return picture
         last = self.vae.decoder.up_blocks[-1]  # type: ignore[union-attr, index]
-        with _hooked(last, lambda _, __, found: blend(found)):  # type: ignore[arg-type]
-            return self.decode(latents)
+        changed = _hooked(last, lambda _, __, found: blend(found)) if blend else nullcontext()  # type: ignore[arg-type]
+        with changed:
+            picture: Tensor = self.vae.decode(latents / self.scale).sample
+        return picture
 
     def features(self, pictures: Tensor) -> Tensor:
         """The encoder's features [B, F, H, W] of pictures at full size: what its first level gives

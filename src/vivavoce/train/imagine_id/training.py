@@ -209,7 +209,8 @@ class ImagineTraining(Trainable):
         """Eq. 8 for TIA, Eq. 9 for SCA: the mean squared error of what the frozen U-Net predicts,
         steered by Y and, for SCA, by F_sc."""
         base, four = self.base, self._latents(batch)
-        context = self._context(batch)
+        with torch.set_grad_enabled(stage.name == "tia"):
+            context = self._context(batch)
         residuals = self.f_sc(four, turn) if stage.name == "sca" else None
         steps = (turn.uniform() * TRAIN_STEPS).long()
         latents = four[:, 0]
