@@ -90,6 +90,7 @@ def basel(file: str) -> FaceSpace:
     Raises: RequestError: no file is named, or there is none. BadCheckpoint: it is another file.
     """
     from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
 
     if not file or not Path(file).is_file():
         raise RequestError(
@@ -103,7 +104,7 @@ def basel(file: str) -> FaceSpace:
         bases = [held[n].reshape(len(mean), 3, -1).transpose(2, 0, 1) for n in ("idBase", "exBase")]
         points = held["keypoints"].reshape(-1).astype(int) - 1
         triangles = np.ascontiguousarray(held["tri"].astype(np.int32) - 1)
-    except (ValueError, KeyError, NotImplementedError, AttributeError) as error:
+    except (MatReadError, ValueError, KeyError, NotImplementedError) as error:
         raise BadCheckpoint(f"{file} is not Deep3DFace's BFM_model_front.mat: {error}") from None
     inner, outer = (tuple(int(points[i]) for i in part) for part in LIPS_68)
     # The rule of the square asks for the tracker's points: each is its nearest of the 68.
