@@ -18,8 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers.models.resnet import ResnetBlock2D
-from torch import Tensor, nn
+from torch import Tensor
 
 from vivavoce.data.corpus.captions import caption
 from vivavoce.data.shards import open_set
@@ -45,8 +44,6 @@ UNTOLD = 0.1
 """Share of the pictures whose caption is left out, for classifier-free guidance."""
 PER_CLIP = 2
 """Frames of a clip whose latents the U-Net learns from."""
-QUIET = -6.0
-"""Logarithm of the variance that the code of a picture has at first."""
 SHOWN = 6
 """Pictures of a strip."""
 
@@ -83,7 +80,6 @@ class LatentTraining(Trainable):
     def __init__(self, settings: LatentSettings, stages: Sequence[Stage]) -> None:
         self.settings, self.stages = settings, tuple(stages)
         self.network: LatentBase = LatentBase(settings)
-        begin_simply(self.network.vae)
         self.eye: Face = FaceJudge(SHIPPED / "judges").net.requires_grad_(False)
         self.borrowed = {"eye": self.eye}
         self.windows: Windows | None = None
@@ -204,18 +200,6 @@ class LatentTraining(Trainable):
         with torch.no_grad():
             latents = torch.cat([self.network.encode(part) for part in both.split(PER_CLIP)])
         return Drawn(latents.half().cpu(), clip.sample.about)
-
-
-def begin_simply(vae: nn.Module) -> None:
-    """Let an autoencoder begin as a linear one with little noise in its code: its residual blocks
-    add nothing yet (as in Goyal et al. 2017), so that it finds colours and shapes sooner."""
-    for module in vae.modules():
-        if isinstance(module, ResnetBlock2D):
-            nn.init.zeros_(module.conv2.weight)
-    with torch.no_grad():
-        deviations = slice(vae.config.latent_channels, None)
-        vae.quant_conv.weight[deviations] = 0
-        vae.quant_conv.bias[deviations] = QUIET
 
 
 def picture_sample(clip: Clip, frame: int, size: int, rng: np.random.Generator) -> Sample:
