@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
+import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
@@ -50,6 +51,9 @@ class LatentSettings(BaseModel):
     """Channels C of the latents."""
     scale: float = 0.18215
     """Factor on the VAE's code that brings its standard deviation to 1."""
+    patch: int = 1
+    """Side in px of the squares that the VAE takes as one place of 3 patch^2 channels; 1: pixels as
+    they are. A small VAE of squares learns and runs many times as fast."""
     vae_channels: tuple[int, ...] = (128, 256, 512, 512)
     """Channels of the VAE from full size down; each further level halves the side."""
     vae_layers: int = 2
@@ -80,14 +84,19 @@ class LatentSettings(BaseModel):
     Ho, ICLR 2022), whose error is the noise's, weighted by 1 / alpha^2; a small network needs it,
     because an error of the noise at the first steps becomes a false colour of the whole picture."""
 
+    @property
+    def latent_side(self) -> int:
+        """Side of the latents."""
+        return self.size // self.patch // 2 ** (len(self.vae_channels) - 1)
+
 
 TINY = LatentSettings(
-    size=128, latent_channels=8, scale=1.0, vae_channels=(16, 32, 64, 96), vae_layers=1,
+    size=128, latent_channels=12, scale=1.0, patch=8, vae_channels=(128,), vae_layers=1,
     vae_attention=False, unet_channels=(64, 96, 128), unet_layers=1, heads=4, groups=4,
     text_width=96, text_layers=2, text_heads=4, tokens=48, vocabulary=1024,
     prediction="v_prediction",
 )  # fmt: skip
-"""The base that ships: 128 px, latents of 16 x 16 x 8."""
+"""The base that ships: 128 px, latents of 16 x 16 x 12."""
 
 Residuals = Sequence[Tensor] | None
 """Feature maps that an adapter adds to the U-Net's, a level each; None adds nothing."""
@@ -122,7 +131,7 @@ class LatentBase(nn.Module):
     @property
     def latent_shape(self) -> tuple[int, int, int]:
         """Channels, height and width of the latents."""
-        side = self.settings.size // 2 ** (len(self.settings.vae_channels) - 1)
+        side = self.settings.latent_side
         return self.settings.latent_channels, side, side
 
     @property
@@ -133,28 +142,37 @@ class LatentBase(nn.Module):
 
     def encode(self, pictures: Tensor) -> Tensor:
         """Latents [B, C, h, w] of pictures [B, 3, H, W] in [-1, 1]: posterior means, scaled."""
-        mean: Tensor = self.vae.encode(pictures).latent_dist.mean
+        mean: Tensor = self.posterior(pictures).mean
         return mean * self.scale
+
+    def posterior(self, pictures: Tensor) -> Any:
+        """The Gaussian of the VAE's code of pictures [B, 3, H, W]: its `mean`, `std`, `logvar`."""
+        squares = F.pixel_unshuffle(pictures, self.settings.patch)
+        return self.vae.encode(squares).latent_dist
+
+    def decoded(self, code: Tensor) -> Tensor:
+        """Pictures [B, 3, H, W] of the VAE's code, as `posterior` has it."""
+        found: Tensor = self.vae.decode(code).sample
+        return F.pixel_shuffle(found, self.settings.patch)
 
     def decode(self, latents: Tensor, blend: Callable[[Tensor], Tensor] | None = None) -> Tensor:
         """Pictures [B, 3, H, W], about [-1, 1], of latents [B, C, h, w].
 
-        `blend` may change the decoder's features [B, F, H, W] at full size, before its last
-        convolution; F is the first of `LatentSettings.vae_channels`.
+        `blend` may change the decoder's features [B, F, H, W] at full size (a `patch`th of it),
+        before its last convolution; F is the first of `LatentSettings.vae_channels`.
         """
         last = self.vae.decoder.up_blocks[-1]  # type: ignore[union-attr, index]
         changed = _hooked(last, lambda _, __, found: blend(found)) if blend else nullcontext()  # type: ignore[arg-type]
         with changed:
-            picture: Tensor = self.vae.decode(latents / self.scale).sample
-        return picture
+            return self.decoded(latents / self.scale)
 
     def features(self, pictures: Tensor) -> Tensor:
-        """The encoder's features [B, F, H, W] of pictures at full size: what its first level gives
-        before the first downsampling."""
+        """The encoder's features [B, F, H, W] of pictures at full size (a `patch`th of it): what its
+        first level gives before the first downsampling."""
         kept: list[Tensor] = []
         last = self.vae.encoder.down_blocks[0].resnets[-1]  # type: ignore[union-attr, index]
         with _hooked(last, lambda _, __, found: kept.append(found)):
-            self.vae.encode(pictures)
+            self.posterior(pictures)
         return kept[0]
 
     def ids(self, texts: Sequence[str]) -> Tensor:
@@ -294,9 +312,11 @@ def _vae(s: LatentSettings) -> nn.Module:
     library = needs("diffusers")
     levels = len(s.vae_channels)
     net: nn.Module = library.AutoencoderKL(
-        3, 3, ("DownEncoderBlock2D",) * levels, ("UpDecoderBlock2D",) * levels,
+        3 * s.patch**2, 3 * s.patch**2,
+        ("DownEncoderBlock2D",) * levels, ("UpDecoderBlock2D",) * levels,
         s.vae_channels, s.vae_layers, latent_channels=s.latent_channels,
-        norm_num_groups=s.groups, sample_size=s.size, mid_block_add_attention=s.vae_attention,
+        norm_num_groups=s.groups, sample_size=s.size // s.patch,
+        mid_block_add_attention=s.vae_attention,
     )  # fmt: skip
     return net
 
@@ -305,7 +325,7 @@ def _unet(s: LatentSettings) -> nn.Module:
     library = needs("diffusers")
     seeing = len(s.unet_channels) - 1
     net: nn.Module = library.UNet2DConditionModel(
-        sample_size=s.size // 2 ** (len(s.vae_channels) - 1),
+        sample_size=s.latent_side,
         in_channels=s.latent_channels, out_channels=s.latent_channels,
         down_block_types=("CrossAttnDownBlock2D",) * seeing + ("DownBlock2D",),
         up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * seeing,

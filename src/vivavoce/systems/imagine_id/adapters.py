@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vivavoce.errors import needs
@@ -79,7 +80,9 @@ class MaskBlend(nn.Module):
 
     def forward(self, features: Tensor, background: Tensor, mask: Tensor) -> Tensor:
         """F^_vd = F_vd m + Conv(F_ve) (1 - m) for features [B, F, H, W] and a mask [B, 1, H, W]
-        that is 1 where the person is."""
+        that is 1 where the person is; every place of the features that the person touches is the
+        person's."""
+        mask = F.adaptive_max_pool2d(mask, features.shape[-2:])
         return features * mask + self.conv(background) * (1 - mask)
 
     def over(self, background: Tensor, mask: Tensor) -> Callable[[Tensor], Tensor]:

@@ -33,6 +33,7 @@ from vivavoce.nn.pictures import as_pictures, as_tensor
 from vivavoce.nn.weights import SHIPPED
 from vivavoce.render.shaded import shaded
 from vivavoce.systems.stage import Files, Optimiser, Preset, Run, Sample, Stage, Trainable, Turn
+from vivavoce.train.latent.components import begin_as_components
 from vivavoce.train.read.square import Sight
 from vivavoce.train.read.windows import Clip, Windows
 
@@ -44,14 +45,16 @@ UNTOLD = 0.1
 """Share of the pictures whose caption is left out, for classifier-free guidance."""
 PER_CLIP = 2
 """Frames of a clip whose latents the U-Net learns from."""
+LINEAR = 256
+"""Pictures whose components the autoencoder begins with."""
 SHOWN = 6
 """Pictures of a strip."""
 
 STAGES = (
     Stage(
-        "vae", {"rec": 1.0, "mouth": 0.5, "perceptual": 0.3, "kl": 1e-5}, 3600, 2,
-        {"vae": Optimiser(("vae",), 2e-3, (0.9, 0.99), warmup=0.02, schedule="cosine", clip=1.0)},
-        ema=0.997,
+        "vae", {"rec": 1.0, "mouth": 0.5, "perceptual": 0.3, "kl": 1e-5}, 1500, 8,
+        {"vae": Optimiser(("vae",), 4e-4, (0.9, 0.99), warmup=0.02, schedule="cosine", clip=1.0)},
+        ema=0.99,
     ),
     Stage(
         "unet", {"diffusion": 1.0}, 3000, 8,
@@ -101,8 +104,11 @@ class LatentTraining(Trainable):
         """Open the shards; for the U-Net, make the latents of some frames of every clip."""
         assert run.data is not None
         self.windows = Windows(open_set(run.data), "train", 1, ("frames", "tracks"))
+        rng = np.random.default_rng(run.seed)
+        if stage.name == "vae" and len(self.settings.vae_channels) == 1 and not run.resumed:
+            some = [self.draw(stage, rng)["picture"] for _ in range(LINEAR)]
+            begin_as_components(self.network, torch.stack(some).to(self.device))
         if stage.name == "unet":
-            rng = np.random.default_rng(run.seed)
             self.drawn = [self._latents(n, rng) for n in range(len(self.windows))]
 
     def draw(self, stage: Stage, rng: np.random.Generator) -> Sample:
@@ -125,9 +131,9 @@ class LatentTraining(Trainable):
     def l_vae(self, pictures: Tensor, mouths: Tensor, turn: Turn) -> dict[str, Tensor]:
         """Losses of pictures [B, 3, S, S] in [-1, 1] that go through the autoencoder; `mouths`
         [B, 1, S, S] is 1 where mouth or eyes are."""
-        seen = self.network.vae.encode(pictures).latent_dist
+        seen = self.network.posterior(pictures)
         noise = turn.normal(*seen.mean.shape[1:])
-        made = self.network.vae.decode(seen.mean + seen.std * noise).sample.float()
+        made = self.network.decoded(seen.mean + seen.std * noise).float()
         error = (made - pictures).abs()
         kl = 0.5 * (seen.mean.square() + seen.var - 1 - seen.logvar)
         return {
