@@ -24,8 +24,8 @@ from vivavoce.nn.latent import (
 )
 
 SMALL = TINY.model_copy(
-    update={"size": 32, "vae_channels": (8, 8, 8, 8), "unet_channels": (8, 8), "heads": 2,
-            "text_width": 16, "text_layers": 1, "text_heads": 2}
+    update={"size": 32, "patch": 1, "vae_channels": (8, 8, 8, 8), "unet_channels": (8, 8),
+            "heads": 2, "text_width": 16, "text_layers": 1, "text_heads": 2}
 )  # fmt: skip
 
 
@@ -46,7 +46,7 @@ def test_the_defaults_are_stable_diffusion() -> None:
 
 def test_the_small_one_is_small() -> None:
     base = LatentBase(TINY)
-    assert base.latent_shape == (8, 16, 16)
+    assert base.latent_shape == (12, 16, 16)
     assert sum(p.numel() for p in base.parameters()) * 2 < 15e6
 
 

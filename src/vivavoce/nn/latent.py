@@ -167,8 +167,8 @@ class LatentBase(nn.Module):
             return self.decoded(latents / self.scale)
 
     def features(self, pictures: Tensor) -> Tensor:
-        """The encoder's features [B, F, H, W] of pictures at full size (a `patch`th of it): what its
-        first level gives before the first downsampling."""
+        """The encoder's features [B, F, H, W] of pictures at full size (a `patch`th of it): what
+        its first level gives before the first downsampling."""
         kept: list[Tensor] = []
         last = self.vae.encoder.down_blocks[0].resnets[-1]  # type: ignore[union-attr, index]
         with _hooked(last, lambda _, __, found: kept.append(found)):

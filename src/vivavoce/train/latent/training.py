@@ -52,7 +52,7 @@ SHOWN = 6
 
 STAGES = (
     Stage(
-        "vae", {"rec": 1.0, "mouth": 0.5, "perceptual": 0.3, "kl": 1e-5}, 1500, 8,
+        "vae", {"rec": 1.0, "mouth": 0.5, "perceptual": 0.3, "kl": 1e-5}, 700, 8,
         {"vae": Optimiser(("vae",), 4e-4, (0.9, 0.99), warmup=0.02, schedule="cosine", clip=1.0)},
         ema=0.99,
     ),
