@@ -47,7 +47,7 @@ def test_the_defaults_are_stable_diffusion() -> None:
 def test_the_small_one_is_small() -> None:
     base = LatentBase(TINY)
     assert base.latent_shape == (12, 16, 16)
-    assert sum(p.numel() for p in base.parameters()) * 2 < 15e6
+    assert sum(p.numel() for p in base.parameters()) * 2 < 15.5e6
 
 
 def test_every_word_of_a_caption_is_a_token() -> None:
