@@ -80,7 +80,7 @@ def person(net: ImagineNet, base: LatentBase, face: FaceSpace, seed: int = 0,
            **drawing: object) -> Imagination:  # fmt: skip
     """Somebody, drawn in two steps."""
     with torch.no_grad():
-        context = net.context(base, torch.ones(1, SMALL.width), torch.ones(1, SMALL.width))
+        context = net.context(base, torch.ones(1, SMALL.width), torch.ones(1, SMALL.width), [""])
         nobody = base.context([QUALITY])
     noise = torch.randn(1, *base.latent_shape, generator=torch.Generator().manual_seed(seed))
     chosen = Drawing(2, 1.0, 1.0, **drawing)  # type: ignore[arg-type]
@@ -163,7 +163,7 @@ def test_7_prompt_and_pseudo_words_fit_into_the_text(base: LatentBase) -> None:
     long = ", ".join(["round glasses"] * 40)
     seen: list[Tensor] = []
     handle = base.hidden_layer.register_forward_hook(lambda m, i, o: seen.append(i[0]))
-    context = base.described(long, words)
+    context = base.described([long], words)
     handle.remove()
     assert context.shape[1] == TINY.tokens == seen[0].shape[1]
     end = base.tokenizer.eos_token_id

@@ -200,33 +200,42 @@ class LatentBase(nn.Module):
         """What the U-Net is told of texts [B, L, d]."""
         return self.read(self.ids(texts))
 
-    def read(self, ids: Tensor, words: Tensor | None = None, first: int = 0) -> Tensor:
+    def read(
+        self, ids: Tensor, words: Tensor | None = None, first: Tensor | int = 0
+    ) -> Tensor:  # fmt: skip
         """The text encoder's answer [B, L, d] to token ids [B, L].
 
-        `words` [B, N, d] replace the token embeddings of the places from `first` on, before
-        positions are added: words that no vocabulary has.
+        `words` [B, N, d] replace the token embeddings of the places from `first` (a number, or one
+        a text [B]) on, before positions are added: words that no vocabulary has.
         """
         if words is None:
             found: Tensor = self.text(input_ids=ids).last_hidden_state
             return found
+        texts = torch.arange(len(ids), device=ids.device)[:, None]
+        places = torch.arange(words.shape[1], device=ids.device) + torch.as_tensor(
+            first, device=ids.device
+        ).reshape(-1, 1)  # fmt: skip
 
         def replaced(_: Any, __: Any, rows: Tensor) -> Tensor:
-            after = rows[:, first + words.shape[1] :]
-            return torch.cat([rows[:, :first], words.to(rows), after], 1)
+            return rows.index_put((texts, places), words.to(rows))
 
         with _hooked(self.hidden_layer, replaced):
             return self.read(ids)
 
-    def described(self, prompt: str, words: Tensor) -> Tensor:
-        """Context [B, L, d] of a prompt with the pseudo-words `words` [B, N, d] behind it: start,
-        prompt, pseudo-words, end, filling. The prompt keeps the tokens that there is room for."""
-        kept = self.tokenizer(prompt, add_special_tokens=False)["input_ids"][: self.room(words)]
+    def described(self, prompts: Sequence[str], words: Tensor) -> Tensor:
+        """Context [B, L, d] of prompts, each with its pseudo-words `words` [B, N, d] behind it:
+        start, prompt, pseudo-words, end, filling. A prompt keeps the tokens that there is room
+        for."""
         begin, end = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
-        used = [begin, *kept, *[end] * words.shape[1], end]
-        filling = self.tokenizer.pad_token_id
-        ids = torch.tensor([used + [filling] * (self.settings.tokens - len(used))])
-        ids = ids.to(words.device).expand(len(words), -1)
-        return self.read(ids, words, first=1 + len(kept))
+        filling, count = self.tokenizer.pad_token_id, words.shape[1]
+        ids = torch.full((len(words), self.settings.tokens), filling)
+        first = torch.zeros(len(words), dtype=torch.long)
+        for row, prompt in enumerate(prompts):
+            kept = self.tokenizer(prompt, add_special_tokens=False)["input_ids"][: self.room(words)]
+            used = [begin, *kept, *[end] * (count + 1)]
+            ids[row, : len(used)] = torch.tensor(used)
+            first[row] = 1 + len(kept)
+        return self.read(ids.to(words.device), words, first.to(words.device))
 
     def room(self, words: Tensor) -> int:
         """Tokens of a prompt that fit beside pseudo-words [B, N, d] and the two marks."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from vivavoce.listen.sounds import CLASSES
 
-HEIGHT, WIDTH = 20, 28
+HEIGHT, WIDTH = 12, 20
 """Pixels of a drawn mouth."""
 REACH = 0.42
 """Half the width of what is drawn, in outer-eye distances."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -32,10 +33,11 @@ class ImagineNet(nn.Module):
         self.mba = MaskBlend(base.vae_channels[0])
 
     def context(
-        self, base: LatentBase, semantics: Tensor, feeling: Tensor, prompt: str = ""
+        self, base: LatentBase, semantics: Tensor, feeling: Tensor, prompts: Sequence[str]
     ) -> Tensor:
-        """Y [B, L, d]: the quality prompt, attribute phrases, pseudo-words, through CLIP."""
-        said = f"{QUALITY}, {prompt}" if prompt else QUALITY
+        """Y [B, L, d]: the quality prompt, phrases of `prompts` ("" has none), pseudo-words, all
+        through CLIP."""
+        said = [f"{QUALITY}, {prompt}" if prompt else QUALITY for prompt in prompts]
         return base.described(said, self.tia(semantics, feeling))
 
 

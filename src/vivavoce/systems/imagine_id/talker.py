@@ -155,7 +155,7 @@ class ImagineId(Talker[ImagineOptions]):
         generator = torch.Generator().manual_seed(seed)
         noise = torch.randn(1, *base.latent_shape, generator=generator).to(base.device)
         with torch.no_grad():
-            context = net.context(base, heard.semantics, heard.feeling, prompt)
+            context = net.context(base, heard.semantics, heard.feeling, [prompt])
             nobody = base.context([QUALITY])
         drawing = Drawing(
             options.steps, options.guidance, options.coherent_guidance, options.mode,

@@ -303,14 +303,10 @@ class ImagineTraining(Trainable):
         return encoded(self.base, batch["pictures"])
 
     def _context(self, batch: Sample) -> Tensor:
-        """Y [B, L, d], a prompt each."""
-        rows = [
-            self.net.context(self.base, semantics[None], feeling[None], prompt)
-            for semantics, feeling, prompt in zip(
-                batch["semantics"], batch["feeling"], batch["prompt"], strict=True
-            )
-        ]
-        return torch.cat(rows)
+        """Y [B, L, d]."""
+        return self.net.context(
+            self.base, batch["semantics"], batch["feeling"], batch["prompt"]
+        )  # fmt: skip
 
     def _maps(self) -> Maps:
         eye = self.borrowed["eye"]
