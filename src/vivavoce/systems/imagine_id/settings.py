@@ -126,7 +126,7 @@ PRESETS = {
         ImagineSettings(
             base="small", face="face478", width=96, layers=2, heads=4, dropout=0.2, tia_width=192,
             adapter=(64, 96, 128), adapter_blocks=1, joined="concat", dilation=4,
-            mouth_dilation=2, captions=0.5, per_clip=4, expert_width=64,
+            mouth_dilation=2, captions=0.5, per_clip=2, expert_width=64,
         ),
         _stages((300, 300, 300, 350, 200, 800, 60), 32, 16, True),
     ),

@@ -123,7 +123,8 @@ class ImagineTraining(Trainable):
     def begin(self, stage: Stage, run: Run) -> None:
         """Open the shards; for the adapters, hear every clip, and make latents once if asked to."""
         assert run.data is not None
-        self.windows = Windows(open_set(run.data), "train", WINDOW)
+        members = ("wav", "tracks") if stage.name in LISTENING else ("wav", "tracks", "frames")
+        self.windows = Windows(open_set(run.data), "train", WINDOW, members)
         self.sounds = Sounds(self.windows, self.settings.face)
         if stage.name in LISTENING:
             return
