@@ -163,14 +163,13 @@ class Claims:
         ages = [seen[i]["age"] for i in ok]  # type: ignore[index]
         told = [about[i]["age"] for i in ok]
         both = [np.stack([s["features"] for s in side if s is not None]) for side in (seen, true)]
-        lines = [
+        return [
             row("a face is found", [float(s is not None) for s in seen]),
             row("sex of the face is the speaker's", sexes),
             f"| age of face and speaker, correlation | {np.corrcoef(ages, told)[0, 1]:.3f} "
             f"| {len(ok)} |",
             f"| FID (corpus judge, {len(both[0])} faces) | {frechet(*both):.3f} | {len(ok)} |",
         ]
-        return lines
 
     def prompts(self) -> list[str]:
         """How much a prompt changes what is drawn where it should: glasses, hair, a beard."""

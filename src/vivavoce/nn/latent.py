@@ -25,7 +25,6 @@ from vivavoce.errors import BadCheckpoint, RequestError, needs
 from vivavoce.nn.weights import SHIPPED, read_settings, read_weights
 
 if TYPE_CHECKING:
-    from diffusers import DDIMScheduler
     from transformers import CLIPTokenizer
 
 TRAIN_STEPS = 1000
@@ -108,6 +107,10 @@ class LatentBase(nn.Module):
     On the meta device it takes no memory, which is how the sizes of Stable Diffusion are proved.
     """
 
+    vae: Any
+    text: Any
+    unet: Any  # the libraries' classes
+
     def __init__(self, settings: LatentSettings, tokenizer: Any = None) -> None:
         """`tokenizer`: a `CLIPTokenizer`; None is the one for the corpus's captions."""
         super().__init__()
@@ -120,7 +123,7 @@ class LatentBase(nn.Module):
     @property
     def scale(self) -> Tensor:
         """Factor on the VAE's code that brings its standard deviation to 1."""
-        found: Tensor = self.vae.scale  # type: ignore[assignment]
+        found: Tensor = self.vae.scale
         return found
 
     @property
@@ -161,8 +164,8 @@ class LatentBase(nn.Module):
         `blend` may change the decoder's features [B, F, H, W] at full size (a `patch`th of it),
         before its last convolution; F is the first of `LatentSettings.vae_channels`.
         """
-        last = self.vae.decoder.up_blocks[-1]  # type: ignore[union-attr, index]
-        changed = _hooked(last, lambda _, __, found: blend(found)) if blend else nullcontext()  # type: ignore[arg-type]
+        last = self.vae.decoder.up_blocks[-1]
+        changed = _hooked(last, lambda _, __, found: blend(found)) if blend else nullcontext()
         with changed:
             return self.decoded(latents / self.scale)
 
@@ -170,7 +173,7 @@ class LatentBase(nn.Module):
         """The encoder's features [B, F, H, W] of pictures at full size (a `patch`th of it): what
         its first level gives before the first downsampling."""
         kept: list[Tensor] = []
-        last = self.vae.encoder.down_blocks[0].resnets[-1]  # type: ignore[union-attr, index]
+        last = self.vae.encoder.down_blocks[0].resnets[-1]
         with _hooked(last, lambda _, __, found: kept.append(found)):
             self.posterior(pictures)
         return kept[0]
@@ -266,7 +269,7 @@ class LatentBase(nn.Module):
         found: Tensor = self.scheduler().add_noise(latents, noise, steps)
         return found
 
-    def scheduler(self) -> DDIMScheduler:
+    def scheduler(self) -> Any:
         """A fresh scheduler of Stable Diffusion's noise: scaled-linear from 0.00085 to 0.012."""
         return _scheduler(self.settings.prediction)
 
@@ -356,7 +359,7 @@ def _text(s: LatentSettings) -> nn.Module:
     return net
 
 
-def _scheduler(prediction: str) -> DDIMScheduler:
+def _scheduler(prediction: str) -> Any:
     from diffusers import DDIMScheduler
 
     return DDIMScheduler(

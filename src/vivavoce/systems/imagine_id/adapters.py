@@ -76,7 +76,7 @@ class MaskBlend(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
         nn.init.dirac_(self.conv.weight)
-        nn.init.zeros_(self.conv.bias)
+        nn.init.constant_(self.conv.bias, 0)  # type: ignore[arg-type]
 
     def forward(self, features: Tensor, background: Tensor, mask: Tensor) -> Tensor:
         """F^_vd = F_vd m + Conv(F_ve) (1 - m) for features [B, F, H, W] and a mask [B, 1, H, W]

@@ -94,7 +94,7 @@ def mouth_mask(face: FaceSpace, points: Float, size: int, dilation: int) -> Byte
     """Mask [S, S], 1 over the mouth and what moves around it, of a mesh with vertices [V, 3] px."""
     around = cv2.convexHull(points[_mouth_vertices(face), :2].round().astype(np.int32))
     mask = np.zeros((size, size), np.uint8)
-    cv2.fillConvexPoly(mask, around, 1)
+    cv2.fillConvexPoly(mask, around, [1])
     return grown(mask, dilation)
 
 

@@ -276,8 +276,10 @@ class ImagineTraining(Trainable):
         samples = self.windows.clip(number).sample.samples
         assert samples is not None
         found = factors(self.net, samples)
-        return Factors(*(part.cpu() for part in (found.shape, found.semantics, found.feeling,
-                                                 found.content)), found.frames)  # fmt: skip
+        return Factors(
+            found.shape.cpu(), found.semantics.cpu(), found.feeling.cpu(), found.content.cpu(),
+            found.frames,
+        )  # fmt: skip
 
     def _quadruple(self, number: int, rng: np.random.Generator) -> Sample:
         if self.latents is not None:

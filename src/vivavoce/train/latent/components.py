@@ -13,10 +13,12 @@ is, and training only has to be better than that.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from diffusers.models.resnet import ResnetBlock2D
-from torch import Tensor, nn
+from torch import Tensor
 
 from vivavoce.nn.latent import LatentBase
 
@@ -35,8 +37,8 @@ def begin_as_components(base: LatentBase, pictures: Tensor) -> None:
     middle, basis, spread = _components(pictures, base.settings.patch, count)
     for module in vae.modules():
         if isinstance(module, ResnetBlock2D):
-            nn.init.zeros_(module.conv2.weight)
-            nn.init.zeros_(module.conv2.bias)
+            module.conv2.weight.zero_()
+            module.conv2.bias.zero_()  # type: ignore[union-attr]
     size = spread**LEVELLED
     unit = spread / size  # deviation of a component in the code
     pairs = Pairs(base.settings.vae_channels[0], base.settings.groups, count)
@@ -63,7 +65,7 @@ class Pairs:
         self.size = ((2 * CONSTANT**2 + 2 * each) / wide) ** 0.5
         """What a norm divides by."""
 
-    def enter(self, conv: nn.Conv2d, rows: Tensor, offsets: Tensor) -> None:
+    def enter(self, conv: Any, rows: Tensor, offsets: Tensor) -> None:
         """Let a 3x3 convolution put rows [K, in] of its input, and offsets [K], into the pairs."""
         for sign, at in ((1, self.plus), (-1, self.plus + 1)):
             conv.weight[at] = 0
@@ -73,7 +75,7 @@ class Pairs:
             conv.weight[at] = 0
             conv.bias[at] = sign * CONSTANT
 
-    def leave(self, norm: nn.GroupNorm, conv: nn.Conv2d, rows: Tensor) -> None:
+    def leave(self, norm: Any, conv: Any, rows: Tensor) -> None:
         """Undo the norm's division, and let a 3x3 convolution take rows [out, K] of the pairs."""
         norm.weight.fill_(self.size)
         norm.bias.zero_()
@@ -93,8 +95,8 @@ def _components(pictures: Tensor, patch: int, count: int) -> tuple[Tensor, Tenso
     return middle.float(), vectors[:, order].T.float(), values[order].sqrt().float()
 
 
-def _pass_on(conv: nn.Conv2d, count: int) -> None:
+def _pass_on(conv: Any, count: int) -> None:
     """Let a 1x1 convolution pass on its first channels; the others give nothing."""
-    nn.init.zeros_(conv.weight)
-    nn.init.zeros_(conv.bias)
+    conv.weight.zero_()
+    conv.bias.zero_()
     conv.weight[:count, :count, 0, 0] = torch.eye(count, device=conv.weight.device)

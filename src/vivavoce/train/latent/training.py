@@ -59,7 +59,7 @@ STAGES = (
     Stage(
         "unet", {"diffusion": 1.0}, 2000, 8,
         {"unet": Optimiser(("unet", "text"), 1e-3, (0.9, 0.99), weight_decay=1e-2, warmup=0.02,
-                           schedule="cosine", clip=1.0)}, ema=0.998,
+                           schedule="cosine", clip=1.0)}, ema=0.99,
     ),
 )  # fmt: skip
 
