@@ -86,6 +86,7 @@ class LatentTraining(Trainable):
         self.eye: Face = FaceJudge(SHIPPED / "judges").net.requires_grad_(False)
         self.borrowed = {"eye": self.eye}
         self.windows: Windows | None = None
+        self.held_out: Windows | None = None
         self.drawn: list[Drawn] = []
 
     def check(self, stages: Sequence[Stage], run: Run) -> None:
@@ -103,7 +104,9 @@ class LatentTraining(Trainable):
     def begin(self, stage: Stage, run: Run) -> None:
         """Open the shards; for the U-Net, make the latents of some frames of every clip."""
         assert run.data is not None
-        self.windows = Windows(open_set(run.data), "train", 1, ("frames", "tracks"))
+        shards, members = open_set(run.data), ("frames", "tracks")
+        self.windows = Windows(shards, "train", 1, members)
+        self.held_out = Windows(shards, "test", 1, members) if "test" in shards.splits else None
         rng = np.random.default_rng(run.seed)
         if stage.name == "vae" and len(self.settings.vae_channels) == 1 and not run.resumed:
             some = [self.draw(stage, rng)["picture"] for _ in range(LINEAR)]
@@ -176,12 +179,13 @@ class LatentTraining(Trainable):
 
     def figures(self, stage: Stage) -> dict[str, float]:
         """PSNR in dB of reconstructions of held-out people, of whole pictures and of mouths."""
-        if stage.name != "vae" or self.windows is None:
+        if stage.name != "vae" or self.held_out is None:
             return {}
         rng = np.random.default_rng(1)
         whole, mouths = [], []
         for _ in range(64):
-            sample = self.draw(stage, rng)
+            window = self.held_out.draw(rng)
+            sample = picture_sample(window.clip, window.start, self.settings.size, rng)
             true = sample["picture"][None].to(self.device)
             error = (self.network.decode(self.network.encode(true)).clamp(-1, 1) - true).square()
             inside = sample["mouth"][None].to(self.device).expand_as(error) > 0
