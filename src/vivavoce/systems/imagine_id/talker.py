@@ -137,7 +137,7 @@ class ImagineId(Talker[ImagineOptions]):
             room = self.base.settings.tokens - 2 - self.net.settings.words
             check_prompt(self.base, request.prompt, room - self.base.count(f"{QUALITY},"))
         said = spoken(request, clock)
-        heard = _whole(said.pieces)
+        heard = _whole(said.pieces, check=request.text is None)
         with clock("listen"):
             own = factors(self.net, heard.samples)
             files = (options.content_from, options.semantics_from, options.emotion_from,
@@ -201,13 +201,14 @@ def _chunk(frames: list[Bytes], samples: Float) -> Chunk:
     return Chunk(np.stack(frames), samples[: len(frames) * SAMPLES_PER_FRAME])
 
 
-def _whole(pieces: Iterator[Speech]) -> Speech:
-    """All of a sound as one piece, checked for a voice and filled up to whole frames.
+def _whole(pieces: Iterator[Speech], check: bool = True) -> Speech:
+    """All of a sound as one piece, filled up to whole frames; a recording is checked for a voice.
 
     Raises: BadMedia: no voice is heard in it.
     """
     samples = np.concatenate([np.zeros(0, np.float32), *(piece.samples for piece in pieces)])
-    check_voice(samples)
+    if check:
+        check_voice(samples)
     return Speech(np.pad(samples, (0, -len(samples) % SAMPLES_PER_FRAME)))
 
 
