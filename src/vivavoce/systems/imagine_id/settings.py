@@ -100,7 +100,7 @@ def _stages(steps: tuple[int, ...], clips: int, frames: int, small: bool) -> tup
         return {"adam": Optimiser((part,), lr, clip=1.0, schedule=schedule, weight_decay=0.01)}
 
     fast, ema = (5.0, 0.99) if small else (1.0, None)
-    w_con = 0.1
+    w_con = 1.0 if small else 0.1
     return (
         Stage("expert", {"lip": 1.0}, steps[0], clips // 2, adam("expert", 1e-3), WINDOW),
         Stage("identity", {"id": 1.0, "con": w_con}, steps[1], clips,
