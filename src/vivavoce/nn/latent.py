@@ -293,16 +293,17 @@ class LatentBase(nn.Module):
             residuals: See `predict`; both branches get them.
         """
         scheduler = self.scheduler()
-        scheduler.set_timesteps(steps, device=noise.device)
+        scheduler.set_timesteps(steps)
         guided = guidance != 1.0 and without is not None
         if guided:
             assert without is not None
             context = torch.cat([without.expand_as(context), context])
             residuals = None if residuals is None else [torch.cat([r, r]) for r in residuals]
         z = noise
-        for t in scheduler.timesteps:
+        for t in scheduler.timesteps.tolist():
             seen = torch.cat([z, z]) if guided else z
-            found = self.predict(seen, t.expand(len(seen)), context, residuals)
+            at = torch.full((len(seen),), t, device=noise.device)
+            found = self.predict(seen, at, context, residuals)
             if guided:
                 free, found = found.chunk(2)
                 found = free + guidance * (found - free)

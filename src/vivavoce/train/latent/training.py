@@ -169,7 +169,7 @@ class LatentTraining(Trainable):
         if stage.name == "vae":
             true = batch["picture"][:SHOWN]
             return _rows(true, self.network.decode(self.network.encode(true)))
-        base, count = self.network, SHOWN
+        base, count = self.network, min(SHOWN, len(batch["latent"]))
         noise = torch.randn(count, *base.latent_shape, generator=torch.Generator().manual_seed(0))
         nothing = base.context([""])
         found = base.sample(
