@@ -128,7 +128,7 @@ PRESETS = {
             adapter=(64, 96, 128), adapter_blocks=1, joined="concat", dilation=4,
             mouth_dilation=2, captions=0.5, per_clip=2, expert_width=64,
         ),
-        _stages((300, 300, 300, 350, 200, 800, 60), 32, 16, True),
+        _stages((300, 700, 300, 400, 200, 800, 60), 32, 16, True),
     ),
 }  # fmt: skip
 """ImagineID as the paper has it, and the one that ships."""
