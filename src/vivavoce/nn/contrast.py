@@ -8,8 +8,9 @@ from torch import Tensor
 
 
 def info_nce(
-    queries: Tensor, keys: Tensor, temperature: float = 0.07, both: bool = False
-) -> Tensor:
+    queries: Tensor, keys: Tensor, temperature: float = 0.07, both: bool = False,
+    people: Tensor | None = None,
+) -> Tensor:  # fmt: skip
     """InfoNCE (van den Oord et al. 2018, eq. 4) over a batch: row i of one belongs to row i of the
     other; all other rows are negatives.
 
@@ -18,11 +19,25 @@ def info_nce(
         keys: [B, S].
         temperature: Divides the cosines.
         both: Mean of both directions (CLIP's form; Radford et al. 2021).
+        people: [B] who each row is of; rows of one person are no negatives of each other.
     """
     cosines = F.normalize(queries, dim=1) @ F.normalize(keys, dim=1).T / temperature
     own = torch.arange(len(cosines), device=cosines.device)
+    if people is not None:
+        same = (people[:, None] == people) & (own[:, None] != own)
+        cosines = cosines.masked_fill(same, -torch.inf)
     loss = F.cross_entropy(cosines, own)
     return (loss + F.cross_entropy(cosines.T, own)) / 2 if both else loss
+
+
+def info_nce_against(
+    queries: Tensor, keys: Tensor, negatives: Tensor, temperature: float = 0.07
+) -> Tensor:
+    """InfoNCE of queries [B, S] and their keys [B, S] against negatives of each one's own
+    [B, N, S]."""
+    every = torch.cat([keys[:, None], negatives], 1)
+    cosines = F.cosine_similarity(queries[:, None], every, dim=2) / temperature
+    return F.cross_entropy(cosines, cosines.new_zeros(len(cosines), dtype=torch.long))
 
 
 def arcface(cosines: Tensor, labels: Tensor, margin: float = 0.5, scale: float = 30.0) -> Tensor:
