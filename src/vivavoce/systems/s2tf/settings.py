@@ -93,7 +93,7 @@ class S2tfSettings(BaseModel):
 PRESETS = {
     "paper": S2tfSettings(),
     "tiny": S2tfSettings(
-        start=4, channels=(192, 192, 128, 96, 48, 24), hidden=192, content=64,
+        start=4, channels=(160, 160, 128, 64, 32, 16), hidden=160, content=64,
         face_layers=(1, 2, 2, 1), face_width=24, face_groups=4,
         frame_channels=(16, 24, 32, 48, 64, 64, 64), frame_pool="whole", centred=True,
         voice_layers=(1, 1, 2, 1), voice_filters=(16, 24, 32, 48), voice_stem=2,

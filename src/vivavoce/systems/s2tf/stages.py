@@ -10,6 +10,8 @@ from typing import Any
 from vivavoce.systems.s2tf.settings import PRESETS, S2tfSettings
 from vivavoce.systems.stage import Optimiser, Preset, Stage
 
+FROM_FACES = ("warm", "1")
+"""Stages that hear nothing: pictures alone feed the generator, and W is made for their people."""
 VISUAL = ("face_identity", "face_motion", "generator", "centroids")
 """What stage 1 trains, beside the critics: E_id^v, E_ir^v, G, W."""
 SPEECH = ("voice_identity", "voice_content")
@@ -45,7 +47,8 @@ def _two(maker: tuple[str, ...], lr: float, critic: float, how: dict[str, Any]) 
 def _small(losses: dict[str, float], adv: float = 0.03) -> dict[str, float]:
     """The losses of a stage of `tiny`: with so few steps the critics may say little, and the mouth,
     a fiftieth of the picture, counts by itself."""
-    return losses | {"adv": adv, "mouth": 0.5, "per": 2.0, "c": 0.05} if "adv" in losses else losses
+    some = {"adv": adv, "mouth": 0.5, "per": 2.0, "c": 0.05}
+    return losses | {k: v for k, v in some.items() if k in (*losses, "mouth")}
 
 
 STAGES = {
@@ -57,21 +60,21 @@ STAGES = {
         Stage("3b", EQ_4_9, 50_000, 16, _two(ALL, _FINE, _FINE, _ADAM), window=16),
     ),
     "tiny": (
-        Stage("warm", {"per": 2.0, "l1": 1.0, "mouth": 0.5, "c": 0.05}, 1800, 12,
+        Stage("warm", {"per": 2.0, "l1": 1.0, "mouth": 0.5, "c": 0.05}, 1500, 8,
               {"maker": Optimiser(VISUAL, 4e-3, (0.9, 0.99), warmup=0.02, clip=2.0)},
-              window=25, ema=0.995, curriculum={0: {"stride": 12}}),
-        Stage("1", _small(EQ_4_8), 1000, 12, _two(VISUAL, 2e-3, 5e-4, _FAST),
-              window=25, ema=0.995, curriculum={0: {"stride": 12}}),
-        Stage("2a", SYNC | {"c": 0.1}, 900, 32,
+              window=25, ema=0.99, curriculum={0: {"stride": 12}}),
+        Stage("1", _small(EQ_4_8), 500, 8, _two(VISUAL, 2e-3, 5e-4, _FAST),
+              window=25, ema=0.99, curriculum={0: {"stride": 12}}),
+        Stage("2a", SYNC | {"c": 0.1}, 500, 24,
               {"speech": Optimiser(SPEECH, 2e-3, warmup=0.05, clip=2.0, schedule="cosine")},
-              window=24, curriculum={0: {"stride": 4}}),
-        Stage("2b", SYNC | {"c": 0.1}, 300, 16,
+              window=21, curriculum={0: {"stride": 4}}),
+        Stage("2b", SYNC | {"c": 0.1}, 100, 12,
               {"speech": Optimiser(SPEECH, 5e-4, clip=2.0, schedule="cosine")},
-              window=24, curriculum={0: {"stride": 4}}),
-        Stage("3a", _small(L_REC | {"c": 0.0}), 400, 12, _two(HAND_OVER, 1e-3, 5e-4, _FAST),
+              window=21, curriculum={0: {"stride": 4}}),
+        Stage("3a", _small(L_REC), 150, 8, _two(HAND_OVER, 1e-3, 5e-4, _FAST),
+              window=13, ema=0.98, curriculum={0: {"stride": 4}}),
+        Stage("3b", _small(EQ_4_9), 450, 8, _two(ALL, 7e-4, 5e-4, _FAST),
               window=13, ema=0.99, curriculum={0: {"stride": 4}}),
-        Stage("3b", _small(EQ_4_9), 1000, 12, _two(ALL, 5e-4, 5e-4, _FAST),
-              window=13, ema=0.995, curriculum={0: {"stride": 4}}),
     ),
 }  # fmt: skip
 RECIPES = {name: Preset[S2tfSettings](PRESETS[name], stages) for name, stages in STAGES.items()}

@@ -16,6 +16,7 @@ from vivavoce.move.pose_rhythm import mel_windows
 from vivavoce.nn.pictures import as_tensor
 from vivavoce.systems.s2tf.net import CROP
 from vivavoce.systems.s2tf.settings import S2tfSettings
+from vivavoce.systems.s2tf.stages import FROM_FACES
 from vivavoce.systems.s2tf.sound import WINDOW, level_of, looped, scaled, span
 from vivavoce.systems.stage import Sample, Stage
 from vivavoce.train.read.augment import spoil
@@ -40,19 +41,22 @@ def steps_of(stage: Stage) -> np.ndarray:
 def draw_clip(
     window: Window, stage: Stage, settings: S2tfSettings, person: int, rng: np.random.Generator
 ) -> Sample:
-    """K frames I_1 … I_K [K, 3, S, S], the same augmented, the mouths' boxes [K, 4] px, the log-mel
-    [320, 80] that tells who speaks, its windows [K, 80, 20] around the frames, and the number of
-    the person."""
+    """K frames I_1 … I_K [K, 3, S, S], the same augmented, the mouths' boxes [K, 4] px, and the
+    number of the person; where the stage hears, the log-mel [320, 80] that tells who speaks, and
+    its windows [K, 80, 20] around the frames."""
     frames = window.start + steps_of(stage)
     sight = Sight.of(window.clip, int(frames[0]), settings.size, CROP)
     pictures = sight.pictures(frames)
-    identity, content = heard(window, frames, settings.learning.spoiled, rng)
     changed = augmented(pictures, settings.learning.augmented_first, rng)
-    return {
+    sample: Sample = {
         "pictures": as_tensor(pictures), "augmented": as_tensor(changed),
-        "mouths": torch.from_numpy(sight.mouths(frames)), "identity": identity, "content": content,
+        "mouths": torch.from_numpy(sight.mouths(frames)),
         "reference": torch.tensor(int(rng.integers(len(frames)))), "person": torch.tensor(person),
     }  # fmt: skip
+    if stage.name not in FROM_FACES:
+        identity, content = heard(window, frames, settings.learning.spoiled, rng)
+        sample |= {"identity": identity, "content": content}
+    return sample
 
 
 def augmented(pictures: Bytes, first_too: bool, rng: np.random.Generator) -> Bytes:

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
@@ -30,21 +31,19 @@ from vivavoce.measure.metrics.matching import retrieval, verification
 from vivavoce.nn.contrast import arcface, info_nce, info_nce_against
 from vivavoce.nn.critics import MultiScaleCritic
 from vivavoce.nn.gan import critic_loss, maker_loss
-from vivavoce.nn.perceptual import VGG19_FILE, Maps, held_vgg19, load_vgg19, perceptual_l1
+from vivavoce.nn.perceptual import VGG19_FILE, held_vgg19, load_vgg19, perceptual_l1
 from vivavoce.nn.pictures import as_pictures
 from vivavoce.nn.weights import SHIPPED
 from vivavoce.systems.s2tf.net import TRAINING_ONLY, Centroids, S2tfNet
 from vivavoce.systems.s2tf.settings import S2tfSettings
-from vivavoce.systems.s2tf.stages import RECIPES
+from vivavoce.systems.s2tf.stages import FROM_FACES, RECIPES
 from vivavoce.systems.stage import Files, Run, Sample, Stage, Trainable, Turn
 from vivavoce.train.read.windows import Windows
 from vivavoce.train.s2tf.clips import draw_clip, draw_hard
 
+JUDGE_PX = 64
+"""Side in px of what the corpus's face judge looks at."""
 MEMBERS = ("wav", "frames", "tracks")
-FIRST = ("warm", "1")
-"""Stages in which W may still be given a row for each person of the set."""
-FROM_FACES = ("warm", "1")
-"""Stages whose generator is fed by pictures alone."""
 MEASURED = 100
 """People, at most, on which a stage is measured; one clip of each."""
 SHOWN = 4
@@ -136,7 +135,7 @@ class S2tfTraining(Trainable):
         self.held_out = held_out(run, stage.window)
         rows = self.net.centroids.weight
         if len(rows) != len(self.people):
-            if stage.name not in FIRST or run.resumed:
+            if stage.name not in FROM_FACES or run.resumed:
                 raise RequestError(
                     f"The centroids W know {len(rows)} people and {run.data} has "
                     f"{len(self.people)}: stage {stage.name} goes on with the set of stage 1."
@@ -227,7 +226,7 @@ class S2tfTraining(Trainable):
         error = (made - true).abs()
         inside = within(batch["mouths"].flatten(0, 1), true.shape[-1], 0.0)
         mouth = (error.mean(1, keepdim=True) * inside).sum() / inside.sum().clamp(min=1)
-        per = perceptual_l1(self._maps(), made, true)
+        per = perceptual_l1(self.maps, made, true)
         return {"l1": error.mean(), "per": per, "mouth": mouth}
 
     def l_adv(self, made: Tensor) -> Tensor:
@@ -265,10 +264,14 @@ class S2tfTraining(Trainable):
         sync_id = info_nce(codes.heard_id, codes.seen_id, t, people=people)
         return {"sync_id": sync_id, "sync_s": sync_s}
 
-    def _maps(self) -> Maps:
-        """What gives the feature maps of Eq. 4.5."""
-        maps: Maps = self.borrowed["eye"] if self.borrowed else self.network["eye"].maps  # type: ignore[index]
-        return maps
+    def maps(self, pictures: Tensor) -> Sequence[Tensor]:
+        """phi of Eq. 4.5: feature maps of pictures [B, 3, S, S] in -1..1; the corpus judge sees them
+        at the size that it was taught at."""
+        if self.borrowed:
+            found: Sequence[Tensor] = self.borrowed["eye"](pictures)
+            return found
+        eye = self.network["eye"]  # type: ignore[index]
+        return eye.maps(F.adaptive_avg_pool2d(pictures, min(JUDGE_PX, pictures.shape[-1])))
 
     # What is shown, measured and kept.
 
