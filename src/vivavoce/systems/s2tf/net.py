@@ -59,6 +59,11 @@ class S2tfNet(nn.Module):
         self.centroids = Centroids(s.people, s.identity)  # W
         self.generator = StyleGenerator(s.start, s.channels, s.identity + s.content, s.hidden)  # G
 
+    @property
+    def of_pictures(self) -> tuple[nn.Module, ...]:
+        """The parts that see or draw pictures."""
+        return self.face_identity, self.face_motion, self.generator
+
     def who_is_seen(self, pictures: Tensor) -> Tensor:
         """f_id^v [B, D], unit vectors, of pictures [B, 3, S, S] in -1..1."""
         return F.normalize(self.face_identity(pictures), dim=1)
@@ -116,5 +121,7 @@ def load_net(folder: Path) -> S2tfNet:
 
 
 def ready(net: S2tfNet) -> S2tfNet:
-    """The network for use: its maps lie channel beside channel, which is faster."""
-    return net.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
+    """The network for use: its pictures lie channel beside channel, which is faster."""
+    for part in net.of_pictures:
+        part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return net.eval()

@@ -75,7 +75,7 @@ class S2tfTraining(Trainable):
         self.net = S2tfNet(settings)
         self.critic = MultiScaleCritic(width=settings.learning.critic)
         parts = nn.ModuleDict(dict(self.net.named_children()) | {"critic": self.critic})
-        for part in parts.values():
+        for part in (*self.net.of_pictures, self.critic):
             part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if settings.learning.perceptual == "corpus":
             parts["eye"] = FaceJudge(SHIPPED / "judges").net.requires_grad_(False)
