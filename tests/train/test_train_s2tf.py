@@ -347,9 +347,9 @@ def fed(training: S2tfTraining, stage: Stage, batch: Sample) -> tuple[Tensor, Te
     given: list[Tensor] = []
     real = training.net.draw
 
-    def watched(f_id: Tensor, f_ir: Tensor) -> Tensor:
+    def watched(f_id: Tensor, f_ir: Tensor, blocks: int) -> Tensor:
         given[:] = [f_id, f_ir]
-        return real(f_id, f_ir)
+        return real(f_id, f_ir, blocks)
 
     training.net.draw = watched  # type: ignore[method-assign]
     training.made(stage, batch, training.codes(stage, batch), None)

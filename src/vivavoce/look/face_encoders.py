@@ -47,9 +47,13 @@ class ResNeXt(nn.Module):
     """Pictures [B, 3, S, S] in -1..1 → features [B, 8 W], the mean of the last maps; there is no
     classifier."""
 
-    def __init__(self, layers: Sequence[int], width: int, groups: int) -> None:
+    def __init__(
+        self, layers: Sequence[int], width: int, groups: int, centred: bool = False
+    ) -> None:
         """`layers` of the four stages; `width` W of the first stage's blocks; `groups` of their
-        convolutions: (3, 4, 6, 3), 256 and 32 make ResNeXt50 32 x 4d, whose features are 2048."""
+        convolutions: (3, 4, 6, 3), 256 and 32 make ResNeXt50 32 x 4d, whose features are 2048. If
+        `centred`, features have a mean of 0 and a variance of 1 over those of training: as means of
+        ReLUs they would all lie in one corner, hardly apart."""
         super().__init__()
         begin = width // 4
         self.stem = nn.Sequential(_norm(3, begin, 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
@@ -61,10 +65,11 @@ class ResNeXt(nn.Module):
                 blocks.append(_Block(inputs, width << stage, groups, stride))
                 inputs = width << stage
         self.blocks = nn.Sequential(*blocks)
+        self.centre = nn.BatchNorm1d(inputs, affine=False) if centred else nn.Identity()
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Features [B, 8 W]."""
-        out: Tensor = self.blocks(self.stem(pictures)).mean((2, 3))
+        out: Tensor = self.centre(self.blocks(self.stem(pictures)).mean((2, 3)))
         return out
 
 

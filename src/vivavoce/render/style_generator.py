@@ -63,11 +63,11 @@ class StyleGenerator(nn.Module):
             for n, outputs in enumerate(channels)
         )
 
-    def forward(self, feature: Tensor) -> Tensor:
-        """Pictures [B, 3, S, S]."""
+    def forward(self, feature: Tensor, blocks: int | None = None) -> Tensor:
+        """Pictures [B, 3, S, S]; after the first `blocks` blocks alone they are smaller."""
         x = self.constant.expand(len(feature), -1, -1, -1)
         picture: Tensor | None = None
-        for block in self.blocks:
+        for block in self.blocks[:blocks]:  # type: ignore[index]
             x, part = block(x, feature)
             picture = part if picture is None else double(picture) + part
         assert picture is not None

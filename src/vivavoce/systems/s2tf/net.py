@@ -44,7 +44,9 @@ class S2tfNet(nn.Module):
     def __init__(self, settings: S2tfSettings) -> None:
         super().__init__()
         s = self.settings = settings
-        self.face_identity = ResNeXt(s.face_layers, s.face_width, s.face_groups)  # E_id^v
+        self.face_identity = ResNeXt(  # E_id^v
+            s.face_layers, s.face_width, s.face_groups, s.centred
+        )
         self.face_motion = FrameEncoder(  # E_ir^v
             s.size, s.frame_channels, s.content, s.frame_pool, s.centred
         )
@@ -88,9 +90,10 @@ class S2tfNet(nn.Module):
         that its numbers are about as large as those of f_ir."""
         return torch.cat([math.sqrt(f_id.shape[1]) * f_id, f_ir], 1)
 
-    def draw(self, f_id: Tensor, f_ir: Tensor) -> Tensor:
-        """Pictures [N, 3, S, S] in -1..1 of f_id [N, D] and f_ir [N, C]."""
-        out: Tensor = self.generator(self.feature(f_id, f_ir))
+    def draw(self, f_id: Tensor, f_ir: Tensor, blocks: int | None = None) -> Tensor:
+        """Pictures [N, 3, S, S] in -1..1 of f_id [N, D] and f_ir [N, C]; smaller ones with fewer
+        `blocks`."""
+        out: Tensor = self.generator(self.feature(f_id, f_ir), blocks)
         return out
 
 

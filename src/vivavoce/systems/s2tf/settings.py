@@ -68,8 +68,9 @@ class S2tfSettings(BaseModel):
     """What E_ir^v makes its code of: the mean of its last maps over the picture, or all of them as
     they lie, so that a small encoder sees where the head is."""
     centred: bool = False
-    """If true, f_ir has a mean of 0 and a variance of 1 over those of training, so that a pose of
-    zeros (use without a pose picture) is the average pose."""
+    """If true, f_ir^v and, before it is brought to length 1, f_id^v have a mean of 0 and a variance
+    of 1 over those of training: a pose of zeros (use without a pose picture) is then the average
+    pose, and people lie apart from the first step on."""
     voice_layers: tuple[int, int, int, int] = (3, 4, 6, 3)
     """Blocks of the stages of E_id^a and of E_s^a: 34 layers."""
     voice_filters: tuple[int, int, int, int] = (32, 64, 128, 256)

@@ -62,8 +62,8 @@ STAGES = {
     "tiny": (
         Stage("warm", {"per": 2.0, "l1": 1.0, "mouth": 0.5, "c": 0.05}, 1500, 8,
               {"maker": Optimiser(VISUAL, 4e-3, (0.9, 0.99), warmup=0.02, clip=2.0)},
-              window=25, ema=0.99, curriculum={0: {"stride": 12}}),
-        Stage("1", _small(EQ_4_8), 500, 8, _two(VISUAL, 2e-3, 5e-4, _FAST),
+              window=25, ema=0.98, curriculum={0: {"stride": 12, "blocks": 5}}),
+        Stage("1", _small(EQ_4_8), 600, 8, _two(VISUAL, 3e-3, 5e-4, _FAST),
               window=25, ema=0.99, curriculum={0: {"stride": 12}}),
         Stage("2a", SYNC | {"c": 0.1}, 500, 24,
               {"speech": Optimiser(SPEECH, 2e-3, warmup=0.05, clip=2.0, schedule="cosine")},

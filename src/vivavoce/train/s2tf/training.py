@@ -217,14 +217,17 @@ class S2tfTraining(Trainable):
                 kept = turn.uniform(1, 1) >= self.settings.learning.pose_dropout
                 pose = pose * kept
             f_ir = codes.said + pose
-        return self.net.draw(f_id.repeat_interleave(f_ir.shape[1], 0), f_ir.flatten(0, 1))
+        blocks = int(stage.settings_at(0).get("blocks", len(self.settings.channels)))
+        return self.net.draw(f_id.repeat_interleave(f_ir.shape[1], 0), f_ir.flatten(0, 1), blocks)
 
     def l_rec(self, made: Tensor, batch: Sample) -> dict[str, Tensor]:
         """L_1 of pictures [B K, 3, S, S] against the frames as they are, L_per (Eq. 4.5), and L_1
-        within the mouths' boxes."""
+        within the mouths' boxes; frames are made smaller where the pictures are."""
         true = batch["pictures"].flatten(0, 1)
+        side, whole = made.shape[-1], true.shape[-1]
+        true = true if side == whole else F.adaptive_avg_pool2d(true, side)
         error = (made - true).abs()
-        inside = within(batch["mouths"].flatten(0, 1), true.shape[-1], 0.0)
+        inside = within(batch["mouths"].flatten(0, 1) * side / whole, side, 0.0)
         mouth = (error.mean(1, keepdim=True) * inside).sum() / inside.sum().clamp(min=1)
         per = perceptual_l1(self.maps, made, true)
         return {"l1": error.mean(), "per": per, "mouth": mouth}
@@ -283,7 +286,7 @@ class S2tfTraining(Trainable):
         few = {k: v[:SHOWN] for k, v in batch.items()}
         made = self.made(stage, few, self.codes(stage, few), None)
         true = few["pictures"]
-        made = made.unflatten(0, true.shape[:2])
+        made = F.interpolate(made, true.shape[-1:] * 2).unflatten(0, true.shape[:2])
         pairs = torch.stack([true, made], 1).flatten(0, 1)  # [2 B, K, 3, S, S]
         return as_pictures(torch.cat([torch.cat(list(row), 2) for row in pairs], 1))
 
