@@ -152,9 +152,8 @@ def test_what_is_not_taken_is_refused(system: Talker, person: Face) -> None:
     given: dict[str, Any] = {
         "portrait": person, "text": "x", "speech": Speech(np.zeros(RATE, np.float32)),
         "voice": "en-gb", "voice_sample": Speech(np.zeros(RATE, np.float32)),
-        "instruction": "smile", "pose": person, "emotion": "happy", "rate": 1.5, "still": True,
-        "fps": 30,
-        "lively": 0.5,
+        "instruction": "smile", "prompt": "glasses", "pose": person, "emotion": "happy",
+        "rate": 1.5, "still": True, "fps": 30, "lively": 0.5,
     }  # fmt: skip
     assert given.keys() == set(INPUTS)
     for name in set(INPUTS) - system.inputs():
@@ -303,7 +302,8 @@ def test_a_voice_alone_is_the_voice_of_the_clip(speaker: Talker, person: Face) -
 
 def test_what_is_heard_is_what_was_given(follower: Talker, person: Face) -> None:
     rng = np.random.default_rng(0)
-    given = Speech(rng.normal(0, 0.02, 20_001).astype(np.float32))
+    noise = rng.normal(0, 0.02, 20_001).astype(np.float32)
+    given = Speech(0.9 * said(LINE)[:20_001] + noise)
     heard = samples(follower(**_following(follower, person, given), size=64))
     assert 0 <= len(heard) - len(given.samples) < SAMPLES_PER_FRAME
     assert np.array_equal(heard[: len(given.samples)], given.samples)

@@ -64,8 +64,9 @@ def keep(folder: PathLike, still: Still, known: Mapping[str, Any], force: bool =
     there = sorted(path.name for path in kept.iterdir()) if kept.is_dir() else []
     if kept.exists() and not kept.is_dir():
         raise OutputRefused(f"{folder} is a file; --keep takes a folder.")
-    if there and (not force or set(there) - {KEPT, FACE}):
-        raise OutputRefused(f"{folder} holds {there[0]}. Give --keep a new or empty folder.")
+    foreign = [name for name in there if not force or name not in (KEPT, FACE)]
+    if foreign:
+        raise OutputRefused(f"{folder} holds {foreign[0]}. Give --keep a new or empty folder.")
     with writing(kept):
         kept.mkdir(parents=True, exist_ok=True)
     still.save(kept / FACE, force=True)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SYSTEMS = {
     "portrait": "vivavoce.systems.portrait",
+    "drawn": "vivavoce.systems.drawn",
     "s2tf": "vivavoce.systems.s2tf",
     "sdm": "vivavoce.systems.sdm",
     "ttsf": "vivavoce.systems.ttsf",

@@ -79,12 +79,13 @@ class Body:
 
     def sky(self, expression: Float) -> Float:
         """How open each vertex is [V]; the mouth fills with light as it opens."""
-        self.open[self.mouth] = self.mouth_light * min(0.45 + 1.6 * float(expression[17]), 1.0)
-        return self.open
+        opened = self.open.copy()  # frames may be drawn side by side
+        opened[self.mouth] = self.mouth_light * min(0.45 + 1.6 * float(expression[17]), 1.0)
+        return opened
 
     def posed(self, face: Float, gaze: Float, turn: Float, shift: Float) -> tuple[Float, Float]:
         """All vertices [V, 3] in front of the camera, and their normals (strands: tangents)."""
-        points, normals = self.points, self.normals
+        points, normals = self.points.copy(), self.normals.copy()
         points[: len(face)] = face
         normals[: len(face)] = vertex_normals(face, self.skin)
         for eye, start, end in zip(self.head.eyes, self.starts[1:], self.starts[2:], strict=False):

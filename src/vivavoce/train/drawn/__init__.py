@@ -1,0 +1,1 @@
+"""drawn, trained: what hears who speaks."""
