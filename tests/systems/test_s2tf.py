@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from small_s2tf import SMALL, small_net, write_small
 from torch import Tensor, nn
 
 import vivavoce
-from small_s2tf import SMALL, small_net, write_small
 from vivavoce.errors import BadCheckpoint, BadMedia, NoFace, RequestError
 from vivavoce.listen.mel import log_mel
 from vivavoce.listen.resnet_se import ResNetSE
@@ -76,7 +76,9 @@ def test_01_mel_of_3_2_s_and_windows_of_every_frame() -> None:
     rows = log_mel(voice(3.2), WINDOW)
     assert rows.shape == (320, 80)
     assert looped(rows).shape == (320, 80)
-    np.testing.assert_array_equal(looped(rows[:100])[100:200], rows[:100])  # a short one begins anew
+    np.testing.assert_array_equal(
+        looped(rows[:100])[100:200], rows[:100]
+    )  # a short one begins anew
     long = np.arange(500.0)[:, None].repeat(80, 1)
     np.testing.assert_array_equal(looped(long)[:, 0], np.arange(90.0, 410.0))  # the middle
     windows = mel_windows(torch.from_numpy(rows)[None])[0]

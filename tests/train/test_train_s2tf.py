@@ -56,9 +56,7 @@ def stage_of(training: S2tfTraining, name: str) -> Stage:
     return next(stage for stage in training.stages if stage.name == name)
 
 
-def begun(
-    data: Path, name: str, preset: str = "tiny", *changed: str
-) -> tuple[S2tfTraining, Stage]:
+def begun(data: Path, name: str, preset: str = "tiny", *changed: str) -> tuple[S2tfTraining, Stage]:
     """A small system at the begin of a stage, W made for the set's people."""
     training = small(preset, *changed)
     run = Run(data, data / "out", 0)
@@ -263,7 +261,9 @@ def test_hard_negatives_are_what_2b_compares_with(corpus_128: Path) -> None:
     assert batch["negatives"].shape[:3] == (2, 2, len(clips.steps_of(stage)))
     found = training.codes(stage, batch)
     assert found.held is not None
-    own = replace(found, said=torch.cat([found.held[:, :1], found.held[:, 1:] - found.held[:, :1]], 1))
+    own = replace(
+        found, said=torch.cat([found.held[:, :1], found.held[:, 1:] - found.held[:, :1]], 1)
+    )
     easy = training.l_sync(own, batch)["sync_s"]
     batch["negatives"] = batch["augmented"][:, None].expand(-1, 2, -1, -1, -1, -1)
     hard = training.l_sync(own, batch)["sync_s"]
@@ -279,7 +279,9 @@ def test_reconstruction_is_0_for_the_frames_as_they_are(corpus_128: Path) -> Non
     batch = batch_of(training, stage)
     true = batch["pictures"].flatten(0, 1)
     assert all(float(v) == 0 for v in training.l_rec(true, batch).values())
-    assert all(float(v) > 0.01 for v in training.l_rec(batch["augmented"].flatten(0, 1), batch).values())
+    assert all(
+        float(v) > 0.01 for v in training.l_rec(batch["augmented"].flatten(0, 1), batch).values()
+    )
     spoilt = true.clone()
     left, top, right, bottom = (int(v) for v in batch["mouths"][0, 0].round())
     spoilt[0, :, top + 1 : bottom - 1, left + 1 : right - 1] += 0.5
@@ -514,7 +516,9 @@ def test_19_eight_clips_are_learnt_and_their_voices_find_their_faces(corpus_128:
 # Runs.
 
 
-def test_every_stage_of_tiny_runs_and_its_checkpoint_loads(corpus_128: Path, tmp_path: Path) -> None:
+def test_every_stage_of_tiny_runs_and_its_checkpoint_loads(
+    corpus_128: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "run"
     changed = [f"model.{s}" for s in SMALL]
     train_system(

@@ -21,7 +21,9 @@ STRIDES = (2, 2, 2, 2, 2, 1, 1)
 """Of the seven stages of a `FrameEncoder`: 224 px become 7, 128 px 4."""
 
 
-def _norm(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
+def _norm(
+    inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1
+) -> nn.Sequential:
     conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(outputs))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vivavoce.types import FPS, MELS_PER_FRAME, Float
+from vivavoce.types import Float
 
 WINDOW = 1280
 """Samples of a window of the spectrogram (section 4.3.1); it steps by 160."""
@@ -49,5 +49,3 @@ def span(start: int, frames: int, whole: int) -> tuple[int, int]:
     first = max(0, min(middle - IDENTITY_FRAMES // 2, whole - IDENTITY_FRAMES))
     first = min(first, start)
     return first, min(whole, max(first + IDENTITY_FRAMES, start + frames))
-
-

@@ -17,7 +17,7 @@ VISUAL = ("face_identity", "face_motion", "generator", "centroids")
 SPEECH = ("voice_identity", "voice_content")
 """What stages 2a and 2b train: E_id^a and E_s^a."""
 HAND_OVER = ("generator", "voice_content.last")
-"""What stage 3a trains, beside the critics: G, and the last layer of E_s^a, which sets its scale."""
+"""What stage 3a trains, beside the critics: G, and the last layer of E_s^a, which sets its size."""
 ALL = (*VISUAL, *SPEECH)
 """What stage 3b trains, beside the critics."""
 
@@ -60,11 +60,11 @@ STAGES = {
         Stage("3b", EQ_4_9, 50_000, 16, _two(ALL, _FINE, _FINE, _ADAM), window=16),
     ),
     "tiny": (
-        Stage("warm", {"per": 2.0, "l1": 1.0, "mouth": 0.5, "c": 0.05}, 1500, 8,
-              {"maker": Optimiser(VISUAL, 4e-3, (0.9, 0.99), warmup=0.02, clip=2.0)},
-              window=25, ema=0.98, curriculum={0: {"stride": 12, "blocks": 5}}),
-        Stage("1", _small(EQ_4_8), 600, 8, _two(VISUAL, 3e-3, 5e-4, _FAST),
-              window=25, ema=0.99, curriculum={0: {"stride": 12}}),
+        Stage("warm", {"per": 2.0, "l1": 1.0, "mouth": 0.5, "c": 0.05}, 2000, 12,
+              {"maker": Optimiser(VISUAL, 1.2e-2, (0.9, 0.99), warmup=0.02, clip=2.0)},
+              window=13, ema=0.98, curriculum={0: {"stride": 12, "blocks": 5}}),
+        Stage("1", _small(EQ_4_8), 600, 12, _two(VISUAL, 8e-3, 5e-4, _FAST),
+              window=13, ema=0.99, curriculum={0: {"stride": 12}}),
         Stage("2a", SYNC | {"c": 0.1}, 500, 24,
               {"speech": Optimiser(SPEECH, 2e-3, warmup=0.05, clip=2.0, schedule="cosine")},
               window=21, curriculum={0: {"stride": 4}}),

@@ -273,5 +273,3 @@ def _sounds(pose: PathLike | Bytes | Face) -> bool:
         return any(np.abs(piece.samples).max(initial=0) > SOUNDING for piece in read_speech(pose))
     except BadMedia:
         return False
-
-

@@ -197,7 +197,9 @@ class Ttsf(Talker[TtsfOptions]):
             with clock("see"):
                 found.append(self.net.see(picture).f_m[0])
         if not found:
-            raise NoFace(f"No face was found in {name_of(pose)}. Give a video of one person's face.")
+            raise NoFace(
+                f"No face was found in {name_of(pose)}. Give a video of one person's face."
+            )
         return torch.stack(found)
 
     def _chunks(

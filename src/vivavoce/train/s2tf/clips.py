@@ -16,8 +16,8 @@ from vivavoce.move.pose_rhythm import mel_windows
 from vivavoce.nn.pictures import as_tensor
 from vivavoce.systems.s2tf.net import CROP
 from vivavoce.systems.s2tf.settings import S2tfSettings
-from vivavoce.systems.s2tf.stages import FROM_FACES
 from vivavoce.systems.s2tf.sound import WINDOW, level_of, looped, scaled, span
+from vivavoce.systems.s2tf.stages import FROM_FACES
 from vivavoce.systems.stage import Sample, Stage
 from vivavoce.train.read.augment import spoil
 from vivavoce.train.read.square import Sight

@@ -2,7 +2,7 @@
 
 | stage | the generator is fed | learns | from |
 |---|---|---|---|
-| warm (`tiny`) | f_id^v of a frame, f_ir^v of every frame | E_id^v, E_ir^v, G, W | as 1, no critics |
+| warm (`tiny`) | f_id^v of a frame, f_ir^v of each | E_id^v, E_ir^v, G, W | as 1, no critics |
 | 1 | the same | E_id^v, E_ir^v, G, W; critics | Eq. 4.8 and L_c |
 | 2a | | E_id^a, E_s^a | L_c, L_sync^id, L_sync^s; negatives are other people |
 | 2b | | the same | the same; negatives of L_sync^s are the same speaker's |
@@ -268,8 +268,8 @@ class S2tfTraining(Trainable):
         return {"sync_id": sync_id, "sync_s": sync_s}
 
     def maps(self, pictures: Tensor) -> Sequence[Tensor]:
-        """phi of Eq. 4.5: feature maps of pictures [B, 3, S, S] in -1..1; the corpus judge sees them
-        at the size that it was taught at."""
+        """phi of Eq. 4.5: feature maps of pictures [B, 3, S, S] in -1..1; the corpus judge sees
+        them at the size that it was taught at."""
         if self.borrowed:
             found: Sequence[Tensor] = self.borrowed["eye"](pictures)
             return found
