@@ -64,9 +64,9 @@ class S2tfOptions(Options):
     """Seconds of speech that tell who speaks (Table 4.4 compares lengths)."""
     identity_from: Literal["middle", "all"] = "middle"
     """Which seconds: "middle" of the first 9.6, or the mean over windows of "all" of them."""
-    variety: Annotated[float, Field(ge=0, le=2)] = 0.0
+    variety: Annotated[float, Field(ge=0, le=2)] = 0.15
     """How far the seed leads away from the face that the voice suggests most: what a voice does not
-    tell. 0: every seed shows the same face, as in the source."""
+    tell. 0: every seed shows the same face, as in the source. A portrait's face is kept."""
 
 
 @dataclass(frozen=True)
@@ -142,16 +142,15 @@ class S2tf(Talker[S2tfOptions]):
             check_voice(opening, "The speech")
             with clock("listen"):
                 f_id = self.who_is_heard(opening, level, options)
+            noise = torch.Generator().manual_seed(request.seed)
+            away = F.normalize(torch.randn(f_id.shape, generator=noise), dim=1)
+            f_id = F.normalize(f_id + options.variety * away.to(f_id), dim=1)
             held = torch.zeros(1, self.net.settings.content, device=f_id.device)
         else:  # P4
             with clock("look"):
                 face = self.look(request.portrait, request.face)
                 seen = self._seen(face.picture, face.landmarks)
                 f_id, held = self.net.who_is_seen(seen), self.net.how_it_is_held(seen)
-        if options.variety:
-            noise = torch.Generator().manual_seed(request.seed)
-            away = F.normalize(torch.randn(f_id.shape, generator=noise), dim=1)
-            f_id = F.normalize(f_id + options.variety * away.to(f_id), dim=1)
         if request.pose is None:
             return Person(f_id, held), {}
         with clock("look"):
