@@ -20,6 +20,7 @@ from vivavoce.data.shards import open_set
 from vivavoce.errors import RequestError
 from vivavoce.nn.pictures import as_pictures
 from vivavoce.systems.s2tf.net import load_net
+from vivavoce.systems.s2tf.settings import Learning
 from vivavoce.systems.s2tf.stages import ALL, EQ_4_8, EQ_4_9, HAND_OVER, RECIPES, SPEECH, VISUAL
 from vivavoce.systems.stage import Run, Sample, Stage, Turn, is_part
 from vivavoce.train import make, train_system
@@ -132,14 +133,15 @@ def test_spoiled_voices_are_other_sounds_of_the_same_moment(windows: Windows) ->
 def test_13_all_frames_of_a_clip_share_one_augmentation() -> None:
     rng = np.random.default_rng(0)
     picture = rng.integers(0, 255, (1, 32, 32, 3), np.uint8)
-    drawn = Augmentation.drawn(rng)
+    drawn = Augmentation.drawn(rng, 0.1, 0.1)
     both = drawn.of(np.concatenate([picture, picture]))
     assert np.array_equal(both[0], both[1])
     assert np.abs(both[0].astype(int) - picture[0]).mean() > 5
-    assert not np.array_equal(Augmentation.drawn(rng).of(picture), drawn.of(picture))
+    assert not np.array_equal(Augmentation.drawn(rng, 0.1, 0.1).of(picture), drawn.of(picture))
     same = np.repeat(picture, 3, 0)
     for first_too, expected in ((True, True), (False, False)):
-        changed = clips.augmented(same, first_too, np.random.default_rng(1))
+        how = Learning(augmented_first=first_too)
+        changed = clips.augmented(same, how, np.random.default_rng(1))
         assert np.array_equal(changed[0], changed[1]) is expected
     assert np.array_equal(changed[0], picture[0])  # the literal reading
 
@@ -156,7 +158,7 @@ def test_augmentation_is_bounded_as_stated() -> None:
     corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
     grey = np.full((1, 8, 8, 3), 128, np.uint8)
     for _ in range(50):
-        drawn = Augmentation.drawn(rng)
+        drawn = Augmentation.drawn(rng, 0.1, 0.1)
         assert np.abs(drawn.corners - corners).max() <= 0.1 + 0.05 + 1e-6
         levels = drawn.of(grey)[0, 4, 4]
         assert levels.std() <= 1  # hue and saturation leave grey alone

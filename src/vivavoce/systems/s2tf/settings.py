@@ -29,6 +29,10 @@ class Learning(BaseModel):
     hard_negatives: Annotated[int, Field(ge=1)] = 2
     """Negatives of a clip in stage 2b, half of other videos of the speaker, half of other moments
     of the same video."""
+    corner_shift: Share = 0.1
+    """Greatest shift of a corner in the augmentation, as a share of the side."""
+    axis_scale: Share = 0.1
+    """Greatest change of width and of height in the augmentation, as a share of them."""
     augmented_first: bool = True
     """If true, I_1 shares the augmentation of its clip, so that the differences of Eq. 4.4 hold
     movement alone; if false it is sent as it is, as the text can be read."""
@@ -99,8 +103,8 @@ PRESETS = {
         frame_channels=(16, 24, 32, 48, 64, 64, 64), frame_pool="whole", centred=True,
         voice_layers=(1, 1, 2, 1), voice_filters=(16, 24, 32, 48), voice_stem=2,
         learning=Learning(
-            perceptual="corpus", scale=30.0, margin=0.2, temperature=0.1, pose_dropout=0.25,
-            spoiled=0.7, critic=16,
+            perceptual="corpus", scale=30.0, margin=0.2, temperature=0.1, corner_shift=0.03,
+            axis_scale=0.05, pose_dropout=0.25, spoiled=0.7, critic=16,
         ),
     ),
 }  # fmt: skip

@@ -15,10 +15,6 @@ from vivavoce.types import Bytes, Float
 
 JITTER = {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.1}
 """Greatest change of each, as torchvision's ColorJitter counts them: factors about 1, and turns."""
-CORNER = 0.1
-"""Greatest shift of a corner, as a share of the side."""
-AXIS = (0.9, 1.1)
-"""Bounds of the factors on width and height."""
 _YIQ = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
 
 
@@ -34,8 +30,9 @@ class Augmentation:
     """Where the corners of the unit square go [4, 2], in sides."""
 
     @classmethod
-    def drawn(cls, rng: np.random.Generator) -> Augmentation:
-        """Colours and a perspective."""
+    def drawn(cls, rng: np.random.Generator, corner: float, axis: float) -> Augmentation:
+        """Colours, and a perspective that shifts each corner by up to `corner` sides and makes
+        width and height up to `axis` larger or smaller."""
         bright, contrast, saturation = (
             1 + rng.uniform(-JITTER[k], JITTER[k]) for k in ("brightness", "contrast", "saturation")
         )
@@ -48,7 +45,8 @@ class Augmentation:
         colours = bright * contrast * (np.linalg.inv(_YIQ) @ inner @ _YIQ)
         offset = np.full(3, 127.5 * bright * (1 - contrast))
         square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) - 0.5
-        corners = square * rng.uniform(*AXIS, 2) + 0.5 + rng.uniform(-CORNER, CORNER, (4, 2))
+        scales = 1 + rng.uniform(-axis, axis, 2)
+        corners = square * scales + 0.5 + rng.uniform(-corner, corner, (4, 2))
         return cls(*(x.astype(np.float32) for x in (colours, offset, corners)))
 
     def of(self, pictures: Bytes) -> Bytes:

@@ -15,7 +15,7 @@ from vivavoce.listen.mel import log_mel
 from vivavoce.move.pose_rhythm import mel_windows
 from vivavoce.nn.pictures import as_tensor
 from vivavoce.systems.s2tf.net import CROP
-from vivavoce.systems.s2tf.settings import S2tfSettings
+from vivavoce.systems.s2tf.settings import Learning, S2tfSettings
 from vivavoce.systems.s2tf.sound import WINDOW, level_of, looped, scaled, span
 from vivavoce.systems.s2tf.stages import FROM_FACES
 from vivavoce.systems.stage import Sample, Stage
@@ -47,7 +47,7 @@ def draw_clip(
     frames = window.start + steps_of(stage)
     sight = Sight.of(window.clip, int(frames[0]), settings.size, CROP)
     pictures = sight.pictures(frames)
-    changed = augmented(pictures, settings.learning.augmented_first, rng)
+    changed = augmented(pictures, settings.learning, rng)
     sample: Sample = {
         "pictures": as_tensor(pictures), "augmented": as_tensor(changed),
         "mouths": torch.from_numpy(sight.mouths(frames)),
@@ -59,10 +59,10 @@ def draw_clip(
     return sample
 
 
-def augmented(pictures: Bytes, first_too: bool, rng: np.random.Generator) -> Bytes:
-    """I_1^+ … I_K^+ by one draw; without `first_too` I_1 stays as it is."""
-    changed = Augmentation.drawn(rng).of(pictures)
-    if not first_too:
+def augmented(pictures: Bytes, how: Learning, rng: np.random.Generator) -> Bytes:
+    """I_1^+ … I_K^+ by one draw; I_1 as it is where the settings say so."""
+    changed = Augmentation.drawn(rng, how.corner_shift, how.axis_scale).of(pictures)
+    if not how.augmented_first:
         changed[0] = pictures[0]
     return changed
 
@@ -140,4 +140,4 @@ def _augmented_frames(
     clip: Clip, frames: np.ndarray, settings: S2tfSettings, rng: np.random.Generator
 ) -> Tensor:  # fmt: skip
     pictures = Sight.of(clip, int(frames[0]), settings.size, CROP).pictures(frames)
-    return as_tensor(augmented(pictures, settings.learning.augmented_first, rng))
+    return as_tensor(augmented(pictures, settings.learning, rng))
