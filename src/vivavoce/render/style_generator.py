@@ -20,7 +20,10 @@ class StyledBlock(nn.Module):
     """Two 3 x 3 convolutions whose modulation vectors one multi-layer perceptron makes of the
     feature, and the colours of what they give."""
 
-    def __init__(self, inputs: int, outputs: int, feature: int, hidden: int, up: bool) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, feature: int, hidden: int, up: bool, placed: int = 1
+    ) -> None:
+        """`placed`: side of the first bias in px, 1 or that of the maps."""
         super().__init__()
         self.channels = (inputs, outputs, outputs)
         self.into = EqualLinear(feature, hidden, gain=GAIN)
@@ -28,7 +31,7 @@ class StyledBlock(nn.Module):
         self.one = ModulatedConv(inputs, outputs, 3, up)
         self.two = ModulatedConv(outputs, outputs, 3)
         self.rgb = ModulatedConv(outputs, 3, 1, demodulate=False)
-        self.bias_one = nn.Parameter(torch.zeros(outputs, 1, 1))
+        self.bias_one = nn.Parameter(torch.zeros(outputs, placed, placed))
         self.bias_two = nn.Parameter(torch.zeros(outputs, 1, 1))
 
     def modulations(self, feature: Tensor) -> tuple[Tensor, ...]:
@@ -47,19 +50,23 @@ class StyledBlock(nn.Module):
 class StyleGenerator(nn.Module):
     """Features [B, F] → pictures [B, 3, S, S] in -1..1, S = `start` x 2^(blocks - 1)."""
 
-    def __init__(self, start: int, channels: Sequence[int], feature: int, hidden: int) -> None:
+    def __init__(
+        self, start: int, channels: Sequence[int], feature: int, hidden: int, placed: bool = False
+    ) -> None:
         """
         Args:
             start: Side of the learned constant in px: 7 makes 224 px with six blocks, 4 makes 128.
             channels: Of each block's maps, the smallest first; the constant has those of the first.
             feature: Length F of the feature.
             hidden: Width of the perceptrons.
+            placed: If true, each block learns a bias for every place of its maps, so that details
+                need not grow out of the constant; if false, one for all places.
         """
         super().__init__()
         self.constant = nn.Parameter(torch.randn(1, channels[0], start, start))
         inputs = (channels[0], *channels)
         self.blocks = nn.ModuleList(
-            StyledBlock(inputs[n], outputs, feature, hidden, up=n > 0)
+            StyledBlock(inputs[n], outputs, feature, hidden, n > 0, start << n if placed else 1)
             for n, outputs in enumerate(channels)
         )
 

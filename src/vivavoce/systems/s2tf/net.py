@@ -59,7 +59,9 @@ class S2tfNet(nn.Module):
             ((stem, 1), (1, 1), (2, 2), (2, 2), (2, 1)),
         )  # fmt: skip
         self.centroids = Centroids(s.people, s.identity)  # W
-        self.generator = StyleGenerator(s.start, s.channels, s.identity + s.content, s.hidden)  # G
+        self.generator = StyleGenerator(  # G
+            s.start, s.channels, s.identity + s.content, s.hidden, s.placed
+        )
 
     @property
     def of_pictures(self) -> tuple[nn.Module, ...]:

@@ -56,6 +56,9 @@ class S2tfSettings(BaseModel):
     """Channels of the generator's six blocks, the smallest maps first."""
     hidden: int = 512
     """Width of the perceptrons that make the modulation vectors."""
+    placed: bool = False
+    """If true, the generator's blocks learn a bias for every place of their maps, from which a
+    small one learns details far sooner than out of the constant alone."""
     content: int = 512
     """Length of f_ir and f_s."""
     people: int = 5994
@@ -98,7 +101,8 @@ class S2tfSettings(BaseModel):
 PRESETS = {
     "paper": S2tfSettings(),
     "tiny": S2tfSettings(
-        start=4, channels=(160, 160, 128, 64, 32, 16), hidden=160, content=64,
+        start=4, channels=(160, 160, 128, 64, 32, 16), hidden=160, placed=True,
+        content=64,
         face_layers=(1, 2, 2, 1), face_width=24, face_groups=4,
         frame_channels=(16, 24, 32, 48, 64, 64, 64), frame_pool="whole", centred=True,
         voice_layers=(1, 1, 2, 1), voice_filters=(16, 24, 32, 48), voice_stem=2,
