@@ -1,11 +1,13 @@
 """S2TF's tables on people that nobody was trained on, as far as a corpus can tell.
 
     python scripts/claims_s2tf.py CHECKPOINT --corpus CORPUS [--without OTHER] [--clips 12]
+    python scripts/claims_s2tf.py CHECKPOINT --corpus CORPUS --sheet docs/s2tf-people.jpg
 
 OTHER is a checkpoint that was trained without centroids (--set losses.c=0). Faces are compared by
 the corpus face judge, in the place of FaceNet and VGGFace. People are those of the corpus's
 validation and test splits, one clip each; the pose picture is a frame of the next person, as in
-section 4.3.1. Intervals are 95 %, over people or clips.
+section 4.3.1. Intervals are 95 %, over people or clips. The sheet shows the first eight people,
+unpicked: the true face, and four frames of a sentence of theirs as S2TF imagines them, seed 0.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 import vivavoce
 from vivavoce.data.shards import open_set
@@ -43,6 +46,8 @@ SPLITS = 10
 """Parts that VFS is measured on, for its deviation."""
 LENGTHS = (0.8, 1.6, 3.2, 4.8)
 """Seconds of Table 4.4."""
+TILE = 144
+"""Side of a picture of the sheet in px."""
 MEMBERS = ("wav", "frames", "tracks")
 
 
@@ -260,6 +265,20 @@ def one_voice_two_poses(system: S2tf, crowd: list[Somebody], judge: FaceJudge) -
     print(f"\none voice, two poses: cosine {spread(same)}; two voices, one pose: {spread(others)}")
 
 
+def sheet(system: S2tf, crowd: list[Somebody], file: Path) -> None:
+    """The true face and four imagined frames of eight people, two people a row."""
+    rows = []
+    for somebody in crowd[:8]:
+        made = [chunk.frames for chunk in system(speech=Speech(somebody.sound), size=TILE)]
+        frames = np.concatenate(made)
+        shown = frames[np.linspace(len(frames) // 5, 4 * len(frames) // 5, 4).astype(int)]
+        true = square(somebody.clip, len(somebody.clip.sample) // 2, TILE)
+        gap = np.full((TILE, 8, 3), 250, np.uint8)
+        rows.append(np.hstack([true, gap, *shown, gap]))
+    pairs = [np.hstack(rows[n : n + 2]) for n in range(0, len(rows), 2)]
+    Image.fromarray(np.vstack(pairs)).save(file, "JPEG", quality=88)
+
+
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -268,11 +287,15 @@ def main() -> None:
     parser.add_argument("--without", help="a checkpoint that was trained without centroids")
     parser.add_argument("--clips", type=int, default=12, help="clips of Table 4.3")
     parser.add_argument("--people", type=int, default=100)
+    parser.add_argument("--sheet", type=Path, help="draw the sheet there and measure nothing")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     names = {"S2TF": asked.checkpoint, "S2TF w/o CL": asked.without}
     systems = {name: vivavoce.load(place) for name, place in names.items() if place}
     crowd = held_out(asked.corpus)[: asked.people]
+    if asked.sheet is not None:
+        sheet(systems["S2TF"], crowd, asked.sheet)
+        return
     judge = FaceJudge(SHIPPED / "judges")
     table_1(systems, crowd, judge)
     table_2(systems, crowd)

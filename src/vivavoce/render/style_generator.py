@@ -74,7 +74,7 @@ class StyleGenerator(nn.Module):
         """Pictures [B, 3, S, S]; after the first `blocks` blocks alone they are smaller."""
         x = self.constant.expand(len(feature), -1, -1, -1)
         picture: Tensor | None = None
-        for block in self.blocks[:blocks]:  # type: ignore[index]
+        for block in self.blocks[:blocks]:
             x, part = block(x, feature)
             picture = part if picture is None else double(picture) + part
         assert picture is not None

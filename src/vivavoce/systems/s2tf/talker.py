@@ -110,12 +110,12 @@ class S2tf(Talker[S2tfOptions]):
             asked = replace(request, text=None, voice=None, speech=pieces)
             clip = moved(picture, asked, clock, made_by)
             clip.provenance, clip.seconds = made_by, said.seconds
-            clip.words |= said.words | words
+            clip.words |= {**said.words, **words}
             return clip
         side = request.size or self.net.settings.size
         chunks = self._chunks(person, pieces, level, side, clock)
         return Clip(
-            one_threaded(chunks), (side, side), made_by, said.seconds, clock, said.words | words
+            one_threaded(chunks), (side, side), made_by, said.seconds, clock, {**said.words, **words}
         )  # fmt: skip
 
     def make_face(self, request: Request, options: S2tfOptions, clock: Clock) -> Still:
@@ -127,7 +127,7 @@ class S2tf(Talker[S2tfOptions]):
         person, words = self._person(request, options, opening, level, clock)
         picture = self._resized(self._quietest(person, opening, level), request.size)
         made_by = replace(self.provenance(request), voice=said.voice)
-        return Still(picture, made_by, said.words | words)
+        return Still(picture, made_by, {**said.words, **words})
 
     @torch.inference_mode()
     def _person(

@@ -52,8 +52,9 @@ class Augmentation:
     def of(self, pictures: Bytes) -> Bytes:
         """The pictures RGB [K, S, S, 3] so changed; what lies beyond them repeats their edge."""
         side = pictures.shape[1]
-        before = np.float32([[0, 0], [1, 0], [1, 1], [0, 1]]) * side
-        matrix = cv2.getPerspectiveTransform(before, self.corners * side)
+        before = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32) * side
+        after = np.asarray(self.corners * side, np.float32)
+        matrix = cv2.getPerspectiveTransform(before, after)
         found = []
         for picture in pictures:
             warped = cv2.warpPerspective(

@@ -210,8 +210,9 @@ class S2tfTraining(Trainable):
             f_id, f_ir = codes.seen_id, codes.held
         else:
             assert codes.said is not None
-            f_id = codes.seen_id if stage.name == "3a" else codes.heard_id
-            assert f_id is not None
+            who = codes.seen_id if stage.name == "3a" else codes.heard_id
+            assert who is not None
+            f_id = who
             pose = codes.held[:, :1]
             if turn is not None and self.settings.learning.pose_dropout:
                 kept = turn.uniform(1, 1) >= self.settings.learning.pose_dropout
