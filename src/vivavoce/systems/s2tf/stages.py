@@ -44,7 +44,7 @@ def _two(maker: tuple[str, ...], lr: float, critic: float, how: dict[str, Any]) 
     }
 
 
-def _small(losses: dict[str, float], adv: float = 0.03) -> dict[str, float]:
+def _small(losses: dict[str, float], adv: float = 0.008) -> dict[str, float]:
     """The losses of a stage of `tiny`: with so few steps the critics may say little, and the mouth,
     a fiftieth of the picture, counts by itself."""
     some = {"adv": adv, "mouth": 0.5, "per": 2.0, "c": 0.05}
