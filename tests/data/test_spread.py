@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -98,3 +100,33 @@ def test_ray_does_the_same() -> None:
     done = sorted(spread(math.sqrt, [16, 9, -1, 4], "ray"), key=lambda d: d.item)
     assert [d.result for d in done] == [None, 2, 3, 4]
     assert isinstance(done[0].error, ValueError)
+
+
+def test_workers_end_where_the_parent_is_killed(tmp_path: Path) -> None:
+    code = (
+        "from test_spread import slow\nfrom vivavoce.data.spread import spread\n"
+        f"if __name__ == '__main__': list(spread(slow, [{str(tmp_path)!r}] * 4, 2))\n"
+    )
+    script = tmp_path / "parent.py"
+    script.write_text(code)
+    paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    parent = subprocess.Popen([sys.executable, script], env={**os.environ, "PYTHONPATH": paths})
+    workers: list[Path] = []
+    for _ in range(1200):
+        workers = [file for file in tmp_path.iterdir() if file.name.isdecimal()]
+        if len(workers) == 2:
+            break
+        time.sleep(0.05)
+    parent.kill()
+    parent.wait()
+    for _ in range(400):
+        if not any(lives(file.name) for file in workers):
+            break
+        time.sleep(0.05)
+    assert len(workers) == 2
+    assert not any(lives(file.name) for file in workers)
+
+
+def lives(process: str) -> bool:
+    stat = Path("/proc", process, "stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"

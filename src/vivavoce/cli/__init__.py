@@ -1,6 +1,7 @@
 """The command line: typed functions that call the systems; no logic of its own.
 
-Exit codes: 0 done, 1 the work failed, 2 the request was wrong, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 the work failed, 2 the request was wrong, 3 some rows of a batch failed, 130
+stopped by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vivavoce.cli import data, imagine, measure, speak, train
+from vivavoce.cli import batch, data, imagine, measure, speak, train, verify
 from vivavoce.errors import MediaWarning, VivavoceError, VoiceWarning
 
 STOPPED = 130
@@ -27,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (speak, imagine, train, measure, data):
+for part in (speak, imagine, batch, verify, train, measure, data):
     app.add_typer(part.app)
 
 

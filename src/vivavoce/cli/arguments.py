@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vivavoce.errors import MediaWarning, RequestError
+from vivavoce.errors import RequestError
 
 if TYPE_CHECKING:
     from vivavoce.systems.talker import Talker
@@ -68,6 +67,19 @@ Strict = Annotated[
         help="Refuse a recording that is damaged, cut short or silent, instead of a warning.",
     ),
 ]
+Sign = Annotated[
+    str | None,
+    typer.Option(
+        help="Sign the file (C2PA): local, a certificate made here at first use, or a PEM file "
+        "with your certificates and key."
+    ),
+]
+Marked = Annotated[
+    bool,
+    typer.Option(
+        "--mark/--no-mark", help="The invisible mark in the picture; without it only to measure."
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print nothing but errors and warnings.")
@@ -101,13 +113,11 @@ def check_whole(*recordings: Path | None) -> None:
 
     Raises: BadMedia: something in one is missing, wrong or hardly heard.
     """
-    from vivavoce.media.read import read_speech
+    from vivavoce.media import read
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", MediaWarning)
-        for recording in recordings:
-            for _ in read_speech(recording) if recording is not None else ():
-                pass
+    for recording in recordings:
+        if recording is not None:
+            read.check_whole(recording)
 
 
 def pixels(size: str) -> int | None:

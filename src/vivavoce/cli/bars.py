@@ -30,7 +30,7 @@ def print_json(value: Any, wanted: bool = True) -> None:
 def seconds_bar(what: str, hidden: bool) -> Iterator[Callable[[float | None], Progress | None]]:
     """A bar of seconds of finished clip; called with their number, if it is known, it gives what
     `Clip.save` calls. Nothing is shown when `hidden` or where stderr is no terminal."""
-    if hidden or not _on_terminal():
+    if hidden or not on_terminal():
         yield lambda total: None
         return
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
@@ -54,7 +54,7 @@ def count_bar(what: str, quiet: bool) -> Iterator[Callable[[int, int, str], None
     if quiet:
         yield lambda done, of, line: None
         return
-    if not _on_terminal():
+    if not on_terminal():
         yield _line
         return
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -85,7 +85,8 @@ def _bar(*columns: Any) -> RichProgress:
     return RichProgress(*columns, console=Console(stderr=True), transient=True)
 
 
-def _on_terminal() -> bool:
+def on_terminal() -> bool:
+    """Whether what is shown goes to a terminal."""
     return sys.stderr is not None and sys.stderr.isatty()
 
 

@@ -9,15 +9,11 @@ import typer
 
 from vivavoce.cli import arguments as a
 from vivavoce.cli.bars import print_json, say, seconds_bar
-from vivavoce.errors import RequestError
 
 if TYPE_CHECKING:
     from vivavoce.systems.talker import Talker
 
 app = typer.Typer()
-
-DRAWN = "drawn"
-"""The system that imagines where none is named."""
 
 
 @app.command()
@@ -66,21 +62,27 @@ def imagine(
     ] = None,
     own: a.Own = None,
     device: a.Device = "cpu",
+    mark: a.Marked = True,
+    sign: a.Sign = None,
     strict: a.Strict = False,
     force: a.Force = False,
     quiet: a.Quiet = False,
     as_json: a.Json = False,
 ) -> None:
     """Imagine who speaks: a voice alone becomes a face that suits it, and says it."""
-    from vivavoce.media.still import STILL_SUFFIXES
+    from vivavoce.media.signature import check_signed
+    from vivavoce.media.still import is_still
     from vivavoce.media.write import check_video
+    from vivavoce.systems.imagined import DRAWN, imagining
     from vivavoce.systems.options import parsed
 
-    face_alone = output.suffix.lower() in STILL_SUFFIXES and "%" not in output.name
+    face_alone = is_still(output)
+    if sign is not None:
+        check_signed(sign, output.suffix)
     if not face_alone:
         check_video(output, force, fps)
     options = parsed(own or ())
-    name = _system(system, render)
+    name = imagining(system, render)
     if render is not None and name != DRAWN:
         options["render"] = render
     if strict:
@@ -94,10 +96,10 @@ def imagine(
         talker = a.load(name, device)
         summary: dict[str, Any] = {"output": str(output), "system": talker.about.name, "seed": seed}
         if face_alone or keep is not None:
-            summary |= _face(talker, asked, output if face_alone else None, keep, force)
+            summary |= _face(talker, asked, output if face_alone else None, keep, force, sign, mark)
         if not face_alone:
             clip = talker(**asked, still=still, lively=lively, fps=fps)
-            saved = clip.save(output, force, progress(clip.seconds))
+            saved = clip.save(output, force, progress(clip.seconds), marked=mark, sign=sign)
             summary |= {
                 "seconds": round(saved.seconds, 3), "frames": saved.frames, "fps": clip.fps,
                 "width": clip.size[0], "height": clip.size[1], "words": clip.words,
@@ -111,28 +113,21 @@ def imagine(
     print_json(summary, as_json)
 
 
-def _system(system: str | None, render: str | None) -> str:
-    """The system that imagines: the one that is named, or the one that --render names."""
-    if render == DRAWN and system not in (None, DRAWN):
-        raise RequestError(
-            f"--render {DRAWN} paints a person of its own: leave out --system {system}."
-        )
-    if render not in (None, DRAWN) and system in (None, DRAWN):
-        raise RequestError(
-            f"--render {render} is drawn by a system: name it by --system, e.g. --system s2tf."
-        )
-    return system or DRAWN
-
-
 def _face(
-    talker: Talker[Any], asked: dict[str, Any], output: Path | None, keep: Path | None, force: bool
+    talker: Talker[Any],
+    asked: dict[str, Any],
+    output: Path | None,
+    keep: Path | None,
+    force: bool,
+    sign: str | None,
+    mark: bool,
 ) -> dict[str, Any]:
     """Write the face alone to `output`, the person to the folder `keep`, whichever is given."""
     from vivavoce.media.still import keep as keep_person
 
     made = talker.imagine(**asked)
     if output is not None:
-        made.save(output, force)
+        made.save(output, force, sign, mark)
     if keep is not None:
         known = {"system": talker.about.name, "seed": asked["seed"], "prompt": asked["prompt"]}
         keep_person(keep, made, known, force)

@@ -58,6 +58,8 @@ def speak(
     system: a.System = "portrait",
     own: a.Own = None,
     device: a.Device = "cpu",
+    mark: a.Marked = True,
+    sign: a.Sign = None,
     strict: a.Strict = False,
     force: a.Force = False,
     quiet: a.Quiet = False,
@@ -73,6 +75,7 @@ def speak(
 ) -> None:
     """Make the person in PORTRAIT say a text, or what is heard in a recording."""
     from vivavoce.media.clip import check_sound
+    from vivavoce.media.signature import check_signed
     from vivavoce.media.write import check_video
     from vivavoce.systems.options import parsed
 
@@ -92,6 +95,8 @@ def speak(
     streamed = str(output) == "-"
     if streamed and as_json:
         raise RequestError("--json would print where the video goes: give -o a file.")
+    if sign is not None:
+        check_signed(sign, output.suffix)
     if not streamed:
         check_video(output, force, fps)
     said = a.words(text, text_file)
@@ -105,7 +110,7 @@ def speak(
             size=side, still=still, lively=lively, face=face, rate=rate, fps=fps, **options,
         )  # fmt: skip
         target = sys.stdout.buffer if streamed else output
-        saved = clip.save(target, force, progress(clip.seconds), sound)
+        saved = clip.save(target, force, progress(clip.seconds), sound, marked=mark, sign=sign)
     if streamed:  # stdout is the video
         return
     summary = {

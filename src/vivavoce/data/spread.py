@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Any, Generic, TypeVar
 
 from vivavoce.errors import RequestError, VivavoceError, needs
@@ -137,12 +141,20 @@ def _stop(pool: ProcessPoolExecutor) -> None:
 
 
 def _quiet_worker() -> None:
-    """Leave Ctrl-C to the parent, which ends us with SIGTERM; let that run our `finally`."""
-    import signal
-    import sys
-
+    """Leave Ctrl-C to the parent, which ends us with SIGTERM; let that run our `finally`. Where the
+    parent is killed, end likewise, instead of waiting for work for ever."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        while True:  # the pool takes the first signal for a failed item and begins the next
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(_GRACE_S)
 
 
 class _one_thread_each:

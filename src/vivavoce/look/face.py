@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -79,15 +79,52 @@ def measure(picture: Bytes, chosen: Tracked, name: str = "the picture") -> Face:
     )
 
 
+@dataclass(frozen=True)
+class Seen:
+    """A person who was found in a picture, without the picture: small enough to be kept or sent."""
+
+    landmarks: Float
+    """As those of `Face`, in pixels of its picture."""
+    identity: Float
+    expression: Float
+    pose: Float
+    box: tuple[int, int, int, int]
+    size: tuple[int, int]
+    """Width and height of the picture of the `Face`, which may be a smaller copy of the file's."""
+
+    @classmethod
+    def of(cls, face: Face) -> Seen:
+        """What is kept of a face."""
+        height, width = face.picture.shape[:2]
+        return cls(
+            face.landmarks, face.identity, face.expression, face.pose, face.box, (width, height)
+        )
+
+    def again(self, picture: Bytes) -> Face:
+        """The face that `look` found in `picture` [H, W, 3] RGB, bit for bit, without a search."""
+        if picture.shape[1::-1] != self.size:
+            picture = _shrunk(picture, self.size)
+        person = matte(picture, self.landmarks)
+        return Face(
+            picture, self.landmarks, self.identity, self.expression, self.pose, person, self.box
+        )
+
+
 def _reduced(picture: Bytes, face: Tracked) -> tuple[Bytes, Tracked]:
     """The picture and the face, smaller where the face has more pixels than a video can show."""
     scale = MOST_EYE_PX / face.eye_px
     if scale >= 1:
         return picture, face
+    height, width = picture.shape[:2]
+    small = _shrunk(picture, (round(scale * width), round(scale * height)))
+    return small, replace(face, landmarks=face.landmarks * np.float32(scale))
+
+
+def _shrunk(picture: Bytes, size: tuple[int, int]) -> Bytes:
+    """`picture` [H, W, 3] at a smaller width and height."""
     import cv2
 
-    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.uint8), replace(face, landmarks=face.landmarks * np.float32(scale))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def refuse(picture: Bytes, face: Tracked, found: Fit, person: Float, name: str) -> None:

@@ -86,6 +86,9 @@ class Clip:
         force: bool = False,
         progress: Progress | None = None,
         sound: str = "recording",
+        threads: int = 0,
+        marked: bool = True,
+        sign: str | None = None,
     ) -> Saved:
         """Write the clip to a file (.mp4, .mov, .webm, .gif, x%04d.png), whole or not at all, or
         into an open file; see `VideoWriter`.
@@ -98,23 +101,32 @@ class Clip:
             progress: Called after every chunk.
             sound: The `recording` that the clip follows, as it is, where it follows one; or the
                 `speech` that was heard in it, mono.
+            threads: Of the encoder; 0 as many as the machine likes, 1 gives the same bytes on every
+                number of cores.
+            marked: Whether the pictures get the invisible mark that tells what they are; without
+                it, only for what is measured.
+            sign: Who signs the file with C2PA metadata: "local", a certificate that is made here at
+                first use, or a PEM file with certificates and key; None: nobody.
 
-        Raises: RequestError: consumed before. UnknownName: no such `sound`. OutputRefused,
-        CannotWrite: see `VideoWriter`, and a file that takes no bytes.
+        Raises: RequestError: consumed before, or it cannot be signed. UnknownName: no such `sound`.
+        OutputRefused, CannotWrite: see `VideoWriter`, and a file that takes no bytes.
         """
         check_sound(sound)
         if not is_path(path):
             check_open_output(path)  # type: ignore[arg-type]
             if path.seekable():  # type: ignore[union-attr]
-                return self._save_into(path, progress, sound)  # type: ignore[arg-type]
+                return self._save_into(path, progress, sound, threads, marked, sign)  # type: ignore[arg-type]
         own = self.recording if sound == "recording" else None
         with VideoWriter(
             path,
             self.size,
             self.provenance,
             force,
+            threads,
             recording=own,
             fps=self.fps,
+            marked=marked,
+            signer=sign,
         ) as video:
             for chunk in self:
                 video.add(chunk)
@@ -123,12 +135,17 @@ class Clip:
         given = Path(path) if isinstance(path, str | os.PathLike) else video.target
         return Saved(given, video.seconds, video.frames, video.sound)
 
-    def _save_into(self, file: IO[bytes], progress: Progress | None, sound: str) -> Saved:
+    def _save_into(
+        self, file: IO[bytes], progress: Progress | None, sound: str, threads: int,
+        marked: bool, sign: str | None,
+    ) -> Saved:  # fmt: skip
         """Write the clip to a file of ours first: an mp4 is written with steps back, and a failure
         shall leave `file` as it was."""
         with TemporaryDirectory(prefix="vivavoce-") as folder:
             path = Path(folder, "clip.mp4")
-            saved = self.save(path, progress=progress, sound=sound)
+            saved = self.save(
+                path, progress=progress, sound=sound, threads=threads, marked=marked, sign=sign
+            )
             with path.open("rb") as made, writing("The output"):
                 copyfileobj(made, file)
         return replace(saved, path=Path(str(getattr(file, "name", "The stream"))))

@@ -13,6 +13,7 @@ import numpy as np
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
 
 from vivavoce.media.files import PathLike
+from vivavoce.media.mark import Mark
 from vivavoce.media.provenance import Provenance
 from vivavoce.media.soundtrack import SoundCodec, open_track
 from vivavoce.types import Bytes, Float
@@ -70,7 +71,8 @@ KINDS = {
     ".mov": FilmKind(
         "mov", {"movflags": "+faststart+use_metadata_tags"}, "libx264", QUALITY, MOV_SOUND
     ),
-    ".webm": FilmKind("webm", {}, "libvpx-vp9", VP9_QUALITY, OPUS),
+    # bitexact: the numbers by which the file calls its parts are drawn anew otherwise
+    ".webm": FilmKind("webm", {"fflags": "+bitexact"}, "libvpx-vp9", VP9_QUALITY, OPUS),
 }
 """Kinds of files by their suffix."""
 STREAM = FilmKind(
@@ -102,6 +104,7 @@ class Film:
         threads: int,
         stack: ExitStack,
         recording: PathLike | None,
+        marked: bool,
     ) -> None:
         """Begin it in the file `part`, or on a stream; see `VideoWriter` for the others."""
         self.part, self.fps = part, fps
@@ -109,6 +112,8 @@ class Film:
         self.container: Any = av.open(file, "w", format=kind.container, options=dict(kind.options))
         self.container.metadata.update(provenance.tags())
         self._video = self._picture_track(kind, size, threads)
+        even = self._video.width, self._video.height
+        self._mark = Mark(provenance.message, even) if marked else None
         self._track = open_track(stack, self.container, kind.sound, recording, SOUND_BITS)
         self.sound = self._track.about
 
@@ -132,6 +137,8 @@ class Film:
             picture = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
         frame = rgb.reformat(format="yuv420p", **BT709)
+        if self._mark is not None:
+            self._mark.add(_luma(frame))
         frame.pts, frame.time_base = number, Fraction(1, self.fps)
         self.container.mux(self._video.encode(frame))
 
@@ -152,6 +159,13 @@ class Film:
                 self.part.unlink(missing_ok=True)
         with suppress(av.FFmpegError, OSError, ValueError):
             self.container.close()
+
+
+def _luma(frame: Any) -> Bytes:
+    """The luma [H, W] of a frame, to be changed in place."""
+    plane = frame.planes[0]
+    rows = np.frombuffer(plane, np.uint8).reshape(frame.height, plane.line_size)
+    return rows[:, : frame.width]
 
 
 class _Outward:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import vivavoce
 from vivavoce.errors import BadMedia
 from vivavoce.media.files import PathLike, existing
 
-SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-"""IPTC's digital source type (NewsCodes, 2022) for media made by a trained model."""
+SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+"""Where IPTC's digital source types (NewsCodes, 2022) are named."""
+MADE, COMPOSED = "trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia"
+"""Types of media that a trained model made, and that it made of a photograph or a recording."""
+LAYOUT = 1
+"""Version of what the 32 bits of the mark mean."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,19 @@ class Provenance:
     """Name of the voice that was heard; "" for a recording."""
     imagined: bool = False
     """Whether the person that is seen was imagined, and does not exist."""
+    composed: bool = False
+    """Whether the picture of a person was animated, in whose pixels the model only had a part."""
+
+    @property
+    def source_type(self) -> str:
+        """IPTC's digital source type, as a URI."""
+        return SOURCE_TYPES + (COMPOSED if self.composed else MADE)
+
+    @property
+    def message(self) -> int:
+        """The 32 bits of the mark: 4 of its layout, 1 that says whether the person was imagined,
+        and 27 of a hash of model, seed and version, which `mark_fits` compares with metadata."""
+        return LAYOUT << 28 | self.imagined << 27 | _hash(self.model, self.seed, self.version)
 
     def tags(self) -> dict[str, str]:
         """The metadata of a file: plain words for people, keys for programs."""
@@ -37,13 +56,25 @@ class Provenance:
             "comment": f"Synthetic media: made by vivavoce {self.version} with the model "
             f"{self.model}{drawn}. It is not a recording.{nobody}",
             "synthetic-media": "yes",
-            "digital-source-type": SOURCE_TYPE,
+            "digital-source-type": self.source_type,
             "vivavoce-version": self.version,
             "vivavoce-model": self.model,
         }
         if self.voice:
             tags["vivavoce-voice"] = self.voice
         return tags if self.seed is None else tags | {"vivavoce-seed": str(self.seed)}
+
+
+def mark_fits(message: int, tags: Mapping[str, str]) -> bool:
+    """Whether a mark of 32 bits is that of the clip which metadata speaks of."""
+    seed = tags.get("vivavoce-seed")
+    wanted = _hash(tags.get("vivavoce-model", ""), seed, tags.get("vivavoce-version", ""))
+    return message & (1 << 27) - 1 == wanted
+
+
+def _hash(model: str, seed: int | str | None, version: str) -> int:
+    words = f"{model}|{'' if seed is None else seed}|{version}"
+    return int.from_bytes(sha256(words.encode()).digest()[:4], "big") >> 5
 
 
 def read_provenance(path: PathLike) -> dict[str, str]:

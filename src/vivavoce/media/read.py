@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import av
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vivavoce.errors import BadMedia
+from vivavoce.errors import BadMedia, MediaWarning
 from vivavoce.media.damage import QUIET, Damage, Recording, breaks_off, promised, tell
 from vivavoce.media.files import PathLike, existing
 from vivavoce.media.held import Data, HeldFile, is_path
@@ -26,8 +27,8 @@ from vivavoce.media.picture import PictureLimits, read_picture
 from vivavoce.types import FPS, RATE, Bytes, Float, Speech, check_loudness
 
 __all__ = [
-    "ClipInfo", "PictureLimits", "SpeechLimits", "file_of", "probe_speech", "read_clip_info",
-    "read_picture", "read_speech", "read_video", "speech_from_array",
+    "ClipInfo", "PictureLimits", "SpeechLimits", "check_whole", "file_of", "probe_speech",
+    "read_clip_info", "read_picture", "read_speech", "read_video", "speech_from_array",
 ]  # fmt: skip
 
 MIN_SPEECH_S = 0.1
@@ -114,6 +115,17 @@ def read_speech(
     if track:
         tell(f"{file} has {count} sound tracks: number 1 is silent, so number {track + 1} is used.")
     return _pieces(file, track, max(1, round(chunk_s * RATE)), limits)
+
+
+def check_whole(given: PathLike | Data) -> None:
+    """Read a recording once.
+
+    Raises: BadMedia: something in it is missing, wrong or hardly heard.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", MediaWarning)
+        for _ in read_speech(given):
+            pass
 
 
 def speech_from_array(samples: ArrayLike, rate: float, text: str | None = None) -> Speech:

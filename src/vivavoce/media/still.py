@@ -13,13 +13,22 @@ from PIL.PngImagePlugin import PngInfo
 
 from vivavoce.errors import BadMedia, OutputRefused
 from vivavoce.media.files import PathLike, beside, check_output, writing
+from vivavoce.media.mark import Mark
 from vivavoce.media.provenance import Provenance
+from vivavoce.media.signature import check_signed
+from vivavoce.media.signature import sign as put_signature
 from vivavoce.types import Bytes
 
 STILL_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 """Kinds of files that a still can be written to."""
 KEPT, FACE = "person.json", "face.png"
 """Files of a folder that holds an imagined person: what is known of them, and their picture."""
+
+
+def is_still(path: PathLike) -> bool:
+    """Whether a path names one picture, and not a video or a sequence of pictures."""
+    target = Path(path)
+    return target.suffix.lower() in STILL_SUFFIXES and "%" not in target.name
 
 
 @dataclass(frozen=True)
@@ -33,17 +42,29 @@ class Still:
     words: Mapping[str, str] = field(default_factory=dict)
     """What is told of the person, by name, e.g. the `person`: "a woman of about 40"."""
 
-    def save(self, path: PathLike, force: bool = False) -> Path:
+    def save(
+        self, path: PathLike, force: bool = False, sign: str | None = None, marked: bool = True
+    ) -> Path:
         """Write the picture to a .png, .jpg or .webp file, whole or not at all; its metadata says
         that the person does not exist.
 
-        Raises: OutputRefused: another kind of file, no such folder, or it exists and not `force`.
-        CannotWrite: no permission, no space.
+        `sign`: who signs it, as `find_signer` says; None: nobody. `marked`: whether it gets the
+        mark of `media.mark`.
+
+        Raises: RequestError: it cannot be signed by that one. OutputRefused: another kind of file,
+        no such folder, or it exists and not `force`. CannotWrite: no permission, no space.
         """
         target = check_output(path, force, STILL_SUFFIXES)
-        image = Image.fromarray(self.picture)
+        signer = check_signed(sign, target.suffix) if sign is not None else None
+        picture = self.picture.copy()
+        height, width = picture.shape[:2]
+        if marked:
+            Mark(self.provenance.message, (width, height)).add(picture)
+        image = Image.fromarray(picture)
         with writing(target), beside(target, force) as part:
             image.save(part, _format(target), **_said(image, target, self.provenance.tags()))
+            if signer is not None:
+                put_signature(part, target.suffix, self.provenance, signer)
         return Path(path)
 
 

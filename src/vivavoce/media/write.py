@@ -9,11 +9,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Protocol
 
-from vivavoce.errors import CannotWrite, RequestError, ShapeError
+from vivavoce.errors import CannotWrite, OutputRefused, RequestError, ShapeError
 from vivavoce.media.files import PathLike, beside, check_output, suffix_of, writing
 from vivavoce.media.film import KINDS, STREAM, Film
 from vivavoce.media.provenance import Provenance
-from vivavoce.media.stills import FASTEST_GIF, Gif, check_frames, png_files
+from vivavoce.media.signature import check_signed, sign
+from vivavoce.media.stills import FASTEST_GIF, Gif, check_frames, check_pattern, png_files
 from vivavoce.types import FPS, Bytes, Chunk, Float, check_loudness
 
 __all__ = ["VIDEO_SUFFIXES", "VideoWriter", "check_output", "check_video"]
@@ -41,16 +42,29 @@ class Output(Protocol):
         """Let it go: what was written goes, too."""
 
 
+def check_kind(path: PathLike, fps: int = FPS) -> str:
+    """The kind of video that a path names by its suffix, wherever it lies.
+
+    Raises: OutputRefused: none, or a sequence without a place for the number. RequestError: a gif
+    cannot have that many frames a second.
+    """
+    kind = suffix_of(Path(path), VIDEO_SUFFIXES)
+    if not kind:
+        raise OutputRefused(f"{path} must end with {', '.join(VIDEO_SUFFIXES)}.")
+    if kind == ".gif" and fps > FASTEST_GIF:
+        raise RequestError(f"A gif has at most {FASTEST_GIF} frames a second. Give --fps 50.")
+    if kind == ".png":
+        check_pattern(path)
+    return kind
+
+
 def check_video(path: PathLike, force: bool = False, fps: int = FPS) -> Path:
     """The file, or the pattern of files, that will be written; call this before any work.
 
     Raises: OutputRefused, CannotWrite: see `check_output` and `check_frames`. RequestError: a gif
     cannot have that many frames a second.
     """
-    kind = Path(path).suffix.lower()
-    if kind == ".gif" and fps > FASTEST_GIF:
-        raise RequestError(f"A gif has at most {FASTEST_GIF} frames a second. Give --fps 50.")
-    if kind == ".png":
+    if suffix_of(Path(path), VIDEO_SUFFIXES) and check_kind(path, fps) == ".png":
         return check_frames(path, force)
     return check_output(path, force, VIDEO_SUFFIXES)
 
@@ -81,11 +95,16 @@ class VideoWriter:
         threads: int = 0,
         recording: PathLike | None = None,
         fps: int = FPS,
+        marked: bool = True,
+        signer: str | None = None,
     ) -> None:
         """`size`: width and height of the frames that will be added. `threads` of the encoder: 0 as
         many as the machine likes; 1 gives the same bytes whatever its number of cores. `recording`:
         the file whose sound is heard, as `open_track` says, instead of that of the chunks. `fps` of
-        the chunks."""
+        the chunks. `marked`: whether the pictures get the mark of `media.mark`; what is written to
+        be measured or learnt from does not. `signer`: who signs the file, as `find_signer` says.
+
+        Raises: RequestError: it cannot be signed by that one."""
         self.stream: IO[bytes] | None = None
         if isinstance(path, str | os.PathLike):
             self.target = check_video(path, force, fps)
@@ -97,6 +116,11 @@ class VideoWriter:
         self.threads = threads
         self.recording = recording
         self.fps = fps
+        self.marked = marked
+        kind = "" if self.stream is not None else suffix_of(self.target, VIDEO_SUFFIXES)
+        if signer is not None and "%" in self.target.name:
+            raise RequestError("A sequence of pictures is not signed: leave out --sign.")
+        self._signer = check_signed(signer, kind) if signer is not None else None
         self.frames = 0
         """Frames added so far."""
         self.sound = ""
@@ -167,20 +191,26 @@ class VideoWriter:
         kind = suffix_of(self.target, VIDEO_SUFFIXES)
         if self.stream is None and kind == ".png":
             own = self.recording is None
-            return stack.enter_context(png_files(self.target, self.provenance, own, self.force))
+            return stack.enter_context(
+                png_files(self.target, self.provenance, own, self.force, self.marked)
+            )
         settings = self.size, self.fps, self.provenance
         if self.stream is not None:
-            return Film(self.stream, STREAM, *settings, self.threads, stack, self.recording)
-        part = stack.enter_context(beside(self.target, self.force))
+            return Film(
+                self.stream, STREAM, *settings, self.threads, stack, self.recording, self.marked
+            )
+        part = self._part = stack.enter_context(beside(self.target, self.force))
         if kind == ".gif":
             return Gif(part, *settings)
-        return Film(part, KINDS[kind], *settings, self.threads, stack, self.recording)
+        return Film(part, KINDS[kind], *settings, self.threads, stack, self.recording, self.marked)
 
     def _finish(self) -> None:
         if not self.frames:
             raise CannotWrite(f"The clip has no frames: {self.target} was not written.")
         with writing(self.target):
             self._film.finish(self.seconds)
+        if self._signer is not None:
+            sign(self._part, self.target.suffix, self.provenance, self._signer)
         self._encoder.shutdown()
 
     def _abandon(self) -> None:

@@ -58,18 +58,18 @@ class Piece:
     """Factor on the loudness that a mark asks for."""
 
 
-def read_text_file(path: Path) -> str:
+def read_text_file(path: Path, most_bytes: int = 4 * MAX_CHARS) -> str:
     """The text in a file: UTF-8, or UTF-16 with a mark, or an older encoding, which is guessed
-    from what is in the file, with a warning that names it.
+    from what is in the file, with a warning that names it. More than `most_bytes` are refused.
 
     Raises:
         RequestError: The file is missing, too large, or holds something other than text.
     """
     if not path.is_file():
         raise RequestError(f"There is no text file {path}. Check the path.")
-    if path.stat().st_size > 4 * MAX_CHARS:
+    if path.stat().st_size > most_bytes:
         raise RequestError(
-            f"{path} is larger than {4 * MAX_CHARS // 1_000_000} MB. Split the text in parts."
+            f"{path} is larger than {most_bytes // 1_000_000} MB. Split it in parts."
         )
     data = path.read_bytes()
     marked = data[:2] in (b"\xff\xfe", b"\xfe\xff")

@@ -414,46 +414,56 @@ class Talker(ABC, Generic[OptionsOf]):
         return found - {"pose", "still", "fps"} if output in ("speech", "words") else found
 
     def provenance(self, request: Request) -> Provenance:
-        """What is written into the files of this request: the checkpoint, the seed, and that the
-        person does not exist, where the system imagined one."""
-        imagined = "face" in self.gives and request.portrait is None
-        return Provenance(self.about.name, request.seed, imagined=imagined)
+        """What is written into the files of this request: the checkpoint, the seed, and whether the
+        person does not exist or a picture of one was animated."""
+        composed = request.portrait is not None
+        imagined = "face" in self.gives and not composed
+        return Provenance(self.about.name, request.seed, imagined=imagined, composed=composed)
 
     def _asked(self, output: Output, **asked: Any) -> tuple[Request, OptionsOf]:
-        names = {f.name for f in fields(Request)}
-        request = Request(**settled({k: v for k, v in asked.items() if k in names}))
-        options = {k: v for k, v in asked.items() if k not in names}
-        return request, self._checked(request, output, options)
+        return self.check(output, asked, self.about.options)
 
-    def _checked(self, request: Request, output: Output, options: Mapping[str, Any]) -> OptionsOf:
-        """The options of a request that this system can fulfil.
+    @classmethod
+    def check(
+        cls, output: Output, asked: Mapping[str, Any], defaults: Mapping[str, Any]
+    ) -> tuple[Request, OptionsOf]:
+        """The request and the options of `asked`, if this system can fulfil it as far as can be
+        told without opening a file or loading a network.
+
+        Args:
+            output: What is to be made.
+            asked: Fields of `Request` and options of this system, by name.
+            defaults: Options that the checkpoint changes (`About.options`).
 
         Raises: RequestError: it cannot; says why, and what to do. UnknownName: no such option.
         """
-        if output not in self.gives:
-            gives = _listed(MADE[o] for o in OUTPUTS if o in self.gives)
+        names = {f.name for f in fields(Request)}
+        request = Request(**settled({k: v for k, v in asked.items() if k in names}))
+        if output not in cls.gives:
+            gives = _listed(MADE[o] for o in OUTPUTS if o in cls.gives)
             raise RequestError(
-                f"The system {self.name} gives {gives}, not {MADE[output]}. Choose "
-                "another --system."
+                f"The system {cls.name} gives {gives}, not {MADE[output]}. Choose another --system."
             )
-        for name in sorted(request.given - self.inputs(output)):
-            raise RequestError(self._refusal(name, output))
-        for choice in self.needs_for(output):
-            _check_one_of(self.name, choice, request)
+        for name in sorted(request.given - cls.inputs(output)):
+            raise RequestError(cls._refusal(name, output))
+        for choice in cls.needs_for(output):
+            _check_one_of(cls.name, choice, request)
         _check_numbers(request)
-        return self.options_type.chosen(self.name, options, self.about.options)  # type: ignore[return-value]
+        options = {k: v for k, v in asked.items() if k not in names}
+        return request, cls.options_type.chosen(cls.name, options, defaults)  # type: ignore[return-value]
 
-    def _refusal(self, name: Input, output: Output) -> str:
+    @classmethod
+    def _refusal(cls, name: Input, output: Output) -> str:
         """Why an input cannot be used, and what to do instead."""
-        if name == "speech" and "text" in self.inputs(output):
+        if name == "speech" and "text" in cls.inputs(output):
             return (
-                f"The system {self.name} speaks a text itself and follows no recording. Give "
+                f"The system {cls.name} speaks a text itself and follows no recording. Give "
                 "--text, or choose another --system."
             )
-        if name == "voice" and "text" in self.inputs(output):
-            return f"The system {self.name} makes the voice itself: leave out --voice."
+        if name == "voice" and "text" in cls.inputs(output):
+            return f"The system {cls.name} makes the voice itself: leave out --voice."
         return (
-            f"The system {self.name} cannot use {ASKED[name]} to make "
+            f"The system {cls.name} cannot use {ASKED[name]} to make "
             f"{MADE[output].partition(' (')[0]}. Leave it out, or choose another --system."
         )
 

@@ -17,10 +17,13 @@ import numpy as np
 
 from vivavoce.data.corpus import people as rules
 from vivavoce.data.corpus.people import HEIGHT_CM, TIMBRE_BY, TIMBRE_TIE, curve, shape_axes
-from vivavoce.data.corpus.person import ACCENTS, Person, Voice
+from vivavoce.data.corpus.person import ACCENTS, BEARDS, HAIR_STYLES, Looks, Person, Voice
 from vivavoce.listen.speaker_traits import SpeakerTraits
 from vivavoce.speak.natural.space import OLDEST, YOUNGEST, Sex
 from vivavoce.types import Float
+
+LEAST_LIKE = 0.5
+"""Looks that would rather be the other sex's are drawn again: they would deny what is heard."""
 
 
 def person_by_voice(traits: SpeakerTraits, seed: int) -> Person:
@@ -39,6 +42,8 @@ def person_by_voice(traits: SpeakerTraits, seed: int) -> Person:
     accent = ACCENTS[rng.integers(len(ACCENTS))]
     height = float(curve(HEIGHT_CM[sex], age) * (1 + 0.04 * rng.normal()))
     looks = rules.draw_looks(sex, age, accent, rng)
+    while _looks_like(sex, age, looks) < LEAST_LIKE:
+        looks = rules.draw_looks(sex, age, accent, rng)
     looks = replace(looks, identity=_shape(sex, traits, rng))
     voice = Voice(
         timbre=tuple(map(float, traits.timbre)),  # type: ignore[arg-type]
@@ -48,6 +53,19 @@ def person_by_voice(traits: SpeakerTraits, seed: int) -> Person:
         tract=traits.tract[0],
     )
     return Person(0, sex, age, height, accent, looks, voice)
+
+
+def _looks_like(sex: Sex, age: float, looks: Looks) -> float:
+    """Probability that somebody with this hair, beard and make-up is of that sex, by the rules."""
+
+    def chance(of: Sex) -> float:
+        hair = rules.odds(rules.HAIR_ODDS[of, rules.stage(age)])[HAIR_STYLES.index(looks.hair)]
+        beard = rules.beard_odds(of, age)[BEARDS.index(looks.beard)]
+        painted = rules.painted_odds(of, age)
+        return float(hair * beard * (painted if looks.lips > 0 else 1 - painted))
+
+    women, men = chance("female"), chance("male")
+    return (women if sex == "female" else men) / (women + men)
 
 
 def _shape(sex: Sex, traits: SpeakerTraits, rng: np.random.Generator) -> Float:

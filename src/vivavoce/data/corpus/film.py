@@ -129,6 +129,6 @@ def to_mp4(frames: Bytes, samples: Float, seed: int) -> bytes:
     with TemporaryDirectory(prefix="vivavoce-") as folder:
         path = Path(folder) / "clip.mp4"
         size = frames.shape[2], frames.shape[1]
-        with VideoWriter(path, size, Provenance("corpus", seed), threads=1) as video:
+        with VideoWriter(path, size, Provenance("corpus", seed), threads=1, marked=False) as video:
             video.add(Chunk(frames, samples))
         return path.read_bytes()

@@ -152,7 +152,9 @@ def write_clip(path: Path, frames: Bytes, samples: Float) -> None:
     from vivavoce.types import Chunk
 
     height, width = frames.shape[1:3]
-    with VideoWriter(path, (width, height), Provenance("suite", 0), force=True) as video:
+    with VideoWriter(
+        path, (width, height), Provenance("suite", 0), force=True, marked=False
+    ) as video:
         video.add(Chunk(np.ascontiguousarray(frames), fitted(samples, len(frames))))
 
 
