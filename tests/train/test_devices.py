@@ -31,6 +31,12 @@ NARROW = {
         "face=face478", "base=small", "width=16", "layers=1", "heads=2", "tia_width=16",
         "adapter=[64, 96, 128]", "adapter_blocks=1", "expert_width=16", "per_clip=1",
     ),
+    "s2tf": (
+        "start=2", "channels=[16, 16, 16, 12, 8, 8]", "hidden=16", "content=12",
+        "face_layers=[1, 1, 1, 1]", "face_width=4", "face_groups=2",
+        "frame_channels=[8, 8, 8, 8, 8, 8, 8]", "voice_layers=[1, 1, 1, 1]",
+        "voice_filters=[4, 4, 8, 8]", "learning.perceptual=corpus", "learning.critic=4",
+    ),
     "sdm": (
         "size=64", "width=16", "layers=1", "renderer=[8, 8, 8, 8]", "perceptual=corpus",
     ),

@@ -20,6 +20,7 @@ SYSTEMS = {
     "portrait": "vivavoce.systems.portrait",
     "drawn": "vivavoce.systems.drawn",
     "imagine-id": "vivavoce.systems.imagine_id",
+    "s2tf": "vivavoce.systems.s2tf",
     "sdm": "vivavoce.systems.sdm",
     "ttsf": "vivavoce.systems.ttsf",
     "avi-talking": "vivavoce.systems.avi_talking",
