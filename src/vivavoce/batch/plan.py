@@ -24,6 +24,7 @@ from vivavoce.media.still import kept_face
 from vivavoce.media.write import check_kind
 from vivavoce.speak.voices import AUTO, find_voice
 from vivavoce.systems import located
+from vivavoce.systems.portrait.dub import is_film
 from vivavoce.systems.talker import About
 from vivavoce.types import Voice
 
@@ -262,6 +263,8 @@ def _looked_at(works: list[Work], workers: int | str, on_check: OnCheck | None) 
 def _to_see(work: Work) -> tuple[Path, int | None] | None:
     """The picture and the number of the face that a row wants searched; None: none."""
     if work.flaw is not None or work.recipe is None or work.done or work.picture is None:
+        return None
+    if is_film(work.picture):
         return None
     assert work.job is not None
     return work.picture, work.job.face
