@@ -21,7 +21,7 @@ from vivavoce.media.files import existing
 from vivavoce.media.read import check_whole, probe_speech, read_picture
 from vivavoce.media.signature import check_signed
 from vivavoce.media.still import kept_face
-from vivavoce.media.write import check_kind
+from vivavoce.media.write import check_kind, check_see_through
 from vivavoce.speak.voices import AUTO, find_voice
 from vivavoce.systems import located
 from vivavoce.systems.portrait.dub import is_film
@@ -163,6 +163,8 @@ def _check_request(work: Work, job: Job) -> None:
     asked = job.asked(work.beside)
     options = About.read(checkpoint).options
     request, _ = talker.check("face" if job.is_face else "pictures", asked, options)
+    if request.background is not None and request.background.picture is None:
+        check_see_through(work.output.suffix.lower())
     if request.text is not None and "voice" in talker.inputs():
         _voice(str(request.voice or AUTO)).speak(request.text, request.emotion, request.rate)
 
