@@ -135,7 +135,7 @@ def with_mouth(
     left, top, right, bottom = max(left, 0), max(top, 0), min(right, width), min(bottom, height)
     right, bottom = right - (right - left) % 2, bottom - (bottom - top) % 2
     part = np.ascontiguousarray(picture[top:bottom, left:right])
-    inside = (points - np.float32([left, top, 0])).astype(np.float32)
+    inside = (points - np.array([left, top, 0], np.float32)).astype(np.float32)
     found = fit(inside[None])
     person = Face(
         part, inside, found.identity, found.expression[0], found.pose[0],
@@ -159,13 +159,14 @@ def _lower_face(points: Float, shape: tuple[int, ...]) -> Float:
     flat = points[:, :2]
     drop = 0.35 * (flat[CHIN] - flat[2])  # a jaw that opens takes the chin with it
     around = np.concatenate([flat[list(LOWER)], flat[list(NOSE_BASE)], flat[[CHIN]] + drop])
-    mask = np.zeros(shape, np.uint8)
-    cv2.fillConvexPoly(mask, cv2.convexHull(np.rint(around).astype(np.int32)), (1,))
+    hull = np.zeros(shape, np.uint8)
+    cv2.fillConvexPoly(hull, cv2.convexHull(np.rint(around).astype(np.int32)), (1,))
     grown = max(1, round(GROWN * eye))
-    mask = cv2.dilate(mask, np.ones((grown, grown), np.uint8))
+    mask = cv2.dilate(hull, np.ones((grown, grown), np.uint8))
     up = (flat[2] - flat[CHIN]) / np.linalg.norm(flat[2] - flat[CHIN])
     y, x = np.mgrid[: shape[0], : shape[1]]
     base = flat[list(NOSE_BASE)].mean(0)
     height = (x - base[0]) * up[0] + (y - base[1]) * up[1]  # over the base of the nose
     below = np.clip(0.5 - height / (2 * SOFT * eye), 0, 1).astype(np.float32)
-    return cv2.GaussianBlur(mask.astype(np.float32), (0, 0), SOFT * eye) * below
+    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), SOFT * eye)
+    return np.asarray(soft * below, np.float32)
