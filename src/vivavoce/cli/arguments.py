@@ -20,7 +20,10 @@ PIPE = "-"
 Portrait = Annotated[Path, typer.Argument(help="A picture of a person, any common format.")]
 PortraitIfAny = Annotated[
     Path | None,
-    typer.Argument(help="A picture of a person, for systems that need one."),
+    typer.Argument(
+        help="A picture of a person, for systems that need one; or a talking video, whose lips are "
+        "made anew."
+    ),
 ]
 Text = Annotated[str | None, typer.Option(help="What to say; - reads it from standard input.")]
 TextFile = Annotated[

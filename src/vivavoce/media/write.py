@@ -60,6 +60,18 @@ def check_kind(path: PathLike, fps: int = FPS) -> str:
     return kind
 
 
+def check_see_through(kind: str) -> None:
+    """Refuse a kind of video (its suffix; "" is a stream) that cannot be transparent.
+
+    Raises: RequestError: it cannot.
+    """
+    if kind not in (*SEE_THROUGH, ".png"):
+        raise RequestError(
+            f"A {kind or 'stream'} has no transparency. Give -o x.webm, x.mov or x%04d.png, or a "
+            "--background that is a colour or a picture."
+        )
+
+
 def check_video(path: PathLike, force: bool = False, fps: int = FPS) -> Path:
     """The file, or the pattern of files, that will be written; call this before any work.
 
@@ -125,11 +137,8 @@ class VideoWriter:
         if signer is not None and "%" in self.target.name:
             raise RequestError("A sequence of pictures is not signed: leave out --sign.")
         self.transparent = transparent
-        if transparent and kind not in (*SEE_THROUGH, ".png"):
-            raise RequestError(
-                f"A {kind or 'stream'} has no transparency. Give -o x.webm, x.mov or x%04d.png, or "
-                "a --background that is a colour or a picture."
-            )
+        if transparent:
+            check_see_through(kind)
         self._signer = check_signed(signer, kind) if signer is not None else None
         self.frames = 0
         """Frames added so far."""

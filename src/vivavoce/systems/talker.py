@@ -418,7 +418,7 @@ class Talker(ABC, Generic[OptionsOf]):
         """All that can be given for `output`; a voice or a text alone has no head to move."""
         found: frozenset[Input] = frozenset().union(*cls.needs_for(output)) | cls.takes
         if output == "motion":  # it is brought to another frame rate when it is made
-            return (found | {"fps"}) - {"background"}
+            return (found - {"background"}) | {"fps"}
         if output == "face":  # it does not move
             return found - {"still", "fps", "lively", "background"}
         return (
