@@ -225,7 +225,7 @@ def test_05_the_order_of_queries_does_not_matter(training: AviTraining) -> None:
 def test_06_a_stage_changes_its_own_parts_alone(training: AviTraining, name: str) -> None:
     stage = stage_of(name)
     wanted = {
-        "language": {"llama"}, "a1": {"qformer", "text"}, "a2": {"prompt"},
+        "language": {"llama"}, "ear": {"ear"}, "a1": {"qformer", "text"}, "a2": {"prompt"},
         "teacher": {"teacher", "content", "generator"}, "b1": {"style", "content", "generator"},
         "words": {"words"}, "b2": {"path"}, "b2-heard": {"heard"},
     }[name]  # fmt: skip

@@ -83,6 +83,9 @@ class MotionGenerator(nn.Module):
         self.spread = nn.Linear(width, BLOCK * width)
         self.decoder = _transformer(width, max(layers - 1, 1), heads)
         self.out = nn.Linear(width, values)
+        self.hold = nn.Linear(style, values)  # what a style holds through a clip, such as a gaze
+        nn.init.zeros_(self.hold.weight)
+        nn.init.zeros_(self.hold.bias)
 
     def forward(
         self, content: Tensor, style: Tensor, noise: Tensor | None = None
@@ -104,7 +107,7 @@ class MotionGenerator(nn.Module):
         latent = mean if noise is None else mean + (0.5 * log_var).exp() * noise
         divergence = (mean.square() + log_var.exp() - 1 - log_var).mean() / 2
         y = self.spread(latent).reshape(batch, frames, -1) + at
-        return self.out(self.decoder(y)), divergence
+        return self.out(self.decoder(y)) + self.hold(style)[:, None], divergence
 
 
 def _transformer(width: int, layers: int, heads: int) -> nn.TransformerEncoder:

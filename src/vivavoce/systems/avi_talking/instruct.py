@@ -107,5 +107,4 @@ class Instructor:
 def embeddings(net: AviNet, rows: Float) -> Tensor:
     """F_si^a [1, Q, L] of rows of `listen.manner` [T, SIZE]."""
     heard = torch.from_numpy(with_summary(rows))[None].to(net.device)
-    found: Tensor = net.qformer(heard.float())
-    return found
+    return net.hear(heard.float())

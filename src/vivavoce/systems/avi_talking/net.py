@@ -24,7 +24,7 @@ from vivavoce.nn.weights import read_settings, read_weights
 from vivavoce.systems.avi_talking.settings import AviSettings
 from vivavoce.types import ARKIT, EMOTIONS
 
-HEARD = {"manner": SIZE + SUMMARY, "hubert": 1024}
+HEARD = {"manner": SIZE + SUMMARY + len(EMOTIONS), "hubert": 1024}
 """Numbers a frame of each speech encoder of the instruction half."""
 SAID = {"listener": len(CLASSES) + 3, "wav2vec2": 768}
 """Numbers a frame of each network of the speech content."""
@@ -37,6 +37,32 @@ LEVELS = 3
 """Intensities of a feeling, as MEAD has them."""
 ASKED = len(EMOTIONS) + 1 + len(ARKIT) + 5
 """Numbers that the own text encoder learns to read: feeling, its strength, acts, turn and gaze."""
+
+
+class FeelingEar(nn.Module):
+    """What a clip's own numbers (`listen.manner.summary`) say of the feeling: the learnt part of
+    our own speech encoder, which is frozen before A1, as HuBERT is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mean: Tensor
+        self.spread: Tensor
+        self.register_buffer("mean", torch.zeros(SUMMARY))
+        self.register_buffer("spread", torch.ones(SUMMARY))
+        self.layers = nn.Sequential(
+            nn.Linear(SUMMARY, 64), nn.ReLU(), nn.Dropout(0.2), nn.Linear(64, 64), nn.ReLU(),
+            nn.Linear(64, len(EMOTIONS)),
+        )  # fmt: skip
+
+    def fit(self, summaries: Tensor) -> None:
+        """Take mean and spread of the numbers [N, SUMMARY] that voices have."""
+        self.mean.copy_(summaries.mean(0))
+        self.spread.copy_(summaries.std(0).clamp(min=1e-3))
+
+    def forward(self, summaries: Tensor) -> Tensor:
+        """Logits of the eight feelings [..., 8] of numbers [..., SUMMARY]."""
+        found: Tensor = self.layers(((summaries - self.mean) / self.spread).clamp(-3, 3))
+        return found
 
 
 class WordsEncoder(nn.Module):
@@ -65,6 +91,8 @@ class AviNet(nn.Module):
         self.qformer = QFormer(HEARD[s.hearing], s.queries, s.query_width, s.query_layers,
                                s.query_heads)  # fmt: skip
         self.text = _bert(s.query_width, s.text_layers, s.query_heads, s.text_transformer == "bert")
+        if s.hearing == "manner":
+            self.ear = FeelingEar()
         self.prompt = nn.Linear(s.query_width, s.llama_width)
         if s.language_model == "own":
             self.llama = own_llama(s)
@@ -85,6 +113,17 @@ class AviNet(nn.Module):
     def device(self) -> torch.device:
         """Device of the network."""
         return self.prompt.weight.device
+
+    def hear(self, rows: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """F_si^a [B, Q, L] of rows of `listen.manner.with_summary` [B, T, F]; see `QFormer`."""
+        found: Tensor = self.qformer(self.features(rows), lengths)
+        return found
+
+    def features(self, rows: Tensor) -> Tensor:
+        """What our own speech encoder gives of rows [B, T, F]: them, and what the ear says."""
+        with torch.no_grad():
+            said = self.ear(rows[..., SIZE:]).softmax(-1)
+        return torch.cat([rows, said], -1)
 
     def text_embedding(self, ids: Tensor) -> Tensor:
         """F_si^i [B, L]: the text transformer's [CLS] for tokens [B, N]."""

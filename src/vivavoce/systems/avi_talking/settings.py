@@ -147,7 +147,9 @@ def instruction_stages(steps: tuple[int, int], batch: int, small: bool) -> tuple
     """A1 and A2."""
     a1, a2 = steps
     lr = 1e-4
+    ear = Stage("ear", {"feeling": 1.0}, 400, 64, _adam("ear", lr=3e-3, small=True), window=128)
     return (
+        *((ear,) if small else ()),
         Stage("a1", {"contrast": 1.0}, a1, batch,
               _adam("qformer", "text", lr=1e-3 if small else lr, small=small), window=128),
         Stage("a2", {"lm": 1.0}, a2, batch,

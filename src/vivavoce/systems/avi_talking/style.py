@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -102,6 +103,11 @@ class Stylist:
         style = self.net.style(self.net.scale(known))
         return self._told(style, {"instruction from": f"the movement of {video.name}"})
 
+    @cached_property
+    def _neutral(self) -> Tensor:
+        """The style [1, D] of a neutral face."""
+        return self._drawn(self.net.path, self.embedding("neutral"), 0, 64, "ddim", 1.0)
+
     def _drawn(
         self, path: StylePath, embedding: Tensor, seed: int, steps: int, sampler: Sampler,
         guidance: float,
@@ -116,8 +122,7 @@ class Stylist:
     @torch.no_grad()
     def effect(self, style: Tensor) -> Float:
         """What a style adds to a neutral face that speaks: motion [57], the median of a second."""
-        neutral = self.net.path.directed(self.embedding("neutral"))
-        both = torch.cat([style, neutral])
+        both = torch.cat([style, self._neutral])
         made = self.net.motion(carrier(self.net.device).expand(2, -1, -1), both)
         shown, without = made.median(1).values.cpu().numpy()
         return np.asarray(shown - without, np.float32)

@@ -3,6 +3,7 @@
 | stage | learns | from |
 |---|---|---|
 | language | LLaMA (our own only): L_LM | an instruction, a request, a paraphrase of it |
+| ear | what our own speech encoder says of the feeling | voices with their labels |
 | a1 | Q-Former and text transformer: L_cont^a2i (Eq. 5.1) | voices with their instructions |
 | a2 | the linear projection to the language model: L_LM | the same |
 """
@@ -20,7 +21,7 @@ from torch import Tensor
 
 from vivavoce.listen.instruction.grammar import REQUESTS, augment, coarse, write
 from vivavoce.listen.instruction.reading import understood
-from vivavoce.listen.manner import with_summary
+from vivavoce.listen.manner import SIZE, with_summary
 from vivavoce.nn.contrast import info_nce
 from vivavoce.systems.avi_talking.instruct import Instructor, Language, labels_of, own_language
 from vivavoce.systems.avi_talking.net import AviNet, as_cls
@@ -29,7 +30,7 @@ from vivavoce.systems.stage import Run, Sample, Stage, Trainable, Turn
 from vivavoce.train.avi_talking.acting import acted, calmed
 from vivavoce.train.avi_talking.clips import AviClip, calm_voices, of_set
 from vivavoce.train.avi_talking.looks import Wanted, draw_wanted, felt_and_shown
-from vivavoce.types import SAMPLES_PER_FRAME, Emotion, Float
+from vivavoce.types import EMOTIONS, SAMPLES_PER_FRAME, Emotion, Float
 
 FITTED = 300
 """Voices on which the scale of the features is fitted."""
@@ -43,6 +44,7 @@ class Instructing(Trainable):
     def __init__(self, net: AviNet, settings: AviSettings, stages: Sequence[Stage]) -> None:
         self.net, self.settings, self.stages = net, settings, tuple(stages)
         names = ["qformer", "text", "prompt"]
+        names += ["ear"] if settings.hearing == "manner" else []
         names += ["llama"] if settings.language_model == "own" else []
         self.network = torch.nn.ModuleDict({name: getattr(net, name) for name in names})
         self.borrowed = {}
@@ -60,6 +62,9 @@ class Instructing(Trainable):
         self.clips = of_set(run, "train", self.settings.space, not own)
         self.calm = _calm(self.clips, self.settings, run) if self.settings.acted else []
         s = self.settings
+        if stage.name == "ear" and not run.resumed:
+            heard = self._some_voices(stage, run)
+            self.net.ear.fit(torch.cat([rows[:1, SIZE:] for rows in heard]))
         if stage.name != "a1" or run.resumed:
             return
         alike = s.text_transformer == s.text_from == "own" and s.query_width == s.text_width
@@ -67,10 +72,14 @@ class Instructing(Trainable):
             # It begins with what reads instructions already, as the paper's with BERT.
             self.net.text.load_state_dict(self.net.words.bert.state_dict())
         if own:
-            rng = np.random.default_rng(run.seed)
-            drawn = [self.draw(stage, rng) for _ in range(FITTED)]
-            heard = [d["rows"][: int(d["length"])] for d in drawn]
-            self.net.qformer.fit(torch.cat(heard).to(self.device))
+            heard = torch.cat(self._some_voices(stage, run))
+            self.net.qformer.fit(self.net.features(heard[None])[0])
+
+    def _some_voices(self, stage: Stage, run: Run) -> list[Tensor]:
+        """Rows [T, F] of voices as they are learnt from, to fit scales on."""
+        rng = np.random.default_rng(run.seed)
+        drawn = [self.draw(stage, rng) for _ in range(FITTED)]
+        return [d["rows"][: int(d["length"])].to(self.device) for d in drawn]
 
     def _begin_language(self, run: Run) -> None:
         """Give our own language model the words that our text encoder knows already, where both are
@@ -92,10 +101,13 @@ class Instructing(Trainable):
         clip = self.clips[int(rng.integers(len(self.clips)))]
         if not self.settings.acted:
             text = augment(clip.text, rng) if self.settings.augment else clip.text
-            return {"request": request, "answer": text} | self.voice_of(clip, stage.window, rng)
+            told = {"request": request, "answer": text, "feeling": EMOTIONS.index(clip.emotion)}
+            return told | self.voice_of(clip, stage.window, rng)
         wanted, heard = self.acted_voice(stage.window, rng)
         words = rng if self.settings.augment else np.random.default_rng(_number(wanted))
-        return heard | {"request": request, "answer": write(wanted.asked, words, "caption")}
+        feeling = EMOTIONS.index(wanted.asked.feeling or "neutral")
+        answer = write(wanted.asked, words, "caption")
+        return heard | {"request": request, "answer": answer, "feeling": feeling}
 
     def voice_of(self, clip: AviClip, window: int, rng: np.random.Generator) -> Sample:
         """A stretch of a clip's voice as it is."""
@@ -118,6 +130,9 @@ class Instructing(Trainable):
             speaks = self._speaks
             texts = [speaks.embedded(speaks.encode(text)) for text in batch["prompt"]]
             return {"lm": self.l_lm(texts, batch)}
+        if stage.name == "ear":
+            summaries = batch["rows"][:, 0, SIZE:]
+            return {"feeling": F.cross_entropy(self.net.ear(summaries), batch["feeling"])}
         heard = self.hear(batch)
         if stage.name == "a1":
             return {"contrast": self.l_cont(heard, batch["answer"])}
@@ -126,8 +141,7 @@ class Instructing(Trainable):
     def hear(self, batch: Sample) -> Tensor:
         """F_si^a [B, Q, L] of a batch's voices."""
         if self.settings.hearing == "manner":
-            found: Tensor = self.net.qformer(batch["rows"], batch["length"])
-            return found
+            return self.net.hear(batch["rows"], batch["length"])
         features = self.borrowed["hubert"](batch["sound"]).last_hidden_state
         return self.net.qformer(features, batch["length"] * 2)
 

@@ -19,7 +19,7 @@ from vivavoce.systems.stage import Files, Run, Stage, Together
 from vivavoce.train.avi_talking.instructing import Instructing
 from vivavoce.train.avi_talking.moving import Moving
 
-WRITTEN = ("language", "a1", "a2")
+WRITTEN = ("language", "ear", "a1", "a2")
 """Stages of the instruction half; the others are the synthesis half's."""
 
 
