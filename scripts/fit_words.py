@@ -1,4 +1,4 @@
-"""Make the tokenizer of the small latent base: CLIP's byte pairs, learnt from all that captions say.
+"""Make the tokenizer of the small latent base: byte pairs, learnt from all that captions say.
 
     python scripts/fit_words.py
 

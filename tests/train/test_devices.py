@@ -27,6 +27,10 @@ from vivavoce.train.engine.loop import Trainer
 from vivavoce.train.engine.settings import apply
 
 NARROW = {
+    "imagine-id": (
+        "face=face478", "base=small", "width=16", "layers=1", "heads=2", "tia_width=16",
+        "adapter=[64, 96, 128]", "adapter_blocks=1", "expert_width=16", "per_clip=1",
+    ),
     "sdm": (
         "size=64", "width=16", "layers=1", "renderer=[8, 8, 8, 8]", "perceptual=corpus",
     ),

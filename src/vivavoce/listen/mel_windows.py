@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vivavoce.listen.mel import MELS, mel_filters
 from vivavoce.types import FPS, RATE, SAMPLES_PER_FRAME, Float
@@ -45,14 +46,17 @@ def mel_rows(samples: Float) -> Float:
     A row is the window of 16 mel frames that begins with its video frame, band after band; where
     the sound ends before the window does, it is the last full window, as Wav2Lip has it.
     """
-    frames = -(-len(samples) // SAMPLES_PER_FRAME)
-    mel = wav2lip_mel(samples)
+    return rows_of(wav2lip_mel(samples), np.arange(-(-len(samples) // SAMPLES_PER_FRAME)))
+
+
+def rows_of(mel: Float, frames: NDArray[np.int64]) -> Float:
+    """The rows [n, 1280] of some video frames [n] of a mel spectrogram; see `mel_rows`."""
     if len(mel) < WIDTH:
         mel = np.pad(mel, ((0, WIDTH - len(mel)), (0, 0)), constant_values=-LEVELS)
-    starts = (np.arange(frames) * (RATE / HOP / FPS)).astype(int)
+    starts = (frames * (RATE / HOP / FPS)).astype(int)
     starts = np.where(starts + WIDTH > len(mel), len(mel) - WIDTH, starts)
     windows = mel[starts[:, None] + np.arange(WIDTH)]  # [T, 16, 80]
-    return np.ascontiguousarray(windows.transpose(0, 2, 1).reshape(frames, ROW))
+    return np.ascontiguousarray(windows.transpose(0, 2, 1).reshape(len(frames), ROW))
 
 
 @cache

@@ -11,11 +11,13 @@ Stable Diffusion 1.5 from a user's folder. Systems that steer it keep it frozen.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
+import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
@@ -23,13 +25,12 @@ from vivavoce.errors import BadCheckpoint, RequestError, needs
 from vivavoce.nn.weights import SHIPPED, read_settings, read_weights
 
 if TYPE_CHECKING:
-    from diffusers import DDIMScheduler
     from transformers import CLIPTokenizer
 
 TRAIN_STEPS = 1000
 """Number of diffusion steps that the U-Net is trained on."""
 WORDS = Path(__file__).with_name("caption_words")
-"""Folder of the tokenizer (vocab.json, merges.txt) that knows the words of the corpus's captions."""
+"""Folder of the tokenizer (vocab.json, merges.txt) that knows the words of captions."""
 BEGIN, END = "<|startoftext|>", "<|endoftext|>"
 """CLIP's marks around a text; the second one also fills it up."""
 QUALITY = "a high quality portrait photo of a person talking"
@@ -49,6 +50,9 @@ class LatentSettings(BaseModel):
     """Channels C of the latents."""
     scale: float = 0.18215
     """Factor on the VAE's code that brings its standard deviation to 1."""
+    patch: int = 1
+    """Side in px of the squares that the VAE takes as one place of 3 patch^2 channels; 1: pixels as
+    they are. A small VAE of squares learns and runs many times as fast."""
     vae_channels: tuple[int, ...] = (128, 256, 512, 512)
     """Channels of the VAE from full size down; each further level halves the side."""
     vae_layers: int = 2
@@ -62,7 +66,8 @@ class LatentSettings(BaseModel):
     heads: int = 8
     """Attention heads of every U-Net level."""
     groups: int = 32
-    """Groups of all group norms."""
+    """Groups of all group norms. With two or three channels a group a small network forgets the
+    colour of the whole picture."""
     text_width: int = 768
     """Width d of token embeddings and context."""
     text_layers: int = 12
@@ -78,14 +83,19 @@ class LatentSettings(BaseModel):
     Ho, ICLR 2022), whose error is the noise's, weighted by 1 / alpha^2; a small network needs it,
     because an error of the noise at the first steps becomes a false colour of the whole picture."""
 
+    @property
+    def latent_side(self) -> int:
+        """Side of the latents."""
+        return self.size // self.patch // 2 ** (len(self.vae_channels) - 1)
+
 
 TINY = LatentSettings(
-    size=128, latent_channels=8, scale=1.0, vae_channels=(32, 64, 96, 96), vae_layers=1,
-    vae_attention=False, unet_channels=(64, 96, 128), unet_layers=1, heads=4, groups=16,
+    size=128, latent_channels=12, scale=1.0, patch=8, vae_channels=(128,), vae_layers=1,
+    vae_attention=False, unet_channels=(64, 96, 128), unet_layers=1, heads=4, groups=4,
     text_width=96, text_layers=2, text_heads=4, tokens=48, vocabulary=1024,
     prediction="v_prediction",
 )  # fmt: skip
-"""The base that ships: 128 px, latents of 16 x 16 x 8."""
+"""The base that ships: 128 px, latents of 16 x 16 x 12."""
 
 Residuals = Sequence[Tensor] | None
 """Feature maps that an adapter adds to the U-Net's, a level each; None adds nothing."""
@@ -96,6 +106,10 @@ class LatentBase(nn.Module):
 
     On the meta device it takes no memory, which is how the sizes of Stable Diffusion are proved.
     """
+
+    vae: Any
+    text: Any
+    unet: Any  # the libraries' classes
 
     def __init__(self, settings: LatentSettings, tokenizer: Any = None) -> None:
         """`tokenizer`: a `CLIPTokenizer`; None is the one for the corpus's captions."""
@@ -109,7 +123,7 @@ class LatentBase(nn.Module):
     @property
     def scale(self) -> Tensor:
         """Factor on the VAE's code that brings its standard deviation to 1."""
-        found: Tensor = self.vae.scale  # type: ignore[assignment]
+        found: Tensor = self.vae.scale
         return found
 
     @property
@@ -120,7 +134,7 @@ class LatentBase(nn.Module):
     @property
     def latent_shape(self) -> tuple[int, int, int]:
         """Channels, height and width of the latents."""
-        side = self.settings.size // 2 ** (len(self.settings.vae_channels) - 1)
+        side = self.settings.latent_side
         return self.settings.latent_channels, side, side
 
     @property
@@ -131,13 +145,38 @@ class LatentBase(nn.Module):
 
     def encode(self, pictures: Tensor) -> Tensor:
         """Latents [B, C, h, w] of pictures [B, 3, H, W] in [-1, 1]: posterior means, scaled."""
-        mean: Tensor = self.vae.encode(pictures).latent_dist.mean
+        mean: Tensor = self.posterior(pictures).mean
         return mean * self.scale
 
-    def decode(self, latents: Tensor) -> Tensor:
-        """Pictures [B, 3, H, W], about [-1, 1], of latents [B, C, h, w]."""
-        picture: Tensor = self.vae.decode(latents / self.scale).sample
-        return picture
+    def posterior(self, pictures: Tensor) -> Any:
+        """The Gaussian of the VAE's code of pictures [B, 3, H, W]: its `mean`, `std`, `logvar`."""
+        squares = F.pixel_unshuffle(pictures, self.settings.patch)
+        return self.vae.encode(squares).latent_dist
+
+    def decoded(self, code: Tensor) -> Tensor:
+        """Pictures [B, 3, H, W] of the VAE's code, as `posterior` has it."""
+        found: Tensor = self.vae.decode(code).sample
+        return F.pixel_shuffle(found, self.settings.patch)
+
+    def decode(self, latents: Tensor, blend: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+        """Pictures [B, 3, H, W], about [-1, 1], of latents [B, C, h, w].
+
+        `blend` may change the decoder's features [B, F, H, W] at full size (a `patch`th of it),
+        before its last convolution; F is the first of `LatentSettings.vae_channels`.
+        """
+        last = self.vae.decoder.up_blocks[-1]
+        changed = _hooked(last, lambda _, __, found: blend(found)) if blend else nullcontext()
+        with changed:
+            return self.decoded(latents / self.scale)
+
+    def features(self, pictures: Tensor) -> Tensor:
+        """The encoder's features [B, F, H, W] of pictures at full size (a `patch`th of it): what
+        its first level gives before the first downsampling."""
+        kept: list[Tensor] = []
+        last = self.vae.encoder.down_blocks[0].resnets[-1]
+        with _hooked(last, lambda _, __, found: kept.append(found)):
+            self.posterior(pictures)
+        return kept[0]
 
     def ids(self, texts: Sequence[str]) -> Tensor:
         """Token ids [B, L] of texts; words beyond L - 2 tokens are dropped."""
@@ -164,10 +203,46 @@ class LatentBase(nn.Module):
         """What the U-Net is told of texts [B, L, d]."""
         return self.read(self.ids(texts))
 
-    def read(self, ids: Tensor) -> Tensor:
-        """The text encoder's answer [B, L, d] to token ids [B, L]."""
-        found: Tensor = self.text(input_ids=ids).last_hidden_state
-        return found
+    def read(
+        self, ids: Tensor, words: Tensor | None = None, first: Tensor | int = 0
+    ) -> Tensor:  # fmt: skip
+        """The text encoder's answer [B, L, d] to token ids [B, L].
+
+        `words` [B, N, d] replace the token embeddings of the places from `first` (a number, or one
+        a text [B]) on, before positions are added: words that no vocabulary has.
+        """
+        if words is None:
+            found: Tensor = self.text(input_ids=ids).last_hidden_state
+            return found
+        texts = torch.arange(len(ids), device=ids.device)[:, None]
+        places = torch.arange(words.shape[1], device=ids.device) + torch.as_tensor(
+            first, device=ids.device
+        ).reshape(-1, 1)  # fmt: skip
+
+        def replaced(_: Any, __: Any, rows: Tensor) -> Tensor:
+            return rows.index_put((texts, places), words.to(rows))
+
+        with _hooked(self.hidden_layer, replaced):
+            return self.read(ids)
+
+    def described(self, prompts: Sequence[str], words: Tensor) -> Tensor:
+        """Context [B, L, d] of prompts, each with its pseudo-words `words` [B, N, d] behind it:
+        start, prompt, pseudo-words, end, filling. A prompt keeps the tokens that there is room
+        for."""
+        begin, end = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
+        filling, count = self.tokenizer.pad_token_id, words.shape[1]
+        ids = torch.full((len(words), self.settings.tokens), filling)
+        first = torch.zeros(len(words), dtype=torch.long)
+        for row, prompt in enumerate(prompts):
+            kept = self.tokenizer(prompt, add_special_tokens=False)["input_ids"][: self.room(words)]
+            used = [begin, *kept, *[end] * (count + 1)]
+            ids[row, : len(used)] = torch.tensor(used)
+            first[row] = 1 + len(kept)
+        return self.read(ids.to(words.device), words, first.to(words.device))
+
+    def room(self, words: Tensor) -> int:
+        """Tokens of a prompt that fit beside pseudo-words [B, N, d] and the two marks."""
+        return self.settings.tokens - words.shape[1] - 2
 
     def predict(
         self, noisy: Tensor, steps: Tensor, context: Tensor, residuals: Residuals = None
@@ -194,7 +269,7 @@ class LatentBase(nn.Module):
         found: Tensor = self.scheduler().add_noise(latents, noise, steps)
         return found
 
-    def scheduler(self) -> DDIMScheduler:
+    def scheduler(self) -> Any:
         """A fresh scheduler of Stable Diffusion's noise: scaled-linear from 0.00085 to 0.012."""
         return _scheduler(self.settings.prediction)
 
@@ -218,16 +293,17 @@ class LatentBase(nn.Module):
             residuals: See `predict`; both branches get them.
         """
         scheduler = self.scheduler()
-        scheduler.set_timesteps(steps, device=noise.device)
+        scheduler.set_timesteps(steps)
         guided = guidance != 1.0 and without is not None
         if guided:
             assert without is not None
             context = torch.cat([without.expand_as(context), context])
             residuals = None if residuals is None else [torch.cat([r, r]) for r in residuals]
         z = noise
-        for t in scheduler.timesteps:
+        for t in scheduler.timesteps.tolist():
             seen = torch.cat([z, z]) if guided else z
-            found = self.predict(seen, t.expand(len(seen)), context, residuals)
+            at = torch.full((len(seen),), t, device=noise.device)
+            found = self.predict(seen, at, context, residuals)
             if guided:
                 free, found = found.chunk(2)
                 found = free + guidance * (found - free)
@@ -235,13 +311,25 @@ class LatentBase(nn.Module):
         return z
 
 
+@contextmanager
+def _hooked(module: nn.Module, hook: Callable[..., Any]) -> Iterator[None]:
+    """While it lasts, `hook` is told of, or replaces, what `module` gives."""
+    handle = module.register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
 def _vae(s: LatentSettings) -> nn.Module:
     library = needs("diffusers")
     levels = len(s.vae_channels)
     net: nn.Module = library.AutoencoderKL(
-        3, 3, ("DownEncoderBlock2D",) * levels, ("UpDecoderBlock2D",) * levels,
+        3 * s.patch**2, 3 * s.patch**2,
+        ("DownEncoderBlock2D",) * levels, ("UpDecoderBlock2D",) * levels,
         s.vae_channels, s.vae_layers, latent_channels=s.latent_channels,
-        norm_num_groups=s.groups, sample_size=s.size, mid_block_add_attention=s.vae_attention,
+        norm_num_groups=s.groups, sample_size=s.size // s.patch,
+        mid_block_add_attention=s.vae_attention,
     )  # fmt: skip
     return net
 
@@ -250,7 +338,7 @@ def _unet(s: LatentSettings) -> nn.Module:
     library = needs("diffusers")
     seeing = len(s.unet_channels) - 1
     net: nn.Module = library.UNet2DConditionModel(
-        sample_size=s.size // 2 ** (len(s.vae_channels) - 1),
+        sample_size=s.latent_side,
         in_channels=s.latent_channels, out_channels=s.latent_channels,
         down_block_types=("CrossAttnDownBlock2D",) * seeing + ("DownBlock2D",),
         up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * seeing,
@@ -272,7 +360,7 @@ def _text(s: LatentSettings) -> nn.Module:
     return net
 
 
-def _scheduler(prediction: str) -> DDIMScheduler:
+def _scheduler(prediction: str) -> Any:
     from diffusers import DDIMScheduler
 
     return DDIMScheduler(

@@ -1,8 +1,8 @@
 """A face mesh as a shaded picture: what a renderer is told of the geometry of a face.
 
 The 478 points of `face478` are drawn as a grey, softly lit surface; lips, whites and irises have
-colours of their own, and an open mouth shows its dark inside, so that a small picture still says how
-far mouth and lids are open.
+colours of their own, and an open mouth shows its dark inside, so that a small picture still says
+how far mouth and lids are open.
 """
 
 from __future__ import annotations
@@ -46,10 +46,9 @@ AMBIENT = 0.35
 def shaded(landmarks: Float, size: int) -> Bytes:
     """Picture [size, size, 3] RGB of points [478, 3] in its px (x right, y down, z away); black
     where no face is."""
-    points = np.asarray(landmarks, np.float32) * np.array([1, 1, -1], np.float32)
-    light = _light(points)[:, None]
-    colours = _skin() * light
-    image, depth = _drawn(points, load().triangles, colours, size)
+    points, triangles = _seen(landmarks), load().triangles
+    colours = _skin() * _light(points, triangles)[:, None]
+    image, depth = rasterise(points, triangles, colours, size, size)
     # What lies in the holes of the mesh is drawn behind its rims, lowest first.
     for ring, colour in ((INNER_LIPS, INSIDE), *((eye, WHITE) for eye in EYES)):
         _fill(image, depth, points, ring, colour, size)
@@ -58,10 +57,18 @@ def shaded(landmarks: Float, size: int) -> Bytes:
     return np.asarray(np.clip(image * 255, 0, 255).round(), np.uint8)
 
 
-def _drawn(
-    points: Float, triangles: NDArray[np.int32], colours: Float, size: int
-) -> tuple[Float, Float]:
-    return rasterise(points, triangles, colours, size, size)
+def shaded_surface(vertices: Float, triangles: NDArray[np.int32], size: int) -> Bytes:
+    """Picture [size, size, 3] of any mesh, grey: vertices [V, 3] px as in `shaded`, triangles
+    [F, 3] in either orientation."""
+    points = _seen(vertices)
+    grey = SKIN * _light(points, triangles)[:, None]
+    image, _ = rasterise(points, triangles, np.repeat(grey, 3, 1), size, size)
+    return np.asarray(np.clip(image * 255, 0, 255).round(), np.uint8)
+
+
+def _seen(points: Float) -> Float:
+    """Points in px with z to the viewer, as the rasteriser wants them."""
+    return np.asarray(points, np.float32) * np.array([1, 1, -1], np.float32)
 
 
 @lru_cache(1)
@@ -72,18 +79,18 @@ def _skin() -> Float:
     return colours
 
 
-def _light(points: Float) -> Float:
-    """How bright each point is [478], 0..1, from the normals of the triangles around it."""
-    triangles = load().triangles
+def _light(points: Float, triangles: NDArray[np.int32]) -> Float:
+    """How bright each point is [V], 0..1, from the normals of the triangles around it."""
     a, b, c = (points[triangles[:, k]] for k in range(3))
     # Picture axes point down, so the cross product of a triangle that is seen points away.
     faces = np.cross(c - a, b - a) * np.array([1, -1, 1], np.float32)
     faces *= np.sign(faces[:, 2:] + 1e-9)
-    normals = np.zeros((478, 3), np.float32)
+    normals = np.zeros_like(points)
     for k in range(3):
         np.add.at(normals, triangles[:, k], faces)
     normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-9
-    return AMBIENT + (1 - AMBIENT) * np.clip(normals @ LIGHT, 0, 1)
+    lit: Float = AMBIENT + (1 - AMBIENT) * np.clip(normals @ LIGHT, 0, 1)
+    return lit
 
 
 def _fill(
@@ -95,7 +102,7 @@ def _fill(
     around = np.concatenate([points[list(ring)], middle])
     count = len(ring)
     fan = np.array([(i, (i + 1) % count, count) for i in range(count)], np.int32)
-    drawn, seen = rasterise(around, fan, np.ones((count + 1, 1), np.float32), size, size)
+    _, seen = rasterise(around, fan, np.ones((count + 1, 1), np.float32), size, size)
     image[(seen > FAR) & (depth <= FAR)] = colour
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SYSTEMS = {
     "portrait": "vivavoce.systems.portrait",
     "drawn": "vivavoce.systems.drawn",
+    "imagine-id": "vivavoce.systems.imagine_id",
     "sdm": "vivavoce.systems.sdm",
     "ttsf": "vivavoce.systems.ttsf",
     "stfm": "vivavoce.systems.stfm",

@@ -51,6 +51,9 @@ IRISES = {
 HUES = ((0.05, "red"), (0.11, "orange"), (0.19, "yellow"), (0.45, "green"), (0.53, "turquoise"),
         (0.7, "blue"), (0.85, "purple"), (0.95, "pink"), (1.01, "red"))  # fmt: skip
 """Up to a hue, 0 to 1 around the circle, the name of the colour."""
+UNHEARD = ("hair", "hair_colour", "beard", "glasses", "iris", "clothes", "clothes_colour",
+           "backdrop", "backdrop_colour", "lips", "freckles", "brows")  # fmt: skip
+"""Attributes that a voice does not tell."""
 FEELINGS = ("neutral", "happy", "sad", "angry", "fearful", "disgusted", "surprised", "contempt")
 
 
@@ -67,6 +70,13 @@ def caption(attributes: Mapping[str, Any], emotion: str, rng: np.random.Generato
     if rng is not None:
         said = [said[i] for i in rng.permutation(len(said))]
     return ", ".join([SUBJECT.format(who=who), *said])
+
+
+def unheard(attributes: Mapping[str, Any], rng: np.random.Generator) -> str:
+    """Some of the phrases for what no voice tells of a person, in any order."""
+    hidden = {key: value for key, value in attributes.items() if key in UNHEARD}
+    said = [part for part in _parts(hidden, "") if _kept(rng)]
+    return ", ".join(said[i] for i in rng.permutation(len(said)))
 
 
 def words() -> list[str]:
@@ -100,7 +110,7 @@ def hair_colour_name(colour: Sequence[float]) -> str:
         return "white" if bright > 0.66 else "grey"
     if bright < 0.2:
         return "black"
-    if strong > 0.6 and 0.4 < bright and hue < 0.075:
+    if strong > 0.6 and bright > 0.4 and hue < 0.075:
         return "red"
     return "blond" if bright > 0.58 else "brown"
 
@@ -138,8 +148,8 @@ def _parts(attributes: Mapping[str, Any], emotion: str) -> list[str]:
     known("clothes", lambda v: CLOTHES[v].format(clothes))
     known("backdrop", lambda v: BACKDROPS[v].format(backdrop))
     found += [word for key, least, word in (
-        ("lips", 0.3, "painted lips"), ("freckles", 0.3, "freckles"), ("wrinkles", 0.45, "wrinkles"),
-        ("brows", 0.7, "bushy brows"),
+        ("lips", 0.3, "painted lips"), ("freckles", 0.3, "freckles"),
+        ("wrinkles", 0.45, "wrinkles"), ("brows", 0.7, "bushy brows"),
     ) if float(attributes.get(key, 0)) > least]  # fmt: skip
     return found + ([emotion] if emotion else [])
 

@@ -72,7 +72,8 @@ class Transformer(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         """Rows [B, L, D] that have seen each other."""
         places = torch.arange(rows.shape[1], device=rows.device)
-        return self.norm(self.layers(rows + waves(places, rows.shape[2])))  # type: ignore[no-any-return]
+        found: Tensor = self.norm(self.layers(rows + waves(places, rows.shape[2])))
+        return found
 
 
 class IdentityEncoder(nn.Module):

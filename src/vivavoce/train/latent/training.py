@@ -3,18 +3,17 @@
 | stage | learns | from |
 |---|---|---|
 | vae | encoder and decoder: L1, more of it in mouths, perceptual, KL | pictures, and some meshes |
-| unet | U-Net and text encoder: the error of Eq. 8, text left out at times | latents with captions |
+| unet | U-Net and text encoder: the diffusion's error, text left out at times | latents, captions |
 
-The autoencoder sees squares of 64 px around faces at first, because steps on them are four times as
-fast and no time goes into backdrops, then whole pictures. Some of what it sees is the shaded mesh
-of the face, since adapters give meshes to the same encoder.
+Some of what the autoencoder sees is the shaded mesh of the face, since adapters give meshes to the
+same encoder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -27,38 +26,40 @@ from vivavoce.errors import RequestError
 from vivavoce.look.boxes import mouth_box
 from vivavoce.measure.judges.corpus import FaceJudge
 from vivavoce.measure.judges.networks import Face
+from vivavoce.measure.judges.views import FACE_PX
 from vivavoce.nn.latent import PARTS, TINY, TRAIN_STEPS, LatentBase, LatentSettings, weights_of
 from vivavoce.nn.perceptual import perceptual_distance
-from vivavoce.nn.pictures import as_pictures, as_tensor, crop
+from vivavoce.nn.pictures import as_pictures, as_tensor
 from vivavoce.nn.weights import SHIPPED
 from vivavoce.render.shaded import shaded
 from vivavoce.systems.stage import Files, Optimiser, Preset, Run, Sample, Stage, Trainable, Turn
+from vivavoce.train.latent.components import begin_as_components
 from vivavoce.train.read.square import Sight
 from vivavoce.train.read.windows import Clip, Windows
 
 CROP = "portrait"
 """Square around the face that the base draws; a rule of `look.crop`."""
-CLOSE = 64
-"""Side in px of the squares that the autoencoder sees at first."""
 MESHES = 0.12
 """Share of the autoencoder's pictures that show a mesh."""
 UNTOLD = 0.1
 """Share of the pictures whose caption is left out, for classifier-free guidance."""
-PER_CLIP = 8
+PER_CLIP = 2
 """Frames of a clip whose latents the U-Net learns from."""
+LINEAR = 256
+"""Pictures whose components the autoencoder begins with."""
 SHOWN = 6
 """Pictures of a strip."""
 
 STAGES = (
     Stage(
-        "vae", {"rec": 1.0, "mouth": 0.5, "perceptual": 0.3, "kl": 1e-5}, 2400, 16,
-        {"vae": Optimiser(("vae",), 1e-3, (0.9, 0.99), warmup=0.02, schedule="cosine", clip=1.0)},
-        ema=0.995, curriculum={0: {"side": CLOSE}, 2250: {"side": 0}},
+        "vae", {"rec": 1.0, "mouth": 0.5, "perceptual": 0.3, "kl": 1e-5}, 700, 8,
+        {"vae": Optimiser(("vae",), 4e-4, (0.9, 0.99), warmup=0.02, schedule="cosine", clip=1.0)},
+        ema=0.99,
     ),
     Stage(
-        "unet", {"diffusion": 1.0}, 6000, 32,
-        {"unet": Optimiser(("unet", "text"), 5e-4, (0.9, 0.99), weight_decay=1e-2, warmup=0.02,
-                           schedule="cosine", clip=1.0)}, ema=0.998,
+        "unet", {"diffusion": 1.0}, 2000, 8,
+        {"unet": Optimiser(("unet", "text"), 1e-3, (0.9, 0.99), weight_decay=1e-2, warmup=0.02,
+                           schedule="cosine", clip=1.0)}, ema=0.99,
     ),
 )  # fmt: skip
 
@@ -77,7 +78,7 @@ class LatentTraining(Trainable):
     """The base as the trainer sees it."""
 
     system = "latent"
-    presets = {"tiny": Preset(TINY, STAGES)}
+    presets: ClassVar[Mapping[str, Preset[Any]]] = {"tiny": Preset(TINY, STAGES)}
 
     def __init__(self, settings: LatentSettings, stages: Sequence[Stage]) -> None:
         self.settings, self.stages = settings, tuple(stages)
@@ -85,6 +86,7 @@ class LatentTraining(Trainable):
         self.eye: Face = FaceJudge(SHIPPED / "judges").net.requires_grad_(False)
         self.borrowed = {"eye": self.eye}
         self.windows: Windows | None = None
+        self.held_out: Windows | None = None
         self.drawn: list[Drawn] = []
 
     def check(self, stages: Sequence[Stage], run: Run) -> None:
@@ -102,13 +104,18 @@ class LatentTraining(Trainable):
     def begin(self, stage: Stage, run: Run) -> None:
         """Open the shards; for the U-Net, make the latents of some frames of every clip."""
         assert run.data is not None
-        self.windows = Windows(open_set(run.data), "train", 1, ("frames", "tracks"))
+        shards, members = open_set(run.data), ("frames", "tracks")
+        self.windows = Windows(shards, "train", 1, members)
+        self.held_out = Windows(shards, "test", 1, members) if "test" in shards.splits else None
+        rng = np.random.default_rng(run.seed)
+        if stage.name == "vae" and len(self.settings.vae_channels) == 1 and not run.resumed:
+            some = [self.draw(stage, rng)["picture"] for _ in range(LINEAR)]
+            begin_as_components(self.network, torch.stack(some).to(self.device))
         if stage.name == "unet":
-            rng = np.random.default_rng(run.seed)
             self.drawn = [self._latents(n, rng) for n in range(len(self.windows))]
 
     def draw(self, stage: Stage, rng: np.random.Generator) -> Sample:
-        """A picture, its mouth and where its face is; or a latent and its caption."""
+        """A picture and where its mouth and eyes are; or a latent and its caption."""
         if stage.name == "unet":
             clip = self.drawn[int(rng.integers(len(self.drawn)))]
             latent = clip.latents[int(rng.integers(len(clip.latents)))]
@@ -122,15 +129,14 @@ class LatentTraining(Trainable):
         """The losses of a stage."""
         if stage.name == "unet":
             return {"diffusion": self.l_diffusion(batch["latent"], batch["caption"], turn)}
-        side = int(turn.setting("side", 0))
-        return self.l_vae(*(_close(batch, side, turn) if side else _whole(batch)), turn)
+        return self.l_vae(batch["picture"], batch["mouth"], turn)
 
     def l_vae(self, pictures: Tensor, mouths: Tensor, turn: Turn) -> dict[str, Tensor]:
         """Losses of pictures [B, 3, S, S] in [-1, 1] that go through the autoencoder; `mouths`
         [B, 1, S, S] is 1 where mouth or eyes are."""
-        seen = self.network.vae.encode(pictures).latent_dist
+        seen = self.network.posterior(pictures)
         noise = turn.normal(*seen.mean.shape[1:])
-        made = self.network.vae.decode(seen.mean + seen.std * noise).sample.float()
+        made = self.network.decoded(seen.mean + seen.std * noise).float()
         error = (made - pictures).abs()
         kl = 0.5 * (seen.mean.square() + seen.var - 1 - seen.logvar)
         return {
@@ -163,7 +169,7 @@ class LatentTraining(Trainable):
         if stage.name == "vae":
             true = batch["picture"][:SHOWN]
             return _rows(true, self.network.decode(self.network.encode(true)))
-        base, count = self.network, SHOWN
+        base, count = self.network, min(SHOWN, len(batch["latent"]))
         noise = torch.randn(count, *base.latent_shape, generator=torch.Generator().manual_seed(0))
         nothing = base.context([""])
         found = base.sample(
@@ -173,12 +179,13 @@ class LatentTraining(Trainable):
 
     def figures(self, stage: Stage) -> dict[str, float]:
         """PSNR in dB of reconstructions of held-out people, of whole pictures and of mouths."""
-        if stage.name != "vae" or self.windows is None:
+        if stage.name != "vae" or self.held_out is None:
             return {}
         rng = np.random.default_rng(1)
         whole, mouths = [], []
         for _ in range(64):
-            sample = self.draw(stage, rng)
+            window = self.held_out.draw(rng)
+            sample = picture_sample(window.clip, window.start, self.settings.size, rng)
             true = sample["picture"][None].to(self.device)
             error = (self.network.decode(self.network.encode(true)).clamp(-1, 1) - true).square()
             inside = sample["mouth"][None].to(self.device).expand_as(error) > 0
@@ -206,8 +213,8 @@ class LatentTraining(Trainable):
 
 
 def picture_sample(clip: Clip, frame: int, size: int, rng: np.random.Generator) -> Sample:
-    """Picture [3, S, S] in [-1, 1] of a frame, a map `mouth` [1, S, S] of mouth and eyes, and the
-    middle `face` [2] of its face in px; now and then the frame's mesh instead."""
+    """Picture [3, S, S] in [-1, 1] of a frame, and a map `mouth` [1, S, S] of mouth and eyes; now
+    and then the frame's mesh instead, and half of them mirrored."""
     sight = Sight.of(clip, frame, size, CROP)
     points = sight.points([frame])
     show_mesh = rng.random() < MESHES
@@ -216,11 +223,9 @@ def picture_sample(clip: Clip, frame: int, size: int, rng: np.random.Generator) 
     for box in (mouth_box(points)[0], _eyes(points[0])):
         left, top, right, bottom = (int(v) for v in np.round(box).clip(0, size))
         inside[:, top:bottom, left:right] = 1
-    found = {"picture": as_tensor(picture), "mouth": torch.from_numpy(inside),
-             "face": torch.from_numpy(points[0, :, :2].mean(0))}  # fmt: skip
+    found = {"picture": as_tensor(picture), "mouth": torch.from_numpy(inside)}
     if rng.random() < 0.5:
-        found = {"picture": found["picture"].flip(-1), "mouth": found["mouth"].flip(-1),
-                 "face": torch.stack([size - found["face"][0], found["face"][1]])}  # fmt: skip
+        found = {name: value.flip(-1) for name, value in found.items()}
     return found
 
 
@@ -231,24 +236,9 @@ def _eyes(points: np.ndarray) -> np.ndarray:
     return np.concatenate([eyes.min(0) - room, eyes.max(0) + room])
 
 
-def _close(batch: Sample, side: int, turn: Turn) -> tuple[Tensor, Tensor]:
-    """Squares of a side in px, each near the middle of its face, of pictures and mouths."""
-    size = batch["picture"].shape[-1]
-    reach = 0.6 * (size - side)
-    corner = batch["face"] - side / 2 + (turn.uniform(2) - 0.5) * reach
-    corner = corner.round().clamp(0, size - side)
-    boxes = torch.cat([corner, corner + side], 1)
-    return crop(batch["picture"], boxes, side), crop(batch["mouth"], boxes, side)
-
-
-def _whole(batch: Sample) -> tuple[Tensor, Tensor]:
-    return batch["picture"], batch["mouth"]
-
-
 def _small(pictures: Tensor) -> Tensor:
     """Pictures at the judge's size."""
-    factor = pictures.shape[-1] // CLOSE
-    return F.avg_pool2d(pictures, factor) if factor > 1 else pictures
+    return F.adaptive_avg_pool2d(pictures, FACE_PX)
 
 
 def _caption(about: dict[str, Any], rng: np.random.Generator) -> str:
