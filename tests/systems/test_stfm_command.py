@@ -195,3 +195,20 @@ def test_the_command_speaks_and_films(folder: Path, astronaut: Path, tmp_path: P
     ran = CliRunner().invoke(app, [str(w) for w in words])
     assert ran.exit_code == 0, ran.output
     assert out.stat().st_size > 1000
+
+
+def test_sentences_are_spoken_when_they_are_needed(
+    speaking: Stfm, person: Face, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoken: list[str] = []
+    speak = Stfm._speak
+
+    def watched(self: Stfm, *given: Any) -> Any:
+        spoken.append(given[2].text)
+        return speak(self, *given)
+
+    monkeypatch.setattr(Stfm, "_speak", watched)
+    chunks = iter(speaking(**asked(person, text="The harbour lies quiet. " * 12)))
+    next(chunks)
+    assert 1 <= len(spoken) <= 4
+    chunks.close()  # type: ignore[attr-defined]
