@@ -139,7 +139,8 @@ class S2tf(Talker[S2tfOptions]):
         the portrait or in what gives the pose.
         """
         if request.portrait is None:
-            check_voice(opening, "The speech")
+            if request.speech is not None:
+                check_voice(opening)
             with clock("listen"):
                 f_id = self.who_is_heard(opening, level, options)
             noise = torch.Generator().manual_seed(request.seed)
