@@ -134,11 +134,12 @@ def read_clips(folder: str, split: str) -> list[Clip]:
         heard = HeardVoice(each.samples)
         if heard.voiced.sum() < 10:
             continue
-        numbers = [(about["age"] - AGE_MIDDLE) / AGE_SCALE, *about["timbre"],
-                   (about["tract"] - 1) / TRACT_SCALE]  # fmt: skip
+        age = (about["age"] - AGE_MIDDLE) / AGE_SCALE
+        tract = (about["tract"] - 1) / TRACT_SCALE
+        numbers = np.array([age, *about["timbre"], tract], np.float32)
         assert len(numbers) == NUMBERS
         female = float(about["sex"] == "female")
-        found.append(Clip(levelled(each.samples), heard, female, np.float32(numbers)))
+        found.append(Clip(levelled(each.samples), heard, female, numbers))
     return found
 
 
@@ -163,9 +164,10 @@ def sample(clip: Clip, start: int, frames: int) -> Sample:
 def disturbed(mel: Float, rng: np.random.Generator) -> Float:
     """A log-mel [T, 80] as another microphone in another room would have it."""
     bands = np.interp(np.arange(80), np.linspace(0, 79, 6), rng.normal(0, 0.09, 6))
-    mel = mel + rng.uniform(-0.12, 0.12) * np.linspace(-1, 1, 80) + bands
+    mel = (mel + rng.uniform(-0.12, 0.12) * np.linspace(-1, 1, 80) + bands).astype(np.float32)
     if rng.random() < 0.4:  # a telephone, a codec
-        mel = mel - rng.uniform(0.3, 1.2) * (np.arange(80) >= int(rng.integers(40, 78)))
+        high = (np.arange(80) >= int(rng.integers(40, 78))).astype(np.float32)
+        mel = mel - rng.uniform(0.3, 1.2) * high
     # Noise of a colour of its own; in a tenth so loud that the pitch alone is left.
     colour = np.interp(np.arange(80), np.linspace(0, 79, 4), rng.normal(0, 0.2, 4))
     floor = rng.uniform(-1.0, 0.0) + colour + 0.6 * (rng.random() < 0.1)
