@@ -70,6 +70,13 @@ class Somebody:
         return self.clip.sample.samples
 
 
+def loaded(place: str) -> S2tf:
+    """The system of a checkpoint."""
+    system = vivavoce.load(place)
+    assert isinstance(system, S2tf)
+    return system
+
+
 def held_out(corpus: Path) -> list[Somebody]:
     """One clip of each person of the validation and test splits that is a sentence, and another."""
     found = []
@@ -291,7 +298,7 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(1)
     names = {"S2TF": asked.checkpoint, "S2TF w/o CL": asked.without}
-    systems = {name: vivavoce.load(place) for name, place in names.items() if place}
+    systems = {name: loaded(place) for name, place in names.items() if place}
     crowd = held_out(asked.corpus)[: asked.people]
     if asked.sheet is not None:
         sheet(systems["S2TF"], crowd, asked.sheet)

@@ -187,6 +187,13 @@ def test_each_block_is_modulated_by_its_own_perceptron_of_the_whole_feature() ->
             assert (slope != 0).all()
 
 
+def test_biases_of_every_place_are_an_addition_of_tiny() -> None:
+    with torch.device("meta"):
+        for preset, side in (("paper", 1), ("tiny", 128)):
+            net = S2tfNet(PRESETS[preset])
+            assert net.generator.blocks[-1].bias_one.shape[1:] == (side, side)
+
+
 def test_05_info_nce_at_its_two_ends() -> None:
     for count in (3, 8):
         same = torch.ones(count, 4)

@@ -74,7 +74,7 @@ STAGES = {
               window=17, curriculum={0: {"stride": 4}}),
         Stage("3a", _small(L_REC), 150, 8, _two(HAND_OVER, 1e-3, 5e-4, _FAST),
               window=13, curriculum={0: {"stride": 4}}),
-        Stage("3b", _small(EQ_4_9), 450, 8, _two(ALL, 7e-4, 5e-4, _FAST),
+        Stage("3b", _small(EQ_4_9), 450, 8, _two(ALL, 4e-3, 5e-4, _FAST),
               window=13, curriculum={0: {"stride": 4}}),
     ),
 }  # fmt: skip

@@ -115,7 +115,8 @@ class S2tf(Talker[S2tfOptions]):
         side = request.size or self.net.settings.size
         chunks = self._chunks(person, pieces, level, side, clock)
         return Clip(
-            one_threaded(chunks), (side, side), made_by, said.seconds, clock, {**said.words, **words}
+            one_threaded(chunks), (side, side), made_by, said.seconds, clock,
+            {**said.words, **words},
         )  # fmt: skip
 
     def make_face(self, request: Request, options: S2tfOptions, clock: Clock) -> Still:
@@ -139,7 +140,8 @@ class S2tf(Talker[S2tfOptions]):
         the portrait or in what gives the pose.
         """
         if request.portrait is None:
-            check_voice(opening, "The speech")
+            if request.speech is not None:
+                check_voice(opening)
             with clock("listen"):
                 f_id = self.who_is_heard(opening, level, options)
             noise = torch.Generator().manual_seed(request.seed)
