@@ -99,11 +99,12 @@ class Alive:
         face = np.clip(rows[:, : len(ARKIT)], 0, 1)
         held = rows[:, len(ARKIT) :]
         pose = np.zeros((len(rows), 6), np.float32)
-        pose[:, :3] = held[:, :3]
         if not self._still:
-            pose[:, :5] += head[:, :5]
+            pose[:, :5] = head[:, :5]
             pose[:, 1] += self._lively * nods
-        gaze = self._gaze.push(pose[:, :2] - held[:, :2]) + held[:, 3:5]
+        gaze = self._gaze.push(pose[:, :2]) + held[:, 3:5]  # the eyes do not undo a turn asked for
+        if not self._still:
+            pose[:, :3] += held[:, :3]
         lids = face[:, [ARKIT_INDEX["eyeBlinkLeft"], ARKIT_INDEX["eyeBlinkRight"]]].copy()
         show_eyes(face, blinks, gaze.astype(np.float32))
         for side, name in enumerate(("Left", "Right")):
@@ -114,11 +115,11 @@ class Alive:
 
 
 def moving(
-    net: AviNet, style: Tensor, cues: Iterable[Cues], alive: Alive
+    net: AviNet, style: Tensor, held: Float, cues: Iterable[Cues], alive: Alive
 ) -> Iterator[Motion]:  # fmt: skip
-    """Motion of a whole clip, in pieces."""
+    """Motion of a whole clip, in pieces, with what is `held` [57] through it."""
     blocks = Blocks(net, style)
     for piece in cues:
-        yield from alive.push(blocks.push(stack_cues(piece)), piece.prosody)
+        yield from alive.push(blocks.push(stack_cues(piece)) + held, piece.prosody)
     nothing = np.zeros((0, SAID["listener"]), np.float32)
-    yield from alive.finish(blocks.push(nothing, last=True))
+    yield from alive.finish(blocks.push(nothing, last=True) + held)

@@ -21,7 +21,14 @@ from vivavoce.listen.sounds import CLASSES
 from vivavoce.move.style_prior import Sampler, StylePath
 from vivavoce.systems.avi_talking.instruct import Instructor, embeddings
 from vivavoce.systems.avi_talking.net import AviNet
-from vivavoce.types import ARKIT, Float
+from vivavoce.types import ARKIT, ARKIT_INDEX, EMOTIONS, Float
+
+LIDS = [ARKIT_INDEX["eyeBlinkLeft"], ARKIT_INDEX["eyeBlinkRight"]]
+"""Columns of the lids in motion."""
+LEAST_LIDS = 0.15
+"""Reading of closed lids under which nothing is asked of them."""
+TURNED = 3.0
+"""Factor on angles in what the text encoder reads, see `train.avi_talking.looks`."""
 
 Way = Literal["diffusion", "direct", "heard"]
 """Way from what is asked to a style: "diffusion" draws it (P1 to P3), "direct" takes the aligned
@@ -35,6 +42,10 @@ class Chosen:
 
     style: Tensor
     """Unit style [1, D]."""
+    held: Float = field(default_factory=lambda: np.zeros(len(ARKIT) + 5, np.float32))
+    """What is added to every frame of the motion [57]: lids, turn of the head and gaze that the
+    instruction asks for. The thesis keeps them still, and the style does not hold them; they are
+    read off the instruction's embedding."""
     words: Mapping[str, str] = field(default_factory=dict)
     """For `Clip.words`: the instruction, what was understood of it, what the face shows."""
 
@@ -80,7 +91,16 @@ class Stylist:
             words["not understood"] = ", ".join(read.unknown)
         if read.refused:
             words["left out"] = ", ".join(read.refused)
-        return self._told(style, words)
+        return self._told(style, words, self.held(embedding))
+
+    @torch.no_grad()
+    def held(self, embedding: Tensor) -> Float:
+        """Lids, turn of the head and gaze [57] that an embedding [1, L] asks for; the rest is 0."""
+        read = self.net.words.reads(embedding)[0, len(EMOTIONS) + 1 :].cpu().numpy()
+        row = np.zeros(len(ARKIT) + 5, np.float32)
+        row[LIDS] = np.where(read[LIDS] > LEAST_LIDS, read[LIDS].clip(0, 1), 0)
+        row[len(ARKIT) :] = read[len(ARKIT) :] / TURNED
+        return row
 
     @torch.no_grad()
     def embedding(self, text: str) -> Tensor:
@@ -116,8 +136,12 @@ class Stylist:
         noise = torch.randn(1, self.net.settings.style, generator=draw).to(self.net.device)
         return path.sample(embedding, noise, steps, sampler, guidance, draw)
 
-    def _told(self, style: Tensor, words: Mapping[str, str]) -> Chosen:
-        return Chosen(style, dict(words) | {"shown": in_words(self.effect(style))})
+    def _told(
+        self, style: Tensor, words: Mapping[str, str], held: Float | None = None
+    ) -> Chosen:  # fmt: skip
+        added = np.zeros(len(ARKIT) + 5, np.float32) if held is None else held
+        shown = in_words(self.effect(style) + added)
+        return Chosen(style, added, dict(words) | {"shown": shown})
 
     @torch.no_grad()
     def effect(self, style: Tensor) -> Float:

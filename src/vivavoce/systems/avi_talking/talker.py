@@ -176,7 +176,7 @@ class AviTalking(Talker[AviOptions]):
     ) -> Iterator[Motion]:  # fmt: skip
         rng = np.random.default_rng(request.seed)
         alive = Alive(*self._head, rng, request.still, request.lively)
-        return clock.watch("move", moving(self.net, chosen.style, cues, alive))
+        return clock.watch("move", moving(self.net, chosen.style, chosen.held, cues, alive))
 
     def _chunks(
         self, renderer: Renderer, chosen: Chosen, said: Iterable[Speech], request: Request,
