@@ -12,7 +12,6 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from vivavoce.look.face478 import load
 from vivavoce.render.mesh import FAR, rasterise
 from vivavoce.types import Bytes, Float
 
@@ -43,10 +42,10 @@ AMBIENT = 0.35
 """Share of the light that reaches every side."""
 
 
-def shaded(landmarks: Float, size: int) -> Bytes:
-    """Picture [size, size, 3] RGB of points [478, 3] in its px (x right, y down, z away); black
-    where no face is."""
-    points, triangles = _seen(landmarks), load().triangles
+def shaded(landmarks: Float, triangles: NDArray[np.int32], size: int) -> Bytes:
+    """Picture [size, size, 3] RGB of points [478, 3] in its px (x right, y down, z away), joined by
+    face478's triangles [F, 3]; black where no face is."""
+    points = _seen(landmarks)
     colours = _skin() * _light(points, triangles)[:, None]
     image, depth = rasterise(points, triangles, colours, size, size)
     # What lies in the holes of the mesh is drawn behind its rims, lowest first.

@@ -35,8 +35,8 @@ class Mesh:
 
 def mesh_of(face: FaceSpace, points: Float, size: int) -> Mesh:
     """The mesh with these vertices [V, 3] px of a picture of `size` px."""
-    drawn = shaded(points, size) if face.landmarks else shaded_surface(points, face.triangles, size)
-    return Mesh(points, drawn, points[list(face.framing)])
+    draw = shaded if face.landmarks else shaded_surface
+    return Mesh(points, draw(points, face.triangles, size), points[list(face.framing)])
 
 
 def placed(face: FaceSpace, shape: Float, expression: Float, pose: Float, size: int) -> Float:

@@ -23,6 +23,7 @@ from torch import Tensor
 from vivavoce.data.corpus.captions import caption
 from vivavoce.data.shards import open_set
 from vivavoce.errors import RequestError
+from vivavoce.look import face478
 from vivavoce.look.boxes import mouth_box
 from vivavoce.measure.judges.corpus import FaceJudge
 from vivavoce.measure.judges.networks import Face
@@ -218,7 +219,8 @@ def picture_sample(clip: Clip, frame: int, size: int, rng: np.random.Generator) 
     sight = Sight.of(clip, frame, size, CROP)
     points = sight.points([frame])
     show_mesh = rng.random() < MESHES
-    picture = shaded(points[0], size) if show_mesh else sight.pictures([frame])[0]
+    mesh = face478.load().triangles
+    picture = shaded(points[0], mesh, size) if show_mesh else sight.pictures([frame])[0]
     inside = np.zeros((1, size, size), np.float32)
     for box in (mouth_box(points)[0], _eyes(points[0])):
         left, top, right, bottom = (int(v) for v in np.round(box).clip(0, size))
