@@ -18,6 +18,7 @@ from lightning_fabric.strategies import SingleDeviceStrategy
 from torch import Tensor, nn
 
 from fake_device import FAR, FakeGpu
+from vivavoce.nn.latent import TINY as LATENT
 from vivavoce.speak.matcha import PRESETS
 from vivavoce.systems.stage import Optimiser, Sample, Stage, Trainable, Turn
 from vivavoce.train import make, names, trainable_of
@@ -65,7 +66,8 @@ NARROW = {
         "gpt.latents=2", "gpt.perceiver_depth=1", "gpt.perceiver_heads=2", "gpt.perceiver_head=8",
         "gpt.speaker=16", "gpt.told=80", f"guide={PRESETS['tiny'].model_dump_json()}",
         "codec.mels=82", "codec.width=8", "codec.blocks=1", "codec.dim=3", "codec.levels=[3, 3, 3]",
-        "codec.ids=27", "latent.latent_channels=8", "hallo.latents=8", "hallo.channels=[8, 16]",
+        "codec.ids=27", f"latent.latent_channels={LATENT.latent_channels}",
+        f"hallo.latents={LATENT.latent_channels}", "hallo.channels=[8, 16]",
         "hallo.groups=4", "hallo.heads=2", "hallo.context=16", "hallo.layers=1",
         "hallo.audio_layers=1", "hallo.audio_width=16", "hallo.audio_hidden=8",
         "hallo.audio_tokens=2", "hallo.face=40", "hallo.locator=[4, 4, 4, 8]",

@@ -146,9 +146,10 @@ PRESETS = {
         ),
         latent=LATENT_TINY,
         hallo=HalloSettings(
-            latents=LATENT_TINY.latent_channels, channels=LATENT_TINY.unet_channels, groups=16,
-            heads=4, context=LATENT_TINY.text_width, layers=1, audio_layers=1, audio_width=128,
-            audio_hidden=96, audio_tokens=8, face=40, locator=(8, 16, 24, 32),
+            latents=LATENT_TINY.latent_channels, channels=LATENT_TINY.unet_channels,
+            groups=LATENT_TINY.groups, heads=LATENT_TINY.heads, layers=LATENT_TINY.unet_layers,
+            context=LATENT_TINY.text_width, audio_layers=1, audio_width=128, audio_hidden=96,
+            audio_tokens=8, face=40, locator=(8, 16, 24, 32),
         ),
         piece=72,
     ),

@@ -111,8 +111,9 @@ class JointTraining(Trainable):
     def losses(self, stage: Stage, batch: Sample, turn: Turn) -> dict[str, Tensor]:
         """L_video, L_audio, L_v and the codes' cross-entropy, those that the stage weighs."""
         s = self.settings
-        side = s.size // 2 ** (len(s.latent.vae_channels) - 1)
-        noise = turn.normal(s.latent.latent_channels, s.frames, side, side)
+        assert self.base is not None
+        channels, *side = self.base.latent_shape
+        noise = turn.normal(channels, s.frames, *side)
         times = (turn.uniform() * TRAINED_STEPS).long()
         orders, chances = turn.uniform(s.frames), turn.uniform()
         found: dict[str, list[Tensor]] = {name: [] for name in stage.losses}
