@@ -361,7 +361,7 @@ def test_19_the_first_frame_is_not_blended(
 
 def test_20_as_many_frames_as_the_sound_is_long(talker: ImagineId) -> None:
     samples = voice(0.7)
-    clip = talker(speech=Speech(samples), still=True, **QUICK)
+    clip = talker(speech=Speech(samples), **QUICK)
     chunks = list(clip)
     heard = np.concatenate([c.samples for c in chunks])
     assert sum(len(c.frames) for c in chunks) == math.ceil(25 * 0.7)

@@ -32,10 +32,10 @@ class Driven:
     """ARKit coefficients [T, 52], of which those of lids and gaze are used."""
 
 
-def drawn(speech: Speech, frames: int, seed: int, still: bool, lively: float) -> Driven:
+def drawn(speech: Speech, frames: int, seed: int) -> Driven:
     """Pose and eyes [T] as the system portrait draws them for what is heard."""
     cues = (cue for cue, _ in Listener()(iter([speech])))
-    moves = list(_mover()(cues, np.random.default_rng(seed), still=still, lively=lively))
+    moves = list(_mover()(cues, np.random.default_rng(seed)))
     pose = np.concatenate([m.pose for m in moves])
     eyes = np.concatenate([m.expression for m in moves])
     return _as_long(Driven(pose, eyes), frames)

@@ -87,7 +87,7 @@ class ImagineId(Talker[ImagineOptions]):
 
     name = "imagine-id"
     needs = (frozenset({"text", "speech"}),)
-    takes = frozenset({"voice", "rate", "prompt", "pose", "still", "lively"})
+    takes = frozenset({"voice", "rate", "prompt", "pose"})
     gives = frozenset({"pictures", "face"})
     options_type = ImagineOptions
 
@@ -178,10 +178,8 @@ class ImagineId(Talker[ImagineOptions]):
 
     def _driven(self, heard: Speech, frames: int, request: Request) -> driving.Driven:
         if request.pose is not None:
-            found = driving.taken(request.pose, frames)
-        else:
-            found = driving.drawn(heard, frames, request.seed, request.still, request.lively)
-        return replace(found, pose=np.zeros_like(found.pose)) if request.still else found
+            return driving.taken(request.pose, frames)
+        return driving.drawn(heard, frames, request.seed)
 
     def _factors_of(self, file: str) -> Factors | None:
         return factors(self.net, _whole(read_speech(file)).samples) if file else None

@@ -257,7 +257,10 @@ class ImagineTraining(Trainable):
     def config(self) -> dict[str, Any]:
         """The settings, and the defaults of options that suit a small network."""
         settings = {"settings": self.settings.model_dump(mode="json")}
-        quick = {"steps": 8, "guidance": 2.0, "coherent_guidance": 1.0}
+        quick = {
+            "steps": 4, "guidance": 1.5, "coherent_guidance": 1.0,
+            "without": ["adjacent"],  # its own frames, fed back, add up its errors (O20)
+        }  # fmt: skip
         return settings | ({"options": quick} if self.settings.base == "small" else {})
 
     def files(self, stage: Stage) -> Files:
