@@ -138,7 +138,8 @@ class S2tfTraining(Trainable):
             if stage.name not in FROM_FACES or run.resumed:
                 raise RequestError(
                     f"The centroids W know {len(rows)} people and {run.data} has "
-                    f"{len(self.people)}: stage {stage.name} goes on with the set of stage 1."
+                    f"{len(self.people)}: stage {stage.name} goes on with the set of stage 1. "
+                    f"Where --from brings its weights, say --set model.people={len(self.people)}."
                 )
             self._room_for(len(self.people), run.seed)
 
