@@ -72,8 +72,8 @@ class Instructing(Trainable):
             # It begins with what reads instructions already, as the paper's with BERT.
             self.net.text.load_state_dict(self.net.words.bert.state_dict())
         if own:
-            heard = torch.cat(self._some_voices(stage, run))
-            self.net.qformer.fit(self.net.features(heard[None])[0])
+            rows = torch.cat(self._some_voices(stage, run))
+            self.net.qformer.fit(self.net.features(rows[None])[0])
 
     def _some_voices(self, stage: Stage, run: Run) -> list[Tensor]:
         """Rows [T, F] of voices as they are learnt from, to fit scales on."""
