@@ -41,8 +41,11 @@ def seen_by(judge: FaceJudge, pictures: list[Bytes]) -> list[dict[str, Any] | No
     """Features, embedding, age and sex of each picture; None where no face is found."""
     found: list[dict[str, Any] | None] = []
     for picture in pictures:
-        large = cv2.resize(picture, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_CUBIC)
-        faces = find_faces(np.asarray(large, np.uint8))
+        large = np.asarray(
+            cv2.resize(picture, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_CUBIC),
+            np.uint8,
+        )
+        faces = find_faces(large)
         if not faces:
             found.append(None)
             continue
@@ -97,7 +100,7 @@ class Claims:
             row("- of another person's voice", [cosine(shapes[i - 1], true[i]) for i in pairs]),
         ]
         for through in ("content", "emotion"):
-            found = [expression(self.net.pad, h, through) for h in self.heard]  # type: ignore[arg-type]
+            found = [expression(self.net.pad, h, through) for h in self.heard]
             lines.append(row(f"lip gap through {through}, correlation with the truth",
                              [self._lips(i, f) for i, f in enumerate(found)]))  # fmt: skip
             lines.append(row(f"expression through {through}, mean absolute error",
@@ -147,7 +150,7 @@ class Claims:
         at rest, and five frames while they speak; nothing is picked."""
         tiles = []
         for i in range(min(8, len(self.clips))):
-            true, still = self.clips[i].sample.frames[0], self._face(self.heard[i], i)  # type: ignore[index]
+            true, still = self.clips[i].sample.frames[0], self._face(self.heard[i], i)
             frames = self._frames(i, tuple(self.options.without))
             some = [frames[k] for k in np.linspace(2, len(frames) - 1, 5).astype(int)]
             tiles.append(np.hstack([true, still, *some]))
@@ -158,11 +161,11 @@ class Claims:
         """Table 1: sex, age and FID of the faces that are imagined for voices."""
         made = [self._face(h, seed) for seed, h in enumerate(self.heard)]
         seen = seen_by(self.judge, made)
-        true = seen_by(self.judge, [clip.sample.frames[0] for clip in self.clips])  # type: ignore[index]
+        true = seen_by(self.judge, [clip.sample.frames[0] for clip in self.clips])
         about = [c.sample.about["attributes"] for c in self.clips]
         ok = [i for i, s in enumerate(seen) if s is not None]
-        sexes = [float((seen[i]["female"] > 0.5) == (about[i]["sex"] == "female")) for i in ok]  # type: ignore[index]
-        ages = [seen[i]["age"] for i in ok]  # type: ignore[index]
+        sexes = [float((seen[i]["female"] > 0.5) == (about[i]["sex"] == "female")) for i in ok]
+        ages = [seen[i]["age"] for i in ok]
         told = [about[i]["age"] for i in ok]
         both = [np.stack([s["features"] for s in side if s is not None]) for side in (seen, true)]
         return [
