@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vivavoce.errors import RequestError
 from vivavoce.nn.contrast import info_nce
 from vivavoce.nn.weights import SHIPPED, read_weights
 from vivavoce.speak.code_gpt import Voice
@@ -49,10 +50,20 @@ class VoiceTraining(Trainable):
     def begin(self, stage: Stage, run: Run) -> None:
         """Open the shards; take over the vocoder before the first step."""
         self.talks = Talks(run, "train", self.settings)
-        held = next((split for split in ("val", "test") if split in self.talks.splits), None)
-        self.others = None if held is None else Talks(run, held, self.settings)
+        self.others = self._held_out(run)
         if not run.resumed and not run.done:
             take_ttsf(self.voice)
+
+    def _held_out(self, run: Run) -> Talks | None:
+        """Clips that the stage is measured on; None: no split has two clips of a person."""
+        assert self.talks is not None
+        for split in ("val", "test"):
+            if split in self.talks.splits:
+                try:
+                    return Talks(run, split, self.settings)
+                except RequestError:
+                    continue
+        return None
 
     def draw(self, stage: Stage, rng: np.random.Generator) -> Sample:
         """A clip and two samples of its voice."""
