@@ -174,13 +174,15 @@ def _cropped(film: Film) -> Film:
 
 
 def _coded(film: Film, codec: str = "libx264", **options: Any) -> Film:
-    with av.open(io.BytesIO(_written(film, codec, **options))) as file:
+    film_file: Any = av.open(io.BytesIO(_written(film, codec, **options)))
+    with film_file as file:
         return [frame.to_ndarray(format="yuv420p") for frame in file.decode(video=0)]
 
 
 def _written(film: Film, codec: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    with av.open(buffer, "w", format="webm" if "vp" in codec else "mp4") as file:
+    film_file: Any = av.open(buffer, "w", format="webm" if "vp" in codec else "mp4")
+    with film_file as file:
         named = {name.replace("_", "-"): str(value) for name, value in options.items()}
         if "vp" in codec:
             named |= {"deadline": "realtime", "cpu-used": "7"}

@@ -88,7 +88,9 @@ def extras() -> dict[str, set[str]]:
 def test_the_extra_that_is_named_installs_the_module() -> None:
     installs = extras()
     for module, extra in EXTRAS.items():
-        project = {"piper": "piper-tts"}.get(module, module.replace("_", "-"))
+        project = {"c2pa": "c2pa-python", "piper": "piper-tts"}.get(
+            module, module.replace("_", "-")
+        )
         assert project in installs[extra], f"{module} is not in the extra {extra}"
 
 

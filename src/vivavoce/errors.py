@@ -22,7 +22,6 @@ EXTRAS = {
     "pyworld": "data",
     "ray": "cluster",
     "tensorboard": "train",
-    "transformers": "train",
     "webdataset": "data",
 }
 """The extra of vivavoce that installs each module which `pip install vivavoce` alone does not."""
@@ -125,7 +124,8 @@ def needs(module: str, extra: str = "") -> ModuleType:
         return import_module(module)
     except ImportError as error:
         package = module.partition(".")[0]
+        extra = extra or EXTRAS.get(package, "")
+        wanted = f"'vivavoce[{extra}]'" if extra else f"'{package}'"
         raise RequestError(
-            f"This needs {package}, which cannot be imported ({error}). "
-            f"Run: pip install 'vivavoce[{extra or EXTRAS[package]}]'"
+            f"This needs {package}, which cannot be imported ({error}). Run: pip install {wanted}"
         ) from None

@@ -355,9 +355,13 @@ class Chunk:
     25 a second; where a picture's share is no whole number, n is one of the two nearest."""
     fps: int = FPS
     """Pictures a second, one of `RATES`."""
+    alpha: Bytes | None = None
+    """How much of each pixel is seen [T, H, W], 0 (transparent) to 255; None: all is."""
 
     def __post_init__(self) -> None:
         check_shape("Chunk.frames", self.frames, None, None, None, 3)
+        if self.alpha is not None:
+            check_shape("Chunk.alpha", self.alpha, *self.frames.shape[:3])
         check_shape("Chunk.samples", self.samples, None)
         wanted = len(self.frames) * RATE / self.fps
         if abs(len(self.samples) - wanted) >= 1:

@@ -351,3 +351,28 @@ def test_a_face_comes_back_bit_for_bit_without_its_picture(astronaut: Path) -> N
         assert face.box == again.box
     with pytest.raises(NoFace):
         look(np.full((100, 100, 3), 90, np.uint8))
+
+
+def test_people_are_imagined_beside_those_who_speak(home: Path) -> None:
+    said = {"command": "imagine", "text": "Good morning, how are you today?", "size": 64}
+    rows = [
+        row(),
+        {**said, "output": "face.png", "keep": "people/anna"},
+        {**said, "voice": "george", "output": "george.mp4"},
+    ]
+    jobs = listed("jobs.jsonl", *rows)
+    assert run_batch(jobs, Path("out")).made == 3
+    assert Image.open("out/face.png").size == (64, 64)
+    assert Path("out/people/anna/person.json").is_file()
+    assert run_batch(jobs, Path("out")).kept == 3
+    Path("out/people/anna/face.png").unlink()
+    assert run_batch(jobs, Path("out")).made == 1
+
+
+def test_a_background_beside_the_list_counts_with_its_content(home: Path) -> None:
+    Image.new("RGB", (80, 80), (0, 0, 200)).save("blue.png")
+    jobs = listed("jobs.jsonl", row(background="blue.png"), row(background="none"))
+    works = plan(read_rows(jobs), home, home / "out")
+    assert works[0].recipe is not None
+    assert "background" in works[0].recipe["inputs"]
+    assert "no transparency" in str(works[1].flaw)

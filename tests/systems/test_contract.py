@@ -100,7 +100,7 @@ def needed(system: Talker, person: Face, text: str = SHORT) -> dict[str, Any]:
     """The least that makes a clip with this system."""
     at_hand = {
         "portrait": person, "text": text, "speech": Speech(said(text)),
-        "voice_sample": Speech(said(text)), "instruction": "She smiles.", "pose": person,
+        "voice_sample": Speech(said(LINE)), "instruction": "She smiles.", "pose": person,
     }  # fmt: skip
     chosen = [next(name for name in at_hand if name in choice) for choice in system.needs]
     return {name: at_hand[name] for name in chosen}
@@ -153,7 +153,7 @@ def test_what_is_not_taken_is_refused(system: Talker, person: Face) -> None:
         "portrait": person, "text": "x", "speech": Speech(np.zeros(RATE, np.float32)),
         "voice": "en-gb", "voice_sample": Speech(np.zeros(RATE, np.float32)),
         "instruction": "smile", "prompt": "glasses", "pose": person, "emotion": "happy",
-        "rate": 1.5, "still": True, "fps": 30, "lively": 0.5,
+        "rate": 1.5, "still": True, "fps": 30, "lively": 0.5, "background": "white",
     }  # fmt: skip
     assert given.keys() == set(INPUTS)
     for name in set(INPUTS) - system.inputs():

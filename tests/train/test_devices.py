@@ -18,6 +18,8 @@ from lightning_fabric.strategies import SingleDeviceStrategy
 from torch import Tensor, nn
 
 from fake_device import FAR, FakeGpu
+from vivavoce.nn.latent import TINY as LATENT
+from vivavoce.speak.matcha import PRESETS
 from vivavoce.systems.stage import Optimiser, Sample, Stage, Trainable, Turn
 from vivavoce.train import make, names, trainable_of
 from vivavoce.train.engine.checkpoint import State
@@ -26,6 +28,16 @@ from vivavoce.train.engine.loop import Trainer
 from vivavoce.train.engine.settings import apply
 
 NARROW = {
+    "imagine-id": (
+        "face=face478", "base=small", "width=16", "layers=1", "heads=2", "tia_width=16",
+        "adapter=[64, 96, 128]", "adapter_blocks=1", "expert_width=16", "per_clip=1",
+    ),
+    "s2tf": (
+        "start=2", "channels=[16, 16, 16, 12, 8, 8]", "hidden=16", "content=12",
+        "face_layers=[1, 1, 1, 1]", "face_width=4", "face_groups=2",
+        "frame_channels=[8, 8, 8, 8, 8, 8, 8]", "voice_layers=[1, 1, 1, 1]",
+        "voice_filters=[4, 4, 8, 8]", "learning.perceptual=corpus", "learning.critic=4",
+    ),
     "sdm": (
         "size=64", "width=16", "layers=1", "renderer=[8, 8, 8, 8]", "perceptual=corpus",
     ),
@@ -46,6 +58,19 @@ NARROW = {
         "speech.decoder_width=16", "speech.decoder_middle=1", "vocoder.channels=16",
         "vocoder.critic_width=4", "learning.perceptual=corpus", "learning.identity=corpus",
         "learning.sync=corpus",
+    ),
+    "stfm": (
+        "size=128", "image_side=128", "width=16", "heads=2", "hearing=small", "voicing=mel",
+        "mel_width=8", "frames=3", "gpt.width=16", "gpt.layers=1", "gpt.heads=2", "gpt.text_ids=53",
+        "gpt.text_start=-1", "gpt.text_stop=-1", "gpt.audio_ids=29", "gpt.start=27", "gpt.stop=28",
+        "gpt.latents=2", "gpt.perceiver_depth=1", "gpt.perceiver_heads=2", "gpt.perceiver_head=8",
+        "gpt.speaker=16", "gpt.told=80", f"guide={PRESETS['tiny'].model_dump_json()}",
+        "codec.mels=82", "codec.width=8", "codec.blocks=1", "codec.dim=3", "codec.levels=[3, 3, 3]",
+        "codec.ids=27", f"latent.latent_channels={LATENT.latent_channels}",
+        f"hallo.latents={LATENT.latent_channels}", "hallo.channels=[8, 16]",
+        "hallo.groups=4", "hallo.heads=2", "hallo.context=16", "hallo.layers=1",
+        "hallo.audio_layers=1", "hallo.audio_width=16", "hallo.audio_hidden=8",
+        "hallo.audio_tokens=2", "hallo.face=40", "hallo.locator=[4, 4, 4, 8]",
     ),
 }  # fmt: skip
 """System → settings that make both of its presets small, without changing what they do."""

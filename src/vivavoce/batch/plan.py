@@ -21,9 +21,10 @@ from vivavoce.media.files import existing
 from vivavoce.media.read import check_whole, probe_speech, read_picture
 from vivavoce.media.signature import check_signed
 from vivavoce.media.still import kept_face
-from vivavoce.media.write import check_kind
+from vivavoce.media.write import check_kind, check_see_through
 from vivavoce.speak.voices import AUTO, find_voice
 from vivavoce.systems import located
+from vivavoce.systems.portrait.dub import is_film
 from vivavoce.systems.talker import About
 from vivavoce.types import Voice
 
@@ -162,6 +163,8 @@ def _check_request(work: Work, job: Job) -> None:
     asked = job.asked(work.beside)
     options = About.read(checkpoint).options
     request, _ = talker.check("face" if job.is_face else "pictures", asked, options)
+    if request.background is not None and request.background.picture is None:
+        check_see_through(work.output.suffix.lower())
     if request.text is not None and "voice" in talker.inputs():
         _voice(str(request.voice or AUTO)).speak(request.text, request.emotion, request.rate)
 
@@ -227,6 +230,8 @@ def _recipe(work: Work, job: Job, hashed: _Hashes) -> dict[str, Any]:
     files["portrait"] = work.picture
     if job.voice is not None and job.voice.lower().endswith(".onnx"):
         files["voice"] = work.beside / job.voice
+    if (behind := Path(job.behind(work.beside) or "")).is_file():
+        files["background"] = behind
     inputs = {column: hashed(path) for column, path in files.items() if path is not None}
     recipe: dict[str, Any] = {
         "vivavoce": vivavoce.__version__, "options": options | {"kind": work.output.suffix},
@@ -260,6 +265,8 @@ def _looked_at(works: list[Work], workers: int | str, on_check: OnCheck | None) 
 def _to_see(work: Work) -> tuple[Path, int | None] | None:
     """The picture and the number of the face that a row wants searched; None: none."""
     if work.flaw is not None or work.recipe is None or work.done or work.picture is None:
+        return None
+    if is_film(work.picture):
         return None
     assert work.job is not None
     return work.picture, work.job.face

@@ -30,7 +30,7 @@ FILES = ("portrait", "text_file", "speech", "voice_sample", "pose")
 
 ABOUT_FILES = ("output", "keep", "sound", "mark", "sign", "strict")
 """Columns about reading and writing, which a `Talker` is not asked."""
-SPEAK_ONLY = ("portrait", "voice_sample", "instruction", "face")
+SPEAK_ONLY = ("portrait", "voice_sample", "instruction", "face", "background")
 IMAGINE_ONLY = ("prompt", "render", "keep")
 
 
@@ -71,6 +71,7 @@ class Job(BaseModel):
     still: bool = False
     lively: float = 1.0
     face: int | None = None
+    background: str | None = None
     sound: str = "recording"
     render: str | None = None
     """Who draws an imagined person, as --render of `vivavoce imagine`."""
@@ -108,6 +109,11 @@ class Job(BaseModel):
             if getattr(self, name) != type(self).model_fields[name].default:
                 raise RequestError(f"The command {self.command} has no {name}.")
 
+    def behind(self, beside: Path) -> str | None:
+        """The background: none, a colour, or the path of a picture."""
+        file = beside / (self.background or "")
+        return str(file) if file.is_file() else self.background
+
     def signer(self, beside: Path) -> str | None:
         """Who signs the clip: "local", or the path of a PEM file."""
         return self.sign if self.sign in (None, LOCAL) else str(beside / str(self.sign))
@@ -128,7 +134,16 @@ class Job(BaseModel):
             voice = str(beside / voice)
         size = None if self.size == "full" else self.size
         drawn = {} if plain.pop("render") in (None, DRAWN) else {"render": self.render}
-        return {**plain, **files, "text": words, "voice": voice, "size": size, **drawn, **self.set}
+        return {
+            **plain,
+            **files,
+            "text": words,
+            "voice": voice,
+            "size": size,
+            "background": self.behind(beside),
+            **drawn,
+            **self.set,
+        }
 
 
 @dataclass(frozen=True)

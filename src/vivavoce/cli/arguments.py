@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,17 +11,29 @@ import typer
 from vivavoce.errors import RequestError
 
 if TYPE_CHECKING:
+    from vivavoce.media.files import PathLike
     from vivavoce.systems.talker import Talker
+
+PIPE = "-"
+"""What stands for standard input and output instead of a path."""
 
 Portrait = Annotated[Path, typer.Argument(help="A picture of a person, any common format.")]
 PortraitIfAny = Annotated[
     Path | None,
-    typer.Argument(help="A picture of a person, for systems that need one."),
+    typer.Argument(
+        help="A picture of a person, for systems that need one; or a talking video, whose lips are "
+        "made anew."
+    ),
 ]
-Text = Annotated[str | None, typer.Option(help="What to say.")]
-TextFile = Annotated[Path | None, typer.Option(help="A file with what to say; any length.")]
+Text = Annotated[str | None, typer.Option(help="What to say; - reads it from standard input.")]
+TextFile = Annotated[
+    Path | None, typer.Option(help="A file with what to say, any length; - is standard input.")
+]
 SpeechFile = Annotated[
-    Path | None, typer.Option("--speech", help="A recording to follow: any sound or video file.")
+    Path | None,
+    typer.Option(
+        "--speech", help="A recording to follow: any sound or video file; - is standard input."
+    ),
 ]
 VoiceName = Annotated[
     str | None,
@@ -67,6 +80,14 @@ Strict = Annotated[
         help="Refuse a recording that is damaged, cut short or silent, instead of a warning.",
     ),
 ]
+Behind = Annotated[
+    str | None,
+    typer.Option(
+        "--background",
+        help="What is behind the person: none (transparent: .webm, .mov, .png), a colour (#00ff00, "
+        "white), or a picture.",
+    ),
+]
 Sign = Annotated[
     str | None,
     typer.Option(
@@ -108,16 +129,34 @@ def load(system: str, device: str) -> Talker:
     return vivavoce.load(system, device)
 
 
-def check_whole(*recordings: Path | None) -> None:
+def recording(path: Path | None, *texts: str | Path | None) -> PathLike | None:
+    """The recording that --speech names; what comes through a pipe, or through standard input
+    ("-"), is taken whole first.
+
+    Raises: RequestError: a text of `texts` is to come from there, too. BadMedia: nothing came.
+    """
+    from vivavoce.media.held import HeldFile
+
+    if path is None or not (str(path) == PIPE or path.is_fifo()):
+        return path
+    if str(path) != PIPE:
+        with path.open("rb") as pipe:
+            return HeldFile(pipe, str(path))
+    if PIPE in map(str, texts):
+        raise RequestError("Text and recording cannot both come from standard input.")
+    return HeldFile(sys.stdin.buffer, "The recording from standard input")
+
+
+def check_whole(*recordings: PathLike | None) -> None:
     """Read the recordings once, for --strict.
 
     Raises: BadMedia: something in one is missing, wrong or hardly heard.
     """
     from vivavoce.media import read
 
-    for recording in recordings:
-        if recording is not None:
-            read.check_whole(recording)
+    for given in recordings:
+        if given is not None:
+            read.check_whole(given)
 
 
 def pixels(size: str) -> int | None:
@@ -133,14 +172,16 @@ def pixels(size: str) -> int | None:
 
 
 def words(text: str | None, file: Path | None) -> str | None:
-    """The text of --text or --text-file; None if neither was given.
+    """The text of --text or --text-file; None if neither was given. "-" is standard input.
 
     Raises: RequestError: both were.
     """
-    if file is None:
-        return text
-    if text is not None:
+    if file is not None and text is not None:
         raise RequestError("Give --text or --text-file, not both.")
-    from vivavoce.speak.text import read_text_file
+    from vivavoce.speak.text import decoded, read_text_file
 
-    return read_text_file(file)
+    if text == PIPE or str(file) == PIPE:
+        return decoded(sys.stdin.buffer.read(), "What came through standard input")
+    if file is not None and file.is_fifo():
+        return decoded(file.read_bytes(), str(file))
+    return text if file is None else read_text_file(file)

@@ -85,10 +85,11 @@ def imagine(
     name = imagining(system, render)
     if render is not None and name != DRAWN:
         options["render"] = render
+    heard = a.recording(speech, text, text_file)
     if strict:
-        a.check_whole(speech)
+        a.check_whole(heard)
     asked: dict[str, Any] = {
-        "speech": speech, "text": a.words(text, text_file), "voice": voice, "prompt": prompt,
+        "speech": heard, "text": a.words(text, text_file), "voice": voice, "prompt": prompt,
         "pose": pose, "emotion": emotion, "rate": rate, "seed": seed, "size": a.pixels(size),
         **options,
     }  # fmt: skip

@@ -59,6 +59,7 @@ def speak(
     system: a.System = "portrait",
     own: a.Own = None,
     device: a.Device = "cpu",
+    background: a.Behind = None,
     mark: a.Marked = True,
     sign: a.Sign = None,
     strict: a.Strict = False,
@@ -100,15 +101,17 @@ def speak(
         check_signed(sign, output.suffix)
     if not streamed:
         check_video(output, force, fps)
+    heard = a.recording(speech, text, text_file)
     said = a.words(text, text_file)
     if strict:
-        a.check_whole(speech, voice_sample)
+        a.check_whole(heard, voice_sample)
     with seconds_bar("speaking", quiet or as_json) as progress:
         talker = a.load(system, device)
         clip = talker(
-            portrait, said, speech, voice=voice, voice_sample=voice_sample,
+            portrait, said, heard, voice=voice, voice_sample=voice_sample,
             instruction=instruction, pose=pose or motion_from, emotion=emotion, seed=seed,
-            size=side, still=still, lively=lively, face=face, rate=rate, fps=fps, **options,
+            size=side, still=still, lively=lively, face=face, rate=rate, fps=fps,
+            background=background, **options,
         )  # fmt: skip
         target = sys.stdout.buffer if streamed else output
         saved = clip.save(target, force, progress(clip.seconds), sound, marked=mark, sign=sign)
@@ -191,8 +194,9 @@ def motion(
     output = output or Path("motion.csv")
     if address is None:
         check_output(output, force, (*MOTION_SUFFIXES, *SUFFIXES))
+    followed = a.recording(speech, text, text_file)
     if strict:
-        a.check_whole(speech)
+        a.check_whole(followed)
     talker = a.load(system, device)
     made_by, sound = Provenance(talker.about.name, seed), SoundQueue()
     with ExitStack() as stack:
@@ -200,7 +204,7 @@ def motion(
         film = output.suffix.lower() in SUFFIXES and address is None
         heard = Heard(*(each for each in (written_wav, sound.hear if film else None) if each))
         moves = talker.motion(
-            a.words(text, text_file), speech, voice=voice, instruction=instruction,
+            a.words(text, text_file), followed, voice=voice, instruction=instruction,
             emotion=emotion, seed=seed, still=still, lively=lively, rate=rate, fps=fps, heard=heard,
             **parsed(own or ()),
         )  # fmt: skip

@@ -15,13 +15,16 @@ FLOOR = 1e-9
 
 
 @cache
-def mel_filters(fft: int, mels: int = MELS) -> Float:
-    """Triangular filters [fft / 2 + 1, mels] from 0 to 8 kHz, of equal area.
+def mel_filters(
+    fft: int, mels: int = MELS, lowest: float = 0.0, highest: float = RATE / 2, rate: int = RATE
+) -> Float:
+    """Triangular filters [fft / 2 + 1, mels] from `lowest` to `highest` Hz, of equal area, for
+    sound at `rate`.
 
     The scale is Slaney's (Auditory Toolbox, 1998): linear to 1 kHz, then logarithmic.
     """
-    hertz = _to_hertz(np.linspace(0, _to_mel(RATE / 2), mels + 2))
-    bins = np.linspace(0, RATE / 2, fft // 2 + 1)[:, None]
+    hertz = _to_hertz(np.linspace(_to_mel(lowest), _to_mel(highest), mels + 2))
+    bins = np.linspace(0, rate / 2, fft // 2 + 1)[:, None]
     rising = (bins - hertz[:-2]) / np.diff(hertz)[:-1]
     falling = (hertz[2:] - bins) / np.diff(hertz)[1:]
     area = 2 / (hertz[2:] - hertz[:-2])
@@ -30,7 +33,9 @@ def mel_filters(fft: int, mels: int = MELS) -> Float:
 
 
 def _to_mel(hertz: float) -> float:
-    return 15 + 27 * float(np.log(hertz / 1000)) / float(np.log(6.4))  # for 1 kHz and above
+    if hertz < 1000:
+        return 3 * hertz / 200
+    return 15 + 27 * float(np.log(hertz / 1000)) / float(np.log(6.4))
 
 
 def _to_hertz(mel: np.ndarray) -> np.ndarray:

@@ -95,7 +95,7 @@ def fit(landmarks: Float, rounds: int = 4) -> Fit:
     expression = np.zeros((frames, len(ARKIT)), np.float32)
     for _ in range(rounds):
         shape = model.vertices(identity, expression)
-        scale, rotation, shift = _similarity(shape[:, STABLE], seen[:, STABLE])
+        scale, rotation, shift = similarity(shape[:, STABLE], seen[:, STABLE])
         local = np.einsum("tij,tvi->tvj", rotation, (seen - shift[:, None]) / scale[:, None, None])
         rest = local - model.neutral - np.tensordot(expression, model.expression, 1)
         identity = _ridge(model.identity, np.median(rest, 0)[None], RIDGE_IDENTITY, None)[0]
@@ -111,10 +111,10 @@ def fit(landmarks: Float, rounds: int = 4) -> Fit:
 def place(landmarks: Float) -> tuple[Float, Float, Float]:
     """Where the mean face must go to lie on `landmarks` [T, 478, 3] px by its rigid points: scale
     [T] px, rotation [T, 3, 3], shift [T, 3], in the model's axes (`TO_MODEL`)."""
-    return _similarity(load().neutral[list(STABLE)], (landmarks * TO_MODEL)[:, STABLE])
+    return similarity(load().neutral[list(STABLE)], (landmarks * TO_MODEL)[:, STABLE])
 
 
-def _similarity(source: Float, target: Float) -> tuple[Float, Float, Float]:
+def similarity(source: Float, target: Float) -> tuple[Float, Float, Float]:
     """Scale [T], rotation [T, 3, 3], shift [T, 3] that carry source onto target [T, K, 3].
 
     Umeyama, "Least-squares estimation of transformation parameters", PAMI 1991."""

@@ -67,6 +67,8 @@ class Clip:
         chosen and why, the `instruction` that a language model gave the face."""
         self.recording: PathLike | None = None
         """The file that the clip follows; `save` takes its sound as it is. None: there is none."""
+        self.transparent = False
+        """Whether nothing is behind the person: its chunks have an `alpha`."""
 
     def __iter__(self) -> Iterator[Chunk]:
         """Iterate over the chunks of the clip, in order and once.
@@ -127,6 +129,7 @@ class Clip:
             fps=self.fps,
             marked=marked,
             signer=sign,
+            transparent=self.transparent,
         ) as video:
             for chunk in self:
                 video.add(chunk)

@@ -22,9 +22,11 @@ from vivavoce.errors import BadMedia, CannotWrite, OutputRefused
 
 PathLike: TypeAlias = str | os.PathLike[str]
 
-ENDING = tuple(
-    getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)
-)
+ENDING_NAMES = (
+    "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF",
+    "SIGXCPU",
+)  # fmt: skip
+ENDING = tuple(getattr(signal, name) for name in ENDING_NAMES if hasattr(signal, name))
 """Signals that end a program and still let it remove what it has half written."""
 PART = re.compile(r"\..+\.(?P<machine>[0-9a-f]{8})-(?P<process>\d+)\.[0-9a-f]{8}\.part")
 """Name of a file that is being written: whose program on which machine writes it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
@@ -64,6 +64,8 @@ class FilmKind:
     """Settings of the encoder."""
     sound: SoundCodec
     """Its sound."""
+    pixels: str = "yuv420p"
+    """Format of its pictures, as FFmpeg calls it."""
 
 
 KINDS = {
@@ -75,6 +77,16 @@ KINDS = {
     ".webm": FilmKind("webm", {"fflags": "+bitexact"}, "libvpx-vp9", VP9_QUALITY, OPUS),
 }
 """Kinds of files by their suffix."""
+SEE_THROUGH = {
+    ".webm": replace(
+        KINDS[".webm"], quality=VP9_QUALITY | {"auto-alt-ref": "0"}, pixels="yuva420p"
+    ),
+    ".mov": replace(
+        KINDS[".mov"], encoder="prores_ks", quality={"profile": "4444", "vendor": "apl0"},
+        pixels="yuva444p10le",
+    ),
+}  # fmt: skip
+"""Kinds of files that can be transparent: VP9 with alpha, and ProRes 4444."""
 STREAM = FilmKind(
     "mp4",
     {
@@ -111,6 +123,7 @@ class Film:
         file = str(part) if isinstance(part, Path) else _Outward(part)
         self.container: Any = av.open(file, "w", format=kind.container, options=dict(kind.options))
         self.container.metadata.update(provenance.tags())
+        self._pixels = kind.pixels
         self._video = self._picture_track(kind, size, threads)
         even = self._video.width, self._video.height
         self._mark = Mark(provenance.message, even) if marked else None
@@ -122,7 +135,7 @@ class Film:
         context = video.codec_context
         context.thread_count = threads
         video.width, video.height = (side + side % 2 for side in size)
-        video.pix_fmt = "yuv420p"
+        video.pix_fmt = kind.pixels
         context.colorspace = Colorspace.ITU709
         context.color_range = ColorRange.MPEG
         context.color_primaries = ColorPrimaries.BT709
@@ -131,13 +144,17 @@ class Film:
         return video
 
     def add_picture(self, picture: Bytes, number: int) -> None:
-        """Write picture `number` of the clip, RGB uint8 [H, W, 3]."""
-        height, width = picture.shape[:2]
+        """Write picture `number` of the clip, RGB or RGBA uint8 [H, W, C]."""
+        height, width, colours = picture.shape
         if height % 2 or width % 2:
             picture = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-        frame = rgb.reformat(format="yuv420p", **BT709)
-        if self._mark is not None:
+        deep = self._pixels.endswith("10le")
+        if self._mark is not None and deep:
+            picture = np.dstack([self._mark.added(picture[..., :3]), picture[..., 3:]])
+        kept = "rgb24" if colours == 3 else "rgba"
+        rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format=kept)
+        frame = rgb.reformat(format=self._pixels, **BT709)
+        if self._mark is not None and not deep:
             self._mark.add(_luma(frame))
         frame.pts, frame.time_base = number, Fraction(1, self.fps)
         self.container.mux(self._video.encode(frame))

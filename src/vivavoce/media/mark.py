@@ -75,6 +75,12 @@ class Mark:
         field = self._field if picture.ndim == 2 else np.repeat(self._field[..., None], 3, 2)
         cv2.add(picture, field, dst=picture, dtype=cv2.CV_8U)
 
+    def added(self, picture: Bytes) -> Bytes:
+        """A copy of a picture [H, W, 3], with the mark."""
+        copy = np.ascontiguousarray(picture).copy()
+        self.add(copy)
+        return copy
+
 
 def pattern(message: int) -> NDArray[np.int8]:
     """The tile [128, 128] of a message: -1 and 1."""

@@ -9,9 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Protocol
 
+import numpy as np
+
 from vivavoce.errors import CannotWrite, OutputRefused, RequestError, ShapeError
 from vivavoce.media.files import PathLike, beside, check_output, suffix_of, writing
-from vivavoce.media.film import KINDS, STREAM, Film
+from vivavoce.media.film import KINDS, SEE_THROUGH, STREAM, Film
 from vivavoce.media.provenance import Provenance
 from vivavoce.media.signature import check_signed, sign
 from vivavoce.media.stills import FASTEST_GIF, Gif, check_frames, check_pattern, png_files
@@ -58,6 +60,18 @@ def check_kind(path: PathLike, fps: int = FPS) -> str:
     return kind
 
 
+def check_see_through(kind: str) -> None:
+    """Refuse a kind of video (its suffix; "" is a stream) that cannot be transparent.
+
+    Raises: RequestError: it cannot.
+    """
+    if kind not in (*SEE_THROUGH, ".png"):
+        raise RequestError(
+            f"A {kind or 'stream'} has no transparency. Give -o x.webm, x.mov or x%04d.png, or a "
+            "--background that is a colour or a picture."
+        )
+
+
 def check_video(path: PathLike, force: bool = False, fps: int = FPS) -> Path:
     """The file, or the pattern of files, that will be written; call this before any work.
 
@@ -97,14 +111,16 @@ class VideoWriter:
         fps: int = FPS,
         marked: bool = True,
         signer: str | None = None,
+        transparent: bool = False,
     ) -> None:
         """`size`: width and height of the frames that will be added. `threads` of the encoder: 0 as
         many as the machine likes; 1 gives the same bytes whatever its number of cores. `recording`:
         the file whose sound is heard, as `open_track` says, instead of that of the chunks. `fps` of
         the chunks. `marked`: whether the pictures get the mark of `media.mark`; what is written to
         be measured or learnt from does not. `signer`: who signs the file, as `find_signer` says.
+        `transparent`: whether the chunks have an alpha.
 
-        Raises: RequestError: it cannot be signed by that one."""
+        Raises: RequestError: it cannot be signed by that one, or cannot be transparent."""
         self.stream: IO[bytes] | None = None
         if isinstance(path, str | os.PathLike):
             self.target = check_video(path, force, fps)
@@ -120,6 +136,9 @@ class VideoWriter:
         kind = "" if self.stream is not None else suffix_of(self.target, VIDEO_SUFFIXES)
         if signer is not None and "%" in self.target.name:
             raise RequestError("A sequence of pictures is not signed: leave out --sign.")
+        self.transparent = transparent
+        if transparent:
+            check_see_through(kind)
         self._signer = check_signed(signer, kind) if signer is not None else None
         self.frames = 0
         """Frames added so far."""
@@ -160,6 +179,8 @@ class VideoWriter:
     def _encode(self, chunk: Chunk, first_frame: int) -> None:
         with writing(self.target):
             for number, picture in enumerate(chunk.frames, first_frame):
+                if chunk.alpha is not None:
+                    picture = np.dstack([picture, chunk.alpha[number - first_frame]])
                 self._film.add_picture(picture, number)
             self._film.add_sound(chunk.samples, (first_frame + len(chunk.frames)) / self.fps)
 
@@ -202,7 +223,8 @@ class VideoWriter:
         part = self._part = stack.enter_context(beside(self.target, self.force))
         if kind == ".gif":
             return Gif(part, *settings)
-        return Film(part, KINDS[kind], *settings, self.threads, stack, self.recording, self.marked)
+        films = SEE_THROUGH if self.transparent else KINDS
+        return Film(part, films[kind], *settings, self.threads, stack, self.recording, self.marked)
 
     def _finish(self) -> None:
         if not self.frames:

@@ -34,6 +34,16 @@ def info_nce(
     return (loss + F.cross_entropy(cosines.T, own)) / 2 if both else loss
 
 
+def info_nce_against(
+    queries: Tensor, keys: Tensor, negatives: Tensor, temperature: float = 0.07
+) -> Tensor:
+    """InfoNCE of queries [B, S] and their keys [B, S] against negatives of each one's own
+    [B, N, S]."""
+    every = torch.cat([keys[:, None], negatives], 1)
+    cosines = F.cosine_similarity(queries[:, None], every, dim=2) / temperature
+    return F.cross_entropy(cosines, cosines.new_zeros(len(cosines), dtype=torch.long))
+
+
 def arcface(cosines: Tensor, labels: Tensor, margin: float = 0.5, scale: float = 30.0) -> Tensor:
     """ArcFace (Deng et al., CVPR 2019, eq. 3): cross-entropy of scaled cosines to class centroids,
     the own class's angle made larger by `margin` rad.

@@ -11,32 +11,24 @@ from torch import Tensor, nn
 from vivavoce.nn.equalised import GAIN, EqualLinear
 
 
-class Modulated(nn.Module):
-    """A convolution whose input channels are scaled by a style (StyleGAN2, section 2.2).
+class ModulatedConv(nn.Module):
+    """A convolution whose input channels are scaled by a modulation vector (StyleGAN2, sec. 2.2).
 
     Scaling the input and rescaling the output is the same as scaling the weights, and lets a batch
     of styles share one convolution.
     """
 
     def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        kernel: int,
-        style: int,
-        up: bool = False,
-        demodulate: bool = True,
+        self, inputs: int, outputs: int, kernel: int, up: bool = False, demodulate: bool = True
     ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
-        self.modulation = EqualLinear(style, inputs, start=1.0)
         self.up, self.demodulate = up, demodulate
         self._scale = 1 / math.sqrt(inputs * kernel**2)
 
-    def forward(self, x: Tensor, style: Tensor, bias: Tensor | None = None) -> Tensor:
-        """Maps [B, outputs, H, W] (twice as large with `up`) of [B, inputs, H, W], styles [B, D];
-        `bias` [outputs, 1, 1] is added in the same pass over the maps."""
-        s = self.modulation(style)
+    def forward(self, x: Tensor, s: Tensor, bias: Tensor | None = None) -> Tensor:
+        """Maps [B, outputs, H, W] (twice as large with `up`) of [B, inputs, H, W] and modulation
+        vectors `s` [B, inputs]; `bias` [outputs, 1, 1] is added in the same pass over the maps."""
         weight = self.weight * self._scale
         x = x * s[:, :, None, None].to(x.dtype)
         if self.up:
@@ -49,6 +41,26 @@ class Modulated(nn.Module):
         energy = s.square() @ weight.square().sum((2, 3)).T
         gain = (GAIN * (energy + 1e-8).rsqrt())[:, :, None, None].to(x.dtype)
         return x * gain if bias is None else torch.addcmul(bias.to(x.dtype), x, gain)
+
+
+class Modulated(ModulatedConv):
+    """A `ModulatedConv` that makes its modulation vector of a style by a linear layer."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        style: int,
+        up: bool = False,
+        demodulate: bool = True,
+    ) -> None:
+        super().__init__(inputs, outputs, kernel, up, demodulate)
+        self.modulation = EqualLinear(style, inputs, start=1.0)
+
+    def forward(self, x: Tensor, style: Tensor, bias: Tensor | None = None) -> Tensor:
+        """As `ModulatedConv`, of styles [B, D]."""
+        return super().forward(x, self.modulation(style), bias)
 
 
 def _smooth(x: Tensor) -> Tensor:

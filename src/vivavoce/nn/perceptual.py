@@ -197,3 +197,13 @@ def perceptual_distance(maps: Maps, made: Tensor, true: Tensor) -> Tensor:
         wanted = maps(true)
     pairs = zip(maps(made), wanted, strict=True)
     return torch.stack([((a - b).square().mean(1) + 1e-8).sqrt().mean() for a, b in pairs]).mean()
+
+
+def perceptual_l1(maps: Maps, made: Tensor, true: Tensor) -> Tensor:
+    """Distance of feature maps as in S2TF's Eq. 4.5, the mean over layers of
+    |phi_l(true) - phi_l(made)|_1, where the norm is a mean over a map's numbers, so that layers of
+    all sizes count alike."""
+    with torch.no_grad():
+        wanted = maps(true)
+    pairs = zip(maps(made), wanted, strict=True)
+    return torch.stack([(a - b).abs().mean() for a, b in pairs]).mean()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -72,23 +73,31 @@ class Renderer:
         )
         self._spare: deque[tuple[Float, Float]] = deque()
 
+    @cached_property
+    def fine_matte(self) -> Bytes:
+        """How much each pixel of `fine` belongs to the person, 0 to 255."""
+        matte = np.rint(255 * self.scene.matte).astype(np.uint8)
+        fine = cv2.resize(matte, None, fx=FINE, fy=FINE, interpolation=cv2.INTER_LINEAR)
+        return np.asarray(fine, np.uint8)
+
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the frames in pixels."""
         left, top, right, bottom = self.scene.view
         return right - left, bottom - top
 
-    def render(self, motion: Motion) -> Bytes:
-        """The frames [T, H, W, 3] of `motion`, even-sized.
+    def render(self, motion: Motion, alphas: Bytes | None = None) -> Bytes:
+        """The frames [T, H, W, 3] of `motion`, even-sized. `alphas` [T, H, W], if given, is filled
+        with how much of each pixel belongs to the person, 0 to 255.
 
         Raises: RequestError: the motion is not in ARKit coefficients."""
         if motion.space != "arkit52":
             raise RequestError(
                 f"The portrait renderer needs motion in the space 'arkit52', not {motion.space!r}."
             )
-        return self.draw(self.shape.moved(motion), motion.pose, motion.gaze)
+        return self.draw(self.shape.moved(motion), motion.pose, motion.gaze, alphas)
 
-    def draw(self, points: Float, pose: Float, gaze: Float) -> Bytes:
+    def draw(self, points: Float, pose: Float, gaze: Float, alphas: Bytes | None = None) -> Bytes:
         """The frames [T, H, W, 3] of a face whose `points` [T, 478, 3] lie as said in the head's
         frame (`shape`), with head `pose` [T, 6] and `gaze` [T, 2] relative to the picture."""
         vertices = self.rig.deform(points, pose)
@@ -96,20 +105,22 @@ class Renderer:
         frames = np.empty((len(points), bottom - top, right - left, 3), np.uint8)
 
         def some(part: slice) -> None:
-            self._draw(frames[part], vertices[part], points[part], pose[part], gaze[part])
+            shares = None if alphas is None else alphas[part]
+            self._draw(frames[part], vertices[part], points[part], pose[part], gaze[part], shares)
 
         side_by_side(some, [slice(t, t + TOGETHER) for t in range(0, len(points), TOGETHER)])
         return frames
 
     def _draw(
-        self, frames: Bytes, vertices: Float, points: Float, pose: Float, gaze: Float
-    ) -> None:
+        self, frames: Bytes, vertices: Float, points: Float, pose: Float, gaze: Float,
+        alphas: Bytes | None = None,
+    ) -> None:  # fmt: skip
         """Fill `frames` [T, H, W, 3]; all arguments are as in `draw`, of the same T frames."""
         windows = []
         for t, frame in enumerate(frames):
             frame[:] = self.scene.still
             window = self._window(frame)
-            self._warp(window, vertices[t])
+            self._warp(window, vertices[t], None if alphas is None else alphas[t])
             for eye in self.eyes:
                 eye.paint(window, vertices[t], pose[t], gaze[t], self.origin)
             self.mouth.paint(window, self.scene, vertices[t], points[t], pose[t], self.origin)
@@ -117,8 +128,9 @@ class Renderer:
         if self.repair is not None:
             self.repair.correct(windows, vertices[:, :478, :2] - self.origin)
 
-    def _warp(self, window: Bytes, vertices: Float) -> None:
-        """Draw into `window` [h, w, 3] the sheet with its `vertices` [V, 3] at their new places.
+    def _warp(self, window: Bytes, vertices: Float, alpha: Bytes | None = None) -> None:
+        """Draw into `window` [h, w, 3] the sheet with its `vertices` [V, 3] at their new places,
+        and into `alpha` [H, W] of the whole frame how much of it is the person.
 
         Where nothing moves the picture's values come through unchanged."""
         try:  # another thread may take the last one meanwhile
@@ -131,6 +143,10 @@ class Renderer:
         draw(at, self.rig.triangles, self.places, flow, depth)
         settle(flow, self.grid, FINE * LEAST)
         window[:] = sample(self.fine, flow)
+        if alpha is not None:
+            left, top, right, bottom = self.scene.view
+            alpha[:] = self.fine_matte[FINE // 2 :: FINE, FINE // 2 :: FINE][top:bottom, left:right]
+            self._window(alpha)[:] = sample(self.fine_matte, flow)
         self._spare.append((flow, depth))
 
     def _buffers(self) -> tuple[Float, Float]:

@@ -65,7 +65,7 @@ PRESETS = {
 }  # fmt: skip
 
 
-def _conv(inputs: int, outputs: int, kernel: int, dilation: int = 1) -> nn.Conv1d:
+def normed_conv(inputs: int, outputs: int, kernel: int, dilation: int = 1) -> nn.Conv1d:
     """A convolution that keeps the length, its weight normalised (Salimans & Kingma 2016)."""
     layer = nn.Conv1d(
         inputs, outputs, kernel, dilation=dilation, padding=dilation * (kernel - 1) // 2
@@ -73,17 +73,18 @@ def _conv(inputs: int, outputs: int, kernel: int, dilation: int = 1) -> nn.Conv1
     return parametrizations.weight_norm(layer)
 
 
-class _Residual(nn.Module):
+class Residual(nn.Module):
     """Residual block 1 (`pairs`) or 2 of the paper's appendix A."""
 
     def __init__(
         self, width: int, kernel: int, dilations: tuple[int, ...], pairs: bool
     ) -> None:  # fmt: skip
         super().__init__()
-        self.wide = nn.ModuleList(_conv(width, width, kernel, d) for d in dilations)
-        self.plain = nn.ModuleList(_conv(width, width, kernel) for _ in dilations if pairs)
+        self.wide = nn.ModuleList(normed_conv(width, width, kernel, d) for d in dilations)
+        self.plain = nn.ModuleList(normed_conv(width, width, kernel) for _ in dilations if pairs)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features [B, width, T], as many as before."""
         for i, wide in enumerate(self.wide):
             y = wide(F.leaky_relu(x, SLOPE))
             if self.plain:
@@ -100,14 +101,14 @@ class Hifigan(nn.Module):
         s = self.settings = settings
         if prod(s.upsamplings) * s.spectrum_hop != HOP:
             raise ValueError(f"upsamplings {s.upsamplings} times {s.spectrum_hop} is not {HOP}")
-        self.first = _conv(mels, s.channels, 7)
+        self.first = normed_conv(mels, s.channels, 7)
         self.grow, self.blend = nn.ModuleList(), nn.ModuleList()
         width = s.channels
         for factor in s.upsamplings:
-            self.grow.append(_grown(width, width // 2, factor))
+            self.grow.append(grown(width, width // 2, factor))
             width //= 2
             self.blend.append(nn.ModuleList(
-                _Residual(width, k, d, s.pairs)
+                Residual(width, k, d, s.pairs)
                 for k, d in zip(s.kernels, s.dilations, strict=True)
             ))  # fmt: skip
         self.window = 4 * s.spectrum_hop
@@ -118,7 +119,7 @@ class Hifigan(nn.Module):
             self.excite.append(nn.Conv1d(
                 2 * (self.window + 2), s.channels >> (n + 1), 2 * stride + 1, stride, stride
             ))  # fmt: skip
-        self.last = _conv(width, 1 if s.spectrum_hop == 1 else self.window + 2, 7)
+        self.last = normed_conv(width, 1 if s.spectrum_hop == 1 else self.window + 2, 7)
 
     def forward(
         self, mel: Tensor, pitch: tuple[Tensor, Tensor] | None = None, noise: Tensor | None = None
@@ -172,7 +173,8 @@ class Hifigan(nn.Module):
         return self
 
 
-def _grown(inputs: int, outputs: int, factor: int) -> nn.Module:
+def grown(inputs: int, outputs: int, factor: int) -> nn.Module:
+    """A transposed convolution that makes `factor` steps of each."""
     layer = nn.ConvTranspose1d(
         inputs, outputs, 2 * factor, factor, padding=(factor + 1) // 2, output_padding=factor % 2
     )

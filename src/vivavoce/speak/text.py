@@ -71,18 +71,25 @@ def read_text_file(path: Path, most_bytes: int = 4 * MAX_CHARS) -> str:
         raise RequestError(
             f"{path} is larger than {most_bytes // 1_000_000} MB. Split it in parts."
         )
-    data = path.read_bytes()
+    return decoded(path.read_bytes(), str(path))
+
+
+def decoded(data: bytes, name: str) -> str:
+    """The text that bytes hold, as `read_text_file` reads it; `name` is what messages call it.
+
+    Raises: RequestError: it is something other than text.
+    """
     marked = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     try:
         text = data.decode("utf-16" if marked else "utf-8-sig")
     except UnicodeDecodeError:
-        text = "\0" if marked else _guessed(data, path)
+        text = "\0" if marked else _guessed(data, name)
     if _looks_binary(text):
-        raise RequestError(f"{path} is not a text file. Give plain text, best saved as UTF-8.")
+        raise RequestError(f"{name} is not a text file. Give plain text, best saved as UTF-8.")
     return text
 
 
-def _guessed(data: bytes, path: Path) -> str:
+def _guessed(data: bytes, name: str) -> str:
     """What bytes that are not UTF-8 say, by the likeliest encoding; "\\0" if none is likely."""
     matches = list(from_bytes(data, cp_isolation=list(OLDER)))
     if not matches:
@@ -92,9 +99,9 @@ def _guessed(data: bytes, path: Path) -> str:
     possible = {name for match in alike for name in match.could_be_from_charset}
     encoding = next((name for name in OLDER if name in possible), first.encoding)
     warnings.warn(
-        f"{path} is not UTF-8; it is read as {encoding}. Save it as UTF-8 if that is wrong.",
+        f"{name} is not UTF-8; it is read as {encoding}. Save it as UTF-8 if that is wrong.",
         VoiceWarning,
-        stacklevel=3,
+        stacklevel=4,
     )
     return data.decode(encoding)
 

@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 SYSTEMS = {
     "portrait": "vivavoce.systems.portrait",
     "drawn": "vivavoce.systems.drawn",
+    "imagine-id": "vivavoce.systems.imagine_id",
+    "s2tf": "vivavoce.systems.s2tf",
     "sdm": "vivavoce.systems.sdm",
     "ttsf": "vivavoce.systems.ttsf",
     "avi-talking": "vivavoce.systems.avi_talking",
+    "stfm": "vivavoce.systems.stfm",
 }
 """Systems that ship: the name of each, and the package that it lives in."""
 

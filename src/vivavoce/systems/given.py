@@ -8,10 +8,12 @@ from numbers import Integral, Real
 from typing import Any, TypeVar
 
 import numpy as np
+from PIL import ImageColor
 
 from vivavoce.errors import RequestError
 from vivavoce.media.held import HeldFile, described, is_data, is_path
 from vivavoce.media.picture import read_picture
+from vivavoce.render.background import Background
 from vivavoce.types import Bytes, Emotion, Face, Voice
 
 Value = TypeVar("Value")
@@ -81,6 +83,25 @@ def _number(name: str, value: object) -> float:
     raise RequestError(f"The {name} is a number, not {described(value)}.")
 
 
+def _background(name: str, value: Any) -> Background | None:
+    if value is None or isinstance(value, Background):
+        return value
+    if isinstance(value, str):
+        if value.strip().lower() == "none":
+            return Background(None)
+        try:
+            colour = ImageColor.getrgb(value.strip())[:3]
+        except ValueError:
+            if "." not in value and "/" not in value:
+                raise RequestError(
+                    f"The background is none, a colour such as #00ff00 or white, or a picture, not "
+                    f"{described(value)}."
+                ) from None
+        else:
+            return Background(np.full((1, 1, 3), colour, np.uint8))
+    return Background(read_picture(value))
+
+
 def _or_none(kind: Callable[[str, object], Value]) -> Callable[[str, object], Value | None]:
     return lambda name, value: None if value is None else kind(name, value)
 
@@ -99,5 +120,6 @@ KINDS: Mapping[str, Callable[[str, Any], Any]] = {
     "rate": _number,
     "lively": _number,
     "fps": _whole,
+    "background": _background,
 }
 """Names of the fields of `Request` → functions that check a value and give it in their type."""

@@ -12,7 +12,7 @@ from vivavoce.media.clock import Clock
 from vivavoce.media.provenance import Provenance
 from vivavoce.systems import load_system
 from vivavoce.systems.talker import NoOptions, Request, Talker
-from vivavoce.types import Bytes
+from vivavoce.types import Bytes, Face
 
 DRAWN = "drawn"
 """The system that imagines where none is named."""
@@ -39,8 +39,8 @@ def _portrait() -> Talker[Any]:
     return load_system("portrait")
 
 
-def moved(picture: Bytes, request: Request, clock: Clock, made_by: Provenance) -> Clip:
-    """The clip in which an imagined person, uint8 RGB [H, W, 3], says what the request asks for:
+def moved(picture: Bytes | Face, request: Request, clock: Clock, made_by: Provenance) -> Clip:
+    """The clip in which a person, uint8 RGB [H, W, 3] or looked at before, says what is asked for:
     the system portrait moves the still, at the request's size.
 
     Raises: NoFace: no face was found in the picture. Others: as `Talker.__call__`.

@@ -76,9 +76,12 @@ class Optimiser:
     """Share of a weight, times the rate, that each step takes away; 0 makes this plain Adam."""
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the stage's steps over which the rate rises, so that it fits any number of steps."""
-    schedule: Literal["constant", "cosine", "one-cycle"] = "constant"
+    schedule: Literal["constant", "cosine", "one-cycle", "halving"] = "constant"
     """Course of the rate after the warm-up: it stays, or falls to 0 along half a cosine, as in
-    "one-cycle" too (Smith & Topin 2018), which also moves the first beta."""
+    "one-cycle" too (Smith & Topin 2018), which also moves the first beta; "halving" halves it every
+    1000 steps."""
+    lowest: Annotated[float, Field(ge=0)] = 0.0
+    """Rate that "halving" does not fall below."""
     clip: Positive | None = None
     """Largest norm of the gradient, which is scaled down to it; None leaves the gradient alone."""
 

@@ -41,6 +41,7 @@ from vivavoce.media.still import Still, kept_face
 from vivavoce.move.rate import at_rate
 from vivavoce.nn.forks import piece_of_work
 from vivavoce.nn.threads import one_thread, one_threaded
+from vivavoce.render.background import Background
 from vivavoce.speak.voices import AUTO, AutoVoice, find_voice
 from vivavoce.systems.given import settled
 from vivavoce.systems.heard import Heard
@@ -59,6 +60,8 @@ Portraitlike: TypeAlias = Picturelike | Face
 `picture_from_array`), or a `Face` that was found before."""
 Voicelike: TypeAlias = str | Path | Voice
 """The name of a voice, the path of a piper voice, or a voice itself."""
+Backgroundlike: TypeAlias = Picturelike | Background
+"""What is behind a person: "none", the name or the #rrggbb of a colour, or a picture."""
 
 Input = Literal[
     "portrait",
@@ -74,6 +77,7 @@ Input = Literal[
     "still",
     "fps",
     "lively",
+    "background",
 ]
 """What a system can be given; the names are those of the fields of `Request`."""
 Output = Literal["pictures", "face", "motion", "speech", "words"]
@@ -97,6 +101,7 @@ ASKED: Mapping[Input, str] = {
     "still": "a still head (--still)",
     "fps": "another frame rate than 25 (--fps)",
     "lively": "a livelier or calmer head (--lively)",
+    "background": "another background (--background)",
 }
 """How each input is called when it is asked for or refused."""
 
@@ -152,6 +157,8 @@ class Request:
     """Factor on the speed at which `text` is said, 0.5 to 2."""
     fps: int = FPS
     """Frames a second of the video or the motion, one of `types.RATES`."""
+    background: Background | None = None
+    """What is seen behind the person, who is cut out; None: what is in the picture."""
     heard: Heard | None = None
     """Who takes a note of what is heard while a motion is made; None: nobody."""
 
@@ -259,6 +266,7 @@ class Talker(ABC, Generic[OptionsOf]):
         size: int | None = 512,
         rate: float = 1.0,
         fps: int = FPS,
+        background: Backgroundlike | None = None,
         **options: Any,
     ) -> Clip:
         """A clip in which the person says `text`, or what is heard in `speech`.
@@ -283,6 +291,8 @@ class Talker(ABC, Generic[OptionsOf]):
             size: Side of a square video around the head in pixels; None: the whole picture.
             rate: Factor on the speed at which the text is said, 0.5 to 2.
             fps: Frames a second: 24, 25, 30, 50 or 60; each is drawn for its own moment.
+            background: What is behind the person, who is cut out: "none" (transparent), a colour
+                ("#00ff00", "white"), or a picture; None: what is there.
             options: Those of this system alone, see `vivavoce systems NAME`.
 
         Raises: RequestError: this system does not take, or lacks, one of these; says which.
@@ -292,12 +302,12 @@ class Talker(ABC, Generic[OptionsOf]):
             "pictures", portrait=portrait, text=text, speech=speech, voice=voice,
             voice_sample=voice_sample, instruction=instruction, prompt=prompt, pose=pose,
             emotion=emotion, still=still, lively=lively, face=face, seed=seed, size=size,
-            rate=rate, fps=fps, **options,
+            rate=rate, fps=fps, background=background, **options,
         )  # fmt: skip
         # One thread as later, when chunks are made: sums are the same in every thread.
         with one_thread(), piece_of_work():
             clip = self.make(asked, chosen, Clock())
-        if isinstance(speech, str | Path):
+        if is_path(speech):
             clip.recording = speech
         return clip
 
@@ -408,10 +418,14 @@ class Talker(ABC, Generic[OptionsOf]):
         """All that can be given for `output`; a voice or a text alone has no head to move."""
         found: frozenset[Input] = frozenset().union(*cls.needs_for(output)) | cls.takes
         if output == "motion":  # it is brought to another frame rate when it is made
-            return found | {"fps"}
+            return (found - {"background"}) | {"fps"}
         if output == "face":  # it does not move
-            return found - {"still", "fps", "lively"}
-        return found - {"pose", "still", "fps"} if output in ("speech", "words") else found
+            return found - {"still", "fps", "lively", "background"}
+        return (
+            found - {"pose", "still", "fps", "background"}
+            if output in ("speech", "words")
+            else found
+        )
 
     def provenance(self, request: Request) -> Provenance:
         """What is written into the files of this request: the checkpoint, the seed, and whether the

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from vivavoce.systems.stage import Stage, Trainable
     from vivavoce.train.engine.checkpoint import State
 
-OTHERS = {"judges": "vivavoce.train.judges:JudgesTraining"}
+OTHERS = {
+    "judges": "vivavoce.train.judges:JudgesTraining",
+    "latent": "vivavoce.train.latent.training:LatentTraining",
+}
 """Name → class of what is trained and is no system; a system's own package names its `TRAINING`."""
 PRECISIONS = ("32", "bf16")
 STRATEGIES = ("ddp", "fsdp")

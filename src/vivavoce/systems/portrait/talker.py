@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from vivavoce.errors import RequestError
 from vivavoce.listen.content import ContentModel
 from vivavoce.listen.listener import Listener
 from vivavoce.look import face478
+from vivavoce.look.cutout import cut_out
 from vivavoce.media.clip import Clip
 from vivavoce.media.clock import Clock
 from vivavoce.move import PortraitMover, load_mover
 from vivavoce.move.rate import at_rate
 from vivavoce.nn.devices import pick
 from vivavoce.nn.threads import one_threaded
+from vivavoce.render.background import Background
 from vivavoce.render.repair import RepairNet
 from vivavoce.render.warp import Renderer
+from vivavoce.systems.portrait.dub import dub, film_size, is_film, seen_at, tracked
 from vivavoce.systems.talker import About, NoOptions, Request, Talker, spoken
 from vivavoce.types import (
     FPS,
     RATE,
+    Bytes,
     Chunk,
     Cues,
-    Face,
     Float,
     Motion,
     Speech,
@@ -41,7 +45,7 @@ class Portrait(Talker[NoOptions]):
 
     name = "portrait"
     needs = (frozenset({"portrait"}), frozenset({"text", "speech"}))
-    takes = frozenset({"voice", "emotion", "rate", "still", "lively", "fps"})
+    takes = frozenset({"voice", "emotion", "rate", "still", "lively", "fps", "background"})
     gives = frozenset({"pictures", "motion"})
     space = "arkit52"
 
@@ -68,18 +72,47 @@ class Portrait(Talker[NoOptions]):
         )
 
     def make(self, request: Request, options: NoOptions, clock: Clock) -> Clip:
-        """The portrait, warped frame by frame to the motion that fits what is said."""
+        """The portrait, warped frame by frame to the motion that fits what is said; of a talking
+        video the mouth alone."""
+        if is_film(request.portrait):
+            return self._dubbed(Path(request.portrait), request, clock)  # type: ignore[arg-type]
         with clock("look"):
             assert request.portrait is not None
             person = self.look(request.portrait, request.face)
+            if request.background is not None:
+                person = cut_out(person)
             renderer = Renderer(person, self.model, request.size, self.repair)
         said = spoken(request, clock, person)
-        chunks = self._chunks(renderer, person, said.pieces, request, clock)
+
+        def show(motion: Motion) -> tuple[Bytes, Bytes | None]:
+            return _rendered(renderer, motion, request.background)
+
+        chunks = self._chunks(show, said.pieces, request, clock)
         made_by = replace(self.provenance(request), voice=said.voice)
-        return Clip(
+        clip = Clip(
             one_threaded(chunks), renderer.size, made_by, said.seconds, clock, said.words,
             request.fps,
         )  # fmt: skip
+        clip.transparent = request.background is not None and request.background.picture is None
+        return clip
+
+    def _dubbed(self, film: Path, request: Request, clock: Clock) -> Clip:
+        """The talking video `film` at its own size, with lips that fit what is said."""
+        for name, given in (("--face", request.face), ("--background", request.background)):
+            if given is not None:
+                raise RequestError(f"A talking video keeps its own: leave out {name}.")
+        size = film_size(film)
+        pictures = seen_at(tracked(film, size), request.fps)
+        said = spoken(request, clock)
+
+        def show(motion: Motion) -> tuple[Bytes, Bytes | None]:
+            return dub(pictures, motion, self.model, self.repair), None
+
+        chunks = self._chunks(show, said.pieces, request, clock)
+        made_by = replace(self.provenance(request), voice=said.voice)
+        return Clip(
+            one_threaded(chunks), size, made_by, said.seconds, clock, said.words, request.fps
+        )
 
     def make_motion(
         self, request: Request, options: NoOptions, clock: Clock
@@ -103,8 +136,7 @@ class Portrait(Talker[NoOptions]):
 
     def _chunks(
         self,
-        renderer: Renderer,
-        face: Face,
+        show: Callable[[Motion], tuple[Bytes, Bytes | None]],
         said: Iterable[Speech],
         request: Request,
         clock: Clock,
@@ -114,8 +146,21 @@ class Portrait(Talker[NoOptions]):
         moves = at_rate(self._move(cues, request, clock), request.fps)  # 2. how the face moves
         for motion in short(moves):
             with clock("render"):
-                frames = renderer.render(motion)  # 3. what is seen
-            yield Chunk(frames, sound.take(len(motion), request.fps), request.fps)
+                frames, alphas = show(motion)  # 3. what is seen
+            yield Chunk(frames, sound.take(len(motion), request.fps), request.fps, alphas)
+
+
+def _rendered(
+    renderer: Renderer, motion: Motion, background: Background | None
+) -> tuple[Bytes, Bytes | None]:
+    """Frames [T, H, W, 3], before the background that is asked for, and their alpha [T, H, W] if
+    nothing is behind them."""
+    if background is None:
+        return renderer.render(motion), None
+    width, height = renderer.size
+    alphas = np.empty((len(motion), height, width), np.uint8)
+    frames = renderer.render(motion, alphas)
+    return background.behind(frames, alphas), alphas if background.picture is None else None
 
 
 def short(motions: Iterable[Motion]) -> Iterator[Motion]:

@@ -8,7 +8,6 @@ text. The sound is drawn from the text alone: `seed` moves the head and leaves t
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -30,7 +29,7 @@ from vivavoce.look.motion_codes import hidden_mouth
 from vivavoce.media.clip import Clip
 from vivavoce.media.clock import Clock
 from vivavoce.media.files import PathLike
-from vivavoce.media.read import read_speech, read_video
+from vivavoce.media.read import read_speech
 from vivavoce.nn.devices import pick
 from vivavoce.nn.pictures import as_pictures, as_tensor
 from vivavoce.nn.threads import one_threaded
@@ -42,6 +41,7 @@ from vivavoce.speak.acoustic import english
 from vivavoce.speak.normalise import pieces
 from vivavoce.speak.text import Piece
 from vivavoce.systems.options import Options
+from vivavoce.systems.posed import name_of, to_and_fro, tracked
 from vivavoce.systems.talker import About, Request, Talker
 from vivavoce.systems.ttsf.motion import motion_of
 from vivavoce.systems.ttsf.net import CROP, Seen, TtsfNet, load_net
@@ -182,7 +182,7 @@ class Ttsf(Talker[TtsfOptions]):
         """
         found: list[Tensor] = []
         place: Float | None = None
-        for frame, points in _tracked(pose):
+        for frame, points in tracked(pose):
             if points is None:
                 if found:
                     found.append(found[-1])
@@ -197,7 +197,9 @@ class Ttsf(Talker[TtsfOptions]):
             with clock("see"):
                 found.append(self.net.see(picture).f_m[0])
         if not found:
-            raise NoFace(f"No face was found in {_name(pose)}. Give a video of one person's face.")
+            raise NoFace(
+                f"No face was found in {name_of(pose)}. Give a video of one person's face."
+            )
         return torch.stack(found)
 
     def _chunks(
@@ -295,9 +297,7 @@ class _Moves:
         """f_m [T, D] for lips [T, D]."""
         frames = len(f_lip)
         if self._given is not None:
-            count = len(self._given)
-            to_and_fro = [*range(count), *range(count - 2, 0, -1)]
-            rows = [to_and_fro[(self._at + i) % len(to_and_fro)] for i in range(frames)]
+            rows = to_and_fro(len(self._given), self._at, frames)
             self._at += frames
             return self._given[rows]
         noise = torch.randn(1, frames, self._net.settings.sampled, generator=self._noise)
@@ -318,26 +318,3 @@ def _pieces(words: str, options: TtsfOptions) -> tuple[Iterable[Piece], Float | 
     sound = np.concatenate([piece.samples for piece in read_speech(options.timed_by)])
     whole = " ".join(piece.text for piece in pieces(words, "en"))
     return [Piece(whole, 0.0)], log_mel(sound)
-
-
-def _tracked(pose: PathLike | Bytes | Face) -> Iterator[tuple[Bytes, Float | None]]:
-    """The frames of a video or a picture, each with the tracker's points on it [478, 3] px or
-    None."""
-    from vivavoce.look.track import track_video
-
-    if isinstance(pose, Face):
-        yield pose.picture, pose.landmarks
-        return
-    waiting: deque[Bytes] = deque()
-
-    def kept() -> Iterator[Bytes]:
-        for frame in [pose] if isinstance(pose, np.ndarray) else read_video(pose):
-            waiting.append(frame)
-            yield frame
-
-    for points in track_video(kept()):
-        yield waiting.popleft(), points
-
-
-def _name(pose: PathLike | Bytes | Face) -> str:
-    return str(pose) if isinstance(pose, str | Path) else "the picture for the pose"

@@ -15,6 +15,9 @@ from vivavoce.systems.stage import Optimiser, is_part
 from vivavoce.train.engine.freezing import trained_by
 from vivavoce.train.engine.sharding import like
 
+HALVED = 1000
+"""Steps after which the schedule "halving" halves the rate."""
+
 
 def build(optimiser: Optimiser, network: nn.Module) -> AdamW:
     """The optimiser over its parts of `network`."""
@@ -38,6 +41,8 @@ def schedule(optimiser: Optimiser, adam: AdamW, steps: int) -> LRScheduler:
             return min(1.0, (step + 1) / rising)
         if optimiser.schedule == "constant":
             return 1.0
+        if optimiser.schedule == "halving":
+            return max(0.5 ** (step // HALVED), optimiser.lowest / optimiser.lr)
         return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(steps - rising, 1)))
 
     return LambdaLR(adam, factor)

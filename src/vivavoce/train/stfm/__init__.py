@@ -1,0 +1,1 @@
+"""STFM, trained; see `training`."""
