@@ -124,7 +124,8 @@ def main() -> None:
               f"({100 * np.mean(rows):.0f} %; {100 * low:.0f} to {100 * high:.0f})")  # fmt: skip
     chosen = voices(asked.folder, "audio")
     chosen = [chosen[i] for i in np.linspace(0, len(chosen) - 1, asked.voices).astype(int)]
-    rows, found, took = [], [], []
+    shots: list[Bytes] = []
+    found, took = [], []
     for number, path in enumerate(chosen, 1):
         speech = sound(path, SECONDS)
         begun = time.perf_counter()
@@ -134,16 +135,16 @@ def main() -> None:
         found.append(lips(frames, np.concatenate([part.samples for part in parts])))
         still = system.imagine(speech=speech, seed=0, **options)
         shown = [still.picture, *(frames[len(frames) * third // 3] for third in (1, 2))]
-        rows.append(labelled(shown, f"{number}: {still.words.get('person', '')}"[:80]))
+        shots.append(labelled(shown, f"{number}: {still.words.get('person', '')}"[:80]))
     known = np.array(found)[np.isfinite(found)]
     bounds = bootstrap([np.array([value]) for value in known], lambda v: float(np.median(v)))
     span = "" if bounds is None else f" ({bounds[0]:.2f} to {bounds[1]:.2f})"
     print(f"{asked.system}: {len(found)} voices; lips seen in {len(known)}, gap with loudness "
           f"{np.median(known):.2f}{span}; {np.median(took):.1f} s a second")  # fmt: skip
     if asked.sheet is not None:
-        half = -(-len(rows) // 2)
-        rows += [np.full_like(rows[0], 250)] * (2 * half - len(rows))
-        picture = np.hstack([np.vstack(rows[:half]), np.vstack(rows[half:])])
+        half = -(-len(shots) // 2)
+        shots += [np.full_like(shots[0], 250)] * (2 * half - len(shots))
+        picture = np.hstack([np.vstack(shots[:half]), np.vstack(shots[half:])])
         Image.fromarray(picture).save(asked.sheet, "JPEG", quality=QUALITY)
 
 
