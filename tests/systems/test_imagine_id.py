@@ -465,8 +465,7 @@ def test_portrait_renders_the_imagined_face(
         "vivavoce.systems.imagine_id.talker.moved", lambda picture, *rest: given.append(picture)
     )
     asked = {"speech": Speech(voice()), **QUICK}
-    request, options = talker._asked("pictures", **asked, render="portrait")
-    talker.make(request, options, Clock())
+    talker(**asked, render="portrait")
     still = talker.imagine(**asked)
     assert np.array_equal(given[0], still.picture)
     assert still.picture.shape == (128, 128, 3)

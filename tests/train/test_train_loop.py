@@ -732,7 +732,7 @@ def test_the_command(
         ("batch=0", "greater than or equal to 1"),
         ("steps", "takes key=value"),
         ("name=x", "no setting 'name'"),
-        ("optimisers.critic.schedule=cosin", "'constant', 'cosine' or 'one-cycle'"),
+        ("optimisers.critic.schedule=cosin", "'constant', 'cosine', 'one-cycle' or 'halving'"),
     ],
 )
 def test_a_wrong_setting_is_refused(tmp_path: Path, change: str, told: str) -> None:
