@@ -25,6 +25,7 @@ from PIL import Image, ImageDraw
 from scipy.stats import binomtest
 
 import vivavoce
+from vivavoce.data.corpus.people import draw_person
 from vivavoce.errors import MediaWarning, VivavoceError
 from vivavoce.listen.prosody import prosody
 from vivavoce.look import look
@@ -34,6 +35,7 @@ from vivavoce.measure.figures import bootstrap
 from vivavoce.measure.judges.corpus import FaceJudge
 from vivavoce.media.read import read_speech
 from vivavoce.nn.weights import SHIPPED
+from vivavoce.systems.drawn.talker import AT_REST, Actor
 from vivavoce.types import RATE, Bytes, Float, Speech, lip_gap
 
 SECONDS = 5
@@ -82,6 +84,19 @@ def sexes(system: Any, paths: list[Path], options: dict[str, str]) -> dict[str, 
     return found
 
 
+def judged_people(count: int, seed: int) -> dict[str, list[bool]]:
+    """Whether each judge sees the sex of corpus people as they are: the judges' own limit."""
+    judge = FaceJudge(SHIPPED / "judges")
+    found: dict[str, list[bool]] = {"corpus judge": [], "onlooker": []}
+    for index in range(count):
+        person = draw_person(seed, index)
+        face = look(Actor(person, 256).picture(*AT_REST))
+        female = judge.attributes(face.picture[None], face.landmarks[None])["female"][0]
+        found["corpus judge"].append(("female" if female > 0.5 else "male") == person.sex)
+        found["onlooker"].append(apparent(face).sex == person.sex)
+    return found
+
+
 def lips(frames: Bytes, samples: Float) -> float:
     """Correlation of the lips' gap with the loudness; NaN where no face is found in most."""
     found = list(track_video(frames))
@@ -113,8 +128,12 @@ def main() -> None:
     parser.add_argument("--system", default="drawn", help="its name, with options: s2tf:render=own")
     parser.add_argument("--voices", type=int, default=20)
     parser.add_argument("--sheet", type=Path)
+    parser.add_argument("--people", type=int, default=0, help="judge so many corpus people first")
     asked = parser.parse_args()
     warnings.simplefilter("ignore", MediaWarning)
+    for judge, rows in judged_people(asked.people, 7).items() if asked.people else ():
+        print(f"{asked.people} corpus people of seed 7, as they are: sex by the {judge}: "
+              f"{100 * np.mean(rows):.0f} %")  # fmt: skip
     name, *settings = asked.system.split(":")
     options = dict(setting.split("=", 1) for setting in settings)
     system = vivavoce.load(name)

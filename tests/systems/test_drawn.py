@@ -9,20 +9,28 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 import vivavoce
 from vivavoce.data.corpus import people as rules
 from vivavoce.data.corpus.by_voice import person_by_voice
 from vivavoce.data.corpus.people import draw_person
 from vivavoce.data.corpus.wishes import read_wishes
-from vivavoce.errors import BadMedia, MediaWarning, OutputRefused, RequestError
+from vivavoce.errors import BadCheckpoint, BadMedia, MediaWarning, OutputRefused, RequestError
 from vivavoce.listen.heard_voice import HeardVoice
-from vivavoce.listen.speaker_traits import SpeakerTraits, SpeakerTraitsNet, TraitsListener
+from vivavoce.listen.speaker_traits import (
+    PART,
+    SpeakerTraits,
+    SpeakerTraitsNet,
+    TraitsListener,
+    levelled,
+    pitch_facts,
+)
 from vivavoce.media.clock import Clock
 from vivavoce.media.still import FACE, KEPT, keep, kept_face
 from vivavoce.systems.drawn.talker import Drawn
 from vivavoce.systems.talker import Request, spoken
-from vivavoce.train.drawn.training import DrawnTraining
+from vivavoce.train.drawn.training import DrawnTraining, disturbed
 from vivavoce.types import RATE, Speech
 
 LINE = "My mum bakes bread, and Bob eats it all."
@@ -85,6 +93,20 @@ def test_sex_and_age_are_those_that_are_heard_and_the_seed_draws_the_rest() -> N
     again = person_by_voice(TRAITS, 3)
     assert np.array_equal(again.looks.identity, some[3].looks.identity)
     assert person_by_voice(replace(TRAITS, female=0.1), 0).sex == "male"
+
+
+def test_looks_do_not_deny_the_sex_that_is_heard() -> None:
+    women = [person_by_voice(TRAITS, seed).looks for seed in range(80)]
+    assert not {looks.hair for looks in women} & {"bald", "buzz", "receding"}
+    assert {looks.beard for looks in women} == {"none"}
+
+
+def test_voices_that_sound_otherwise_get_another_draw_and_alike_ones_the_same() -> None:
+    alike = replace(TRAITS, timbre=np.full(3, 0.2, np.float32))
+    other = replace(TRAITS, timbre=np.full(3, 2.0, np.float32))
+    first, again, far = (person_by_voice(t, 5).looks for t in (TRAITS, alike, other))
+    assert first.texture_seed == again.texture_seed
+    assert first.texture_seed != far.texture_seed
 
 
 # Wishes in words.
@@ -188,7 +210,51 @@ def test_traits_do_not_depend_on_loudness(drawn: Drawn) -> None:
     assert loud.age[0] == pytest.approx(quiet.age[0], abs=2)
 
 
+def test_the_pitch_is_heard_beside_the_spectrum(drawn: Drawn) -> None:
+    """The same spectrum an octave lower sounds less like a woman's."""
+    sound = said("heart")
+    high, low = HeardVoice(sound), HeardVoice(sound)
+    low.octaves = high.octaves - 1
+    mel = torch.from_numpy(levelled(sound))[None]
+    with torch.no_grad():
+        told = [float(drawn.net(mel, torch.from_numpy(pitch_facts(h))[None])[0])
+                for h in (high, low)]  # fmt: skip
+    assert told[1] < told[0] - 0.5
+
+
+def test_a_feeling_shows(drawn: Drawn) -> None:
+    asked = {"text": "Hello there.", "voice": "heart", "size": 64, "still": True}
+    still, cheered = (drawn.imagine(text=f"{LINE} {LINE}", voice="heart", size=64, emotion=feeling)
+                      for feeling in ("neutral", "happy"))  # fmt: skip
+    assert np.array_equal(still.picture, cheered.picture)  # it bends the voice, not the person
+    calm, happy = (
+        np.concatenate([chunk.frames for chunk in drawn(**asked, emotion=feeling)])
+        for feeling in ("neutral", "happy")
+    )
+    count = min(len(calm), len(happy))
+    changed = np.abs(calm[:count].astype(int) - happy[:count]).mean(0)
+    assert changed[28:48, 20:44].mean() > 2 * changed[:12].mean() + 0.5  # the mouth, not the hair
+
+
+def test_a_checkpoint_of_another_size_is_told(tmp_path: Path) -> None:
+    net = SpeakerTraitsNet(16)
+    weights = {name: value.half() for name, value in net.state_dict().items()}
+    weights["trunk.0.bias"] = weights["trunk.0.bias"][:8].clone()
+    save_file(weights, tmp_path / "traits.safetensors", {"part": PART})
+    with pytest.raises(BadCheckpoint, match="does not fit"):
+        SpeakerTraitsNet.load(tmp_path / "traits.safetensors")
+
+
 # Training.
+
+
+def test_another_microphone_changes_the_sound_and_not_its_range() -> None:
+    mel = levelled(said("heart"))
+    heard = [disturbed(mel, np.random.default_rng(seed)) for seed in range(20)]
+    assert all(np.isfinite(m).all() and m.min() >= -1 and m.max() <= 1.5 for m in heard)
+    assert np.mean([np.abs(m - mel).mean() for m in heard]) > 0.05
+    alike = [np.corrcoef(m.ravel(), mel.ravel())[0, 1] for m in heard]
+    assert np.median(alike) > 0.5  # the voice is still in it
 
 
 def test_the_right_traits_cost_less_than_wrong_ones() -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from vivavoce.listen.heard_voice import HeardVoice
 from vivavoce.listen.mel import log_mel
 from vivavoce.nn.threads import one_thread
-from vivavoce.nn.weights import read_weights
+from vivavoce.nn.weights import fill, read_weights
 from vivavoce.types import MELS_PER_FRAME, Float
 
 PART = "speaker-traits"
@@ -81,7 +81,7 @@ class SpeakerTraitsNet(nn.Module):
         """With the weights in `file`. Raises: BadCheckpoint: missing, damaged, something else."""
         tensors, _ = read_weights(file, PART)
         net = cls(len(tensors["trunk.0.bias"]))
-        net.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+        fill(net, tensors, file)
         return net.eval()
 
 

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from vivavoce.errors import BadCheckpoint, RequestError, needs
-from vivavoce.nn.weights import SHIPPED, read_settings, read_weights
+from vivavoce.nn.weights import SHIPPED, read_into, read_settings
 
 if TYPE_CHECKING:
     from transformers import CLIPTokenizer
@@ -396,14 +396,7 @@ def load_latent(folder: Path | None = None) -> LatentBase:
         return _published(folder)
     base = LatentBase(read_settings(folder, "latent", LatentSettings))
     for part in PARTS:
-        weights, _ = read_weights(folder / f"{part}.safetensors", part)
-        try:
-            getattr(base, part).load_state_dict(
-                {n: v.float() if v.is_floating_point() else v for n, v in weights.items()}
-            )
-        except RuntimeError as error:
-            first = str(error).splitlines()[0]
-            raise BadCheckpoint(f"{folder}/{part}.safetensors does not fit: {first}") from None
+        read_into(getattr(base, part), folder / f"{part}.safetensors", part)
     return base.eval().requires_grad_(False)
 
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 import torch
 from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
 from vivavoce.errors import BadCheckpoint
 
@@ -94,3 +94,52 @@ def read_weights(file: Path, made_for: str) -> tuple[dict[str, Tensor], dict[str
             "one checkpoint."
         )
     return _unpacked(tensors), metadata
+
+
+def read_into(
+    module: nn.Module, file: Path, made_for: str, lacks: tuple[str, ...] = ()
+) -> dict[str, str]:
+    """Give a module the weights of a file, in float32; the file's metadata comes back.
+
+    Args:
+        module: What the settings beside the file describe.
+        file: A safetensors file whose metadata says `part` = `made_for`.
+        made_for: Name of the part.
+        lacks: Beginnings of the names of weights that the file may do without.
+
+    Raises: BadCheckpoint: missing, damaged, another part's, or of other settings.
+    """
+    tensors, metadata = read_weights(file, made_for)
+    fill(module, tensors, file, lacks)
+    return metadata
+
+
+def fill(
+    module: nn.Module, tensors: Mapping[str, Tensor], file: Path, lacks: tuple[str, ...] = ()
+) -> None:
+    """Give a module tensors that were read from `file`; see `read_into`.
+
+    Raises: BadCheckpoint: they are of other settings.
+    """
+    floats = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
+    try:
+        missing, unknown = module.load_state_dict(floats, strict=False)
+    except RuntimeError:  # of other sizes
+        missing, unknown = [], ["sizes"]
+    if unknown or not all(name.startswith(lacks) for name in missing):
+        raise BadCheckpoint(
+            f"{file} does not fit its config.json: it was trained with other settings or for "
+            "another preset. Copy all files from one checkpoint, or train it again."
+        )
+
+
+def check_shipped(folder: Path, system: str) -> None:
+    """Refuse a built-in checkpoint that does not ship.
+
+    Raises: BadCheckpoint: there is no such folder; says how to train one.
+    """
+    if not folder.is_dir():
+        raise BadCheckpoint(
+            f"No {folder.name} ships with this version. Train one with `vivavoce train {system} "
+            "--data SHARDS -o FOLDER` and give its folder: --system FOLDER."
+        )

@@ -20,7 +20,7 @@ from vivavoce.listen.manner import SIZE, SUMMARY
 from vivavoce.listen.sounds import CLASSES
 from vivavoce.move.style import BLOCK, ContentCompressor, MotionGenerator, StyleEncoder, Teacher
 from vivavoce.move.style_prior import StylePath
-from vivavoce.nn.weights import read_settings, read_weights
+from vivavoce.nn.weights import fill, read_settings, read_weights
 from vivavoce.systems.avi_talking.settings import AviSettings
 from vivavoce.types import ARKIT, EMOTIONS
 
@@ -216,11 +216,5 @@ def load_net(folder: Path) -> AviNet:
     net = AviNet(settings)
     if TABLE in weights:  # the file holds the table of the language model's words once
         weights["llama.lm_head.weight"] = weights[TABLE]
-    try:
-        net.load_state_dict({name: value.float() for name, value in weights.items()})
-    except RuntimeError as error:
-        raise BadCheckpoint(
-            f"{folder}/avi-talking.safetensors does not fit its config.json "
-            f"({str(error).splitlines()[0]}). Copy all files from one checkpoint."
-        ) from None
+    fill(net, weights, file)
     return net.eval()

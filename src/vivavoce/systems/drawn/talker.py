@@ -34,10 +34,12 @@ from vivavoce.nn.threads import one_threaded, side_by_side
 from vivavoce.nn.weights import SHIPPED
 from vivavoce.systems.portrait.talker import SoundQueue, short
 from vivavoce.systems.talker import About, NoOptions, Request, Spoken, Talker, spoken
-from vivavoce.types import ARKIT, ARKIT_INDEX, RATE, Bytes, Chunk, Float, Motion, Speech
+from vivavoce.types import ARKIT, ARKIT_INDEX, RATE, Bytes, Chunk, Emotion, Float, Motion, Speech
 
 HEARD_S = 30.0
 """Seconds of the beginning of a recording in which it is heard who speaks."""
+CALM_S = 3.0
+"""Seconds of a text, said calmly, in which it is heard who speaks."""
 TWO_SPEAKERS = 0.8
 """Parts of a recording that differ more in how female they sound are two people's."""
 SIDE = 512
@@ -78,7 +80,7 @@ class Drawn(Talker[NoOptions]):
         said = spoken(request, clock)
         start, pieces = _beginning(said.pieces)
         with clock("look"):
-            person, told = self.imagined(start, request, wishes)
+            person, told = self.imagined(_calm(request, start), request, wishes)
             actor = Actor(person, request.size or SIDE)
         chunks = self._chunks(actor, pieces, request, clock)
         made_by = replace(self.provenance(request), voice=said.voice)
@@ -91,7 +93,8 @@ class Drawn(Talker[NoOptions]):
         """The person at rest, facing us."""
         wishes = wanted(request)
         said: Spoken = spoken(request, clock)
-        person, told = self.imagined(_beginning(said.pieces)[0], request, wishes)
+        start = _calm(request, _beginning(said.pieces)[0])
+        person, told = self.imagined(start, request, wishes)
         picture = Actor(person, request.size or SIDE).picture(*AT_REST)
         return Still(picture, replace(self.provenance(request), voice=said.voice), told)
 
@@ -163,16 +166,29 @@ AT_REST = (np.zeros(len(ARKIT), np.float32), np.zeros(6, np.float32), np.zeros(2
 """Expression, pose and gaze of a face that is calm and looks at us."""
 
 
-def _beginning(pieces: Iterator[Speech]) -> tuple[Float, Iterator[Speech]]:
-    """The first `HEARD_S` of the sound [n], and all pieces of it still to be said."""
+def _calm(request: Request, start: Float) -> Float:
+    """What tells who speaks: the beginning [n] of a recording as it is, and of a text without the
+    feeling and the speed that are asked for, which bend the voice and not the person."""
+    if request.text is None:
+        return start
+    if not request.given & {"emotion", "rate"}:
+        return start[: int(CALM_S * RATE)]
+    calm = replace(request, emotion=Emotion(), rate=1.0, heard=None)
+    return _beginning(spoken(calm, Clock()).pieces, CALM_S)[0]
+
+
+def _beginning(
+    pieces: Iterator[Speech], seconds: float = HEARD_S
+) -> tuple[Float, Iterator[Speech]]:
+    """The first seconds of the sound [n], and all pieces of it still to be said."""
     taken: list[Speech] = []
-    while sum(len(piece.samples) for piece in taken) < HEARD_S * RATE:
+    while sum(len(piece.samples) for piece in taken) < seconds * RATE:
         piece = next(pieces, None)
         if piece is None:
             break
         taken.append(piece)
     samples = np.concatenate([piece.samples for piece in taken] or [np.zeros(0, np.float32)])
-    return samples[: int(HEARD_S * RATE)], chain(taken, pieces)
+    return samples[: int(seconds * RATE)], chain(taken, pieces)
 
 
 def _as_wished(traits: SpeakerTraits, wishes: Wishes) -> SpeakerTraits:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from vivavoce.errors import BadCheckpoint
 from vivavoce.nn.latent import QUALITY, TINY, LatentBase, LatentSettings, load_latent
-from vivavoce.nn.weights import read_settings, read_weights
+from vivavoce.nn.weights import read_into, read_settings
 from vivavoce.systems.imagine_id.adapters import MaskBlend, SpatialAdapter, TextualInversion
 from vivavoce.systems.imagine_id.expert import LipExpert
 from vivavoce.systems.imagine_id.pad import Pad
@@ -65,18 +65,8 @@ def load_net(folder: Path) -> ImagineNet:
     Raises: BadCheckpoint: incomplete, damaged, or another system's.
     """
     net = ImagineNet(read_settings(folder, "imagine-id", ImagineSettings))
-    weights, _ = read_weights(folder / "imagine.safetensors", "imagine")
-    full = {name: value.float() for name, value in weights.items()}
-    try:
-        missing, unknown = net.load_state_dict(full, strict=False)
-    except RuntimeError as error:
-        first = str(error).splitlines()[0]
-        raise BadCheckpoint(f"{folder}/imagine.safetensors does not fit: {first}") from None
-    lost = [name for name in missing if not name.startswith("expert.")]
-    if lost or unknown:
-        raise BadCheckpoint(
-            f"{folder}/imagine.safetensors does not fit the network: {(lost + unknown)[0]}."
-        )
+    file = folder / "imagine.safetensors"
+    read_into(net, file, "imagine", ("expert.",))
     return net.eval().requires_grad_(False)
 
 

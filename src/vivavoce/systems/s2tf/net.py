@@ -13,10 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vivavoce.errors import BadCheckpoint
 from vivavoce.listen.resnet_se import ResNetSE
 from vivavoce.look.face_encoders import FrameEncoder, ResNeXt
-from vivavoce.nn.weights import read_settings, read_weights
+from vivavoce.nn.weights import check_shipped, read_into, read_settings
 from vivavoce.render.style_generator import StyleGenerator
 from vivavoce.systems.s2tf.settings import S2tfSettings
 
@@ -104,24 +103,9 @@ def load_net(folder: Path) -> S2tfNet:
 
     Raises: BadCheckpoint: not there, incomplete, damaged, or its weights are another preset's.
     """
-    if not folder.is_dir():
-        raise BadCheckpoint(
-            f"No {folder.name} ships with this version. Train one with `vivavoce train s2tf --data "
-            "SHARDS -o FOLDER` and give its folder: --system FOLDER."
-        )
+    check_shipped(folder, "s2tf")
     net = S2tfNet(read_settings(folder, "s2tf", S2tfSettings))
-    file = folder / "s2tf.safetensors"
-    weights, _ = read_weights(file, "s2tf")
-    floats = {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
-    try:
-        missing, unknown = net.load_state_dict(floats, strict=False)
-    except RuntimeError:
-        missing, unknown = ["sizes"], []
-    if unknown or any(not name.startswith(TRAINING_ONLY) for name in missing):
-        raise BadCheckpoint(
-            f"{file} does not fit its config.json: it was trained with other settings or for "
-            "another preset. Copy or train the checkpoint again."
-        )
+    read_into(net, folder / "s2tf.safetensors", "s2tf", TRAINING_ONLY)
     return ready(net)
 
 

@@ -20,13 +20,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from vivavoce.errors import BadCheckpoint
 from vivavoce.look.landmark_motion import LandmarkMotion
 from vivavoce.look.landmarks68 import ALL_68
 from vivavoce.move.pose_rhythm import ContentEncoder, PoseModes, RhythmicGenerator, mel_windows
 from vivavoce.move.shallow_diffusion import Denoiser, StepPredictor
 from vivavoce.nn.diffusion import Diffusion
-from vivavoce.nn.weights import read_settings, read_weights
+from vivavoce.nn.weights import read_into, read_settings
 from vivavoce.render.from_landmarks import LandmarkRenderer
 from vivavoce.systems.sdm.settings import SdmSettings
 from vivavoce.types import FPS
@@ -210,17 +209,7 @@ def load_net(folder: Path) -> SdmNet:
     Raises: BadCheckpoint: incomplete, damaged, or its weights are another preset's.
     """
     net = SdmNet(read_settings(folder, "sdm", SdmSettings))
-    file = folder / "sdm.safetensors"
-    weights, _ = read_weights(file, "sdm")
-    try:
-        net.load_state_dict(
-            {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
-        )
-    except RuntimeError:
-        raise BadCheckpoint(
-            f"{file} does not fit its config.json: it was trained with other settings or for "
-            "another preset. Copy or train the checkpoint again."
-        ) from None
+    read_into(net, folder / "sdm.safetensors", "sdm")
     return ready(net)
 
 

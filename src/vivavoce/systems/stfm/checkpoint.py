@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import nn
 
-from vivavoce.errors import BadCheckpoint
-from vivavoce.nn.weights import read_settings, read_weights
+from vivavoce.nn.weights import check_shipped, read_into, read_settings
 from vivavoce.systems.stfm.net import PARTS, StfmNet
 from vivavoce.systems.stfm.official import fill
 from vivavoce.systems.stfm.settings import StfmSettings
@@ -18,35 +17,14 @@ def load_net(folder: Path) -> StfmNet:
 
     Raises: BadCheckpoint: not there, incomplete, damaged, or its weights are another preset's.
     """
-    if not folder.is_dir():
-        raise BadCheckpoint(
-            f"No {folder.name} ships with this version. Train one with `vivavoce train stfm --data "
-            "SHARDS -o FOLDER` and give its folder: --system FOLDER."
-        )
+    check_shipped(folder, "stfm")
     net = StfmNet(read_settings(folder, "stfm", StfmSettings))
     from_users = fill(net)
     for part in PARTS:
         module: nn.Module | None = getattr(net, part)
         if module is None or not any(True for _ in module.state_dict()):
             continue
-        weights, _ = read_weights(folder / f"{part}.safetensors", f"stfm-{part}")
-        _fill(module, {k: v.float() for k, v in weights.items()}, from_users, part, folder)
+        file = folder / f"{part}.safetensors"
+        there = tuple(n.removeprefix(f"{part}.") for n in from_users if n.startswith(f"{part}."))
+        read_into(module, file, f"stfm-{part}", there)
     return net.eval().requires_grad_(False)
-
-
-def _fill(
-    module: nn.Module,
-    weights: dict[str, Tensor],
-    elsewhere: frozenset[str],
-    part: str,
-    folder: Path,
-) -> None:
-    try:
-        missing, unknown = module.load_state_dict(weights, strict=False)
-    except RuntimeError:
-        missing, unknown = ["sizes"], []
-    if unknown or any(f"{part}.{name}" not in elsewhere for name in missing):
-        raise BadCheckpoint(
-            f"{folder / part}.safetensors does not fit the settings in config.json beside it: it "
-            "was trained for another preset. Copy all files from one checkpoint."
-        )

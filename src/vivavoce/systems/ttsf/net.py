@@ -14,12 +14,11 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from vivavoce.errors import BadCheckpoint
 from vivavoce.listen.audio_mapper import AudioMapper, conditions, surround
 from vivavoce.look.motion_codes import MotionCodes, hidden_mouth
 from vivavoce.look.visual_encoder import VisualEncoder
 from vivavoce.move.motion_sampler import MotionNormaliser, MotionPrior, MotionSampler, NoNormaliser
-from vivavoce.nn.weights import read_settings, read_weights
+from vivavoce.nn.weights import check_shipped, read_into, read_settings
 from vivavoce.render.flow_generator import FlowGenerator, fuse
 from vivavoce.speak import acoustic, hifigan, matcha
 from vivavoce.speak.hifigan import Hifigan, HifiganSettings
@@ -344,11 +343,7 @@ def load_net(folder: Path) -> TtsfNet:
 
     Raises: BadCheckpoint: not there, incomplete, damaged, or its weights are another preset's.
     """
-    if not folder.is_dir():
-        raise BadCheckpoint(
-            f"No {folder.name} ships with this version. Train one with `vivavoce train ttsf --data "
-            "SHARDS -o FOLDER` and give its folder: --system FOLDER."
-        )
+    check_shipped(folder, "ttsf")
     net = TtsfNet(read_settings(folder, "ttsf", TtsfSettings))
     net.vocoder.folded()
     for file, part, module in (
@@ -356,8 +351,7 @@ def load_net(folder: Path) -> TtsfNet:
         ("acoustic.safetensors", "ttsf-acoustic", net.acoustic),
         ("vocoder.safetensors", "ttsf-vocoder", net.vocoder),
     ):
-        weights, _ = read_weights(folder / file, part)
-        _fill(module, {k: v.float() for k, v in weights.items()}, folder / file)
+        read_into(module, folder / file, part, ELSEWHERE)
     return ready(net)
 
 
@@ -366,15 +360,3 @@ def ready(net: TtsfNet) -> TtsfNet:
     for part in (net.visual_encoder, net.generator):
         part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return net.eval()
-
-
-def _fill(module: nn.Module, weights: dict[str, Tensor], file: Path) -> None:
-    try:
-        missing, unknown = module.load_state_dict(weights, strict=False)
-    except RuntimeError:
-        missing, unknown = ["sizes"], []
-    if unknown or any(not name.startswith(ELSEWHERE) for name in missing):
-        raise BadCheckpoint(
-            f"{file} does not fit the settings in config.json beside it: it was trained for "
-            "another preset. Copy all files from one checkpoint."
-        )

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from vivavoce.data.schema import VERSION, Sample, from_members
-from vivavoce.data.shards import ShardSet, damaged
+from vivavoce.data.shards import ShardSet, damaged, open_set
 from vivavoce.errors import BadMedia, RequestError
 from vivavoce.listen.mel import log_mel
 from vivavoce.listen.prosody import prosody
@@ -246,3 +246,16 @@ def _read(place: _Place) -> Sample:
     except Exception as error:  # whatever zip, json and wave say of damaged bytes
         raise damaged(place.shard, error) from None
     return sample
+
+
+def held_out(data: Path | None, frames: int, members: Collection[str]) -> Windows | None:
+    """The clips of the test split of a set, or of its validation split, that have at least so many
+    frames; None: there is none."""
+    shards = None if data is None else open_set(data)
+    for split in ("test", "val"):
+        if shards is not None and split in shards.splits:
+            try:
+                return Windows(shards, split, frames, members)
+            except RequestError:  # no clip of the split is long enough
+                continue
+    return None

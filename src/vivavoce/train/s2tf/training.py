@@ -38,7 +38,7 @@ from vivavoce.systems.s2tf.net import TRAINING_ONLY, Centroids, S2tfNet
 from vivavoce.systems.s2tf.settings import S2tfSettings
 from vivavoce.systems.s2tf.stages import FROM_FACES, RECIPES
 from vivavoce.systems.stage import Files, Run, Sample, Stage, Trainable, Turn
-from vivavoce.train.read.windows import Windows
+from vivavoce.train.read.windows import Windows, held_out
 from vivavoce.train.s2tf.clips import draw_clip, draw_hard
 
 JUDGE_PX = 64
@@ -132,7 +132,7 @@ class S2tfTraining(Trainable):
         self.windows = Windows(open_set(run.data), "train", stage.window, MEMBERS)
         everyone = Windows(open_set(run.data), "train", 1, ())
         self.people = {person: n for n, person in enumerate(sorted(everyone.people))}
-        self.held_out = held_out(run, stage.window)
+        self.held_out = held_out(run.data, stage.window, MEMBERS)
         rows = self.net.centroids.weight
         if len(rows) != len(self.people):
             if stage.name not in FROM_FACES or run.resumed:
@@ -354,16 +354,3 @@ def changes(held: Tensor) -> Tensor:
     """Delta f_ir [B, (K - 1) C]: how f_ir [B, K, C] of frames 2 … K differs from that of the first
     frame of the same sequence."""
     return (held[:, 1:] - held[:, :1]).flatten(1)
-
-
-def held_out(run: Run, frames: int) -> Windows | None:
-    """The clips of the test split, or of the validation split; None: there is none."""
-    assert run.data is not None
-    shards = open_set(run.data)
-    for split in ("test", "val"):
-        if split in shards.splits:
-            try:
-                return Windows(shards, split, frames, MEMBERS)
-            except RequestError:
-                continue
-    return None

@@ -31,19 +31,6 @@ def clips_of(
     return Windows(open_set(run.data), split, frames, members)
 
 
-def held_out(run: Run, frames: int, members: Collection[str] = ALL) -> Windows | None:
-    """The clips of the test split, or of the validation split, that have at least so many frames;
-    None: there is none."""
-    splits = [] if run.data is None else open_set(run.data).splits
-    for split in ("test", "val"):
-        if split in splits:
-            try:
-                return clips_of(run, frames, members, split)
-            except RequestError:
-                continue
-    return None
-
-
 def spread(count: int, most: int) -> list[int]:
     """At most `most` of the numbers below `count`, evenly spread."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).astype(int)).tolist()

@@ -36,8 +36,8 @@ from vivavoce.systems.ttsf.motion import (
 )
 from vivavoce.systems.ttsf.net import TtsfNet
 from vivavoce.train.read.square import Sight
-from vivavoce.train.read.windows import Clip, Window, Windows
-from vivavoce.train.ttsf.clips import clips_of, held_out
+from vivavoce.train.read.windows import Clip, Window, Windows, held_out
+from vivavoce.train.ttsf.clips import ALL, clips_of
 from vivavoce.train.ttsf.critics import FACE_PX, Critics, Judgement, face_boxes
 from vivavoce.types import ARKIT, INNER_LOWER_LIP, INNER_UPPER_LIP, LIP_CORNERS, Float
 
@@ -232,7 +232,7 @@ class FaceTraining(Trainable):
     def begin(self, stage: Stage, run: Run) -> None:
         """Open the shards."""
         self.clips = clips_of(run, stage.window)
-        self.held_out = held_out(run, stage.window)
+        self.held_out = held_out(run.data, stage.window, ALL)
 
     def draw(self, stage: Stage, rng: np.random.Generator) -> Sample:
         """A source and driving pictures of a clip, see `draw_pair`."""

@@ -39,8 +39,8 @@ from vivavoce.speak.matcha import (
 from vivavoce.systems.stage import Files, Run, Sample, Stage, Trainable, Turn
 from vivavoce.systems.ttsf.net import Learning
 from vivavoce.train.read.square import Sight
-from vivavoce.train.read.windows import Clip, Windows
-from vivavoce.train.ttsf.clips import ALL, clips_of, held_out, spread, with_script
+from vivavoce.train.read.windows import Clip, Windows, held_out
+from vivavoce.train.ttsf.clips import ALL, clips_of, spread, with_script
 from vivavoce.train.ttsf.script import Script, script_of
 from vivavoce.types import HOP, RATE, Float
 
@@ -89,7 +89,7 @@ class SpeechTraining(Trainable):
         """Open the shards; some clips' mean and deviation normalise mels and faces."""
         members = ALL if self.looker else ("wav",)
         self.clips = clips_of(run, 1, members)
-        self.held_out = held_out(run, 1, members)
+        self.held_out = held_out(run.data, 1, members)
         first = self.stages[0].name
         if not run.resumed and (stage.name == first or first not in run.done):
             self._level()

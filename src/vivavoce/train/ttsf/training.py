@@ -23,7 +23,8 @@ from vivavoce.nn.weights import packed
 from vivavoce.systems.stage import Files, Run, Stage, Together
 from vivavoce.systems.ttsf.net import ELSEWHERE, TtsfNet, TtsfSettings
 from vivavoce.systems.ttsf.stages import RECIPES
-from vivavoce.train.ttsf.clips import check_scripts, clips_of, held_out
+from vivavoce.train.read.windows import held_out
+from vivavoce.train.ttsf.clips import ALL, check_scripts, clips_of
 from vivavoce.train.ttsf.critics import CORPUS, Critics, Judgement, check_vgg19, official
 from vivavoce.train.ttsf.face import FaceTraining
 from vivavoce.train.ttsf.joint import JointTraining, ReaderTraining
@@ -82,7 +83,7 @@ class TtsfTraining(Together):
         if spoken:
             left_out = check_scripts(clips, f"stage {spoken[0]}")
             self._notes += [left_out] if left_out else []
-        if held_out(run, longest) is None:
+        if held_out(run.data, longest, ALL) is None:
             self._notes.append(
                 f"No clip of {longest} frames is held out (test or val split): stages that need "
                 "one measure nothing."

@@ -32,8 +32,8 @@ from vivavoce.nn.weights import packed
 from vivavoce.speak.excitation import MIDDLE_HZ
 from vivavoce.speak.hifigan import MIDDLE, SPREAD, Hifigan, HifiganSettings, SoundCritics
 from vivavoce.systems.stage import Files, Run, Sample, Stage, Trainable, Turn
-from vivavoce.train.read.windows import Window, Windows
-from vivavoce.train.ttsf.clips import clips_of, held_out
+from vivavoce.train.read.windows import Window, Windows, held_out
+from vivavoce.train.ttsf.clips import clips_of
 from vivavoce.types import HOP, MELS_PER_FRAME, RATE, Float
 
 WINDOW = 640
@@ -63,7 +63,7 @@ class VocoderTraining(Trainable):
     def begin(self, stage: Stage, run: Run) -> None:
         """Open the shards."""
         self.windows = clips_of(run, stage.window, ("wav",))
-        self.held_out = held_out(run, stage.window, ("wav",))
+        self.held_out = held_out(run.data, stage.window, ("wav",))
 
     def draw(self, stage: Stage, rng: np.random.Generator) -> Sample:
         """A window's sound and its mel."""
